@@ -1,0 +1,268 @@
+"""Everything that crosses a link, as closed unions.
+
+Requests and replies are separate messages, matched by ``Message.request``; either
+may be lost, delayed, repeated or reordered.  The names are those of the RPCs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from system_under_test.gossip_raft.core.types import (
+    Command,
+    Entry,
+    Incarnation,
+    LogIndex,
+    Nanos,
+    NodeId,
+    Position,
+    RequestId,
+    Result,
+    Session,
+    Term,
+    Value,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GossipRecord:
+    """What ``node`` says of itself.  Written by its owner only, replaced as a whole.
+
+    1. It states durable facts only: it leaves the node after they are on disk.
+    2. Of two records of one node the one with the greater (incarnation, counter)
+       is the newer.
+    3. ``term`` is the term ``node`` was in when it wrote this; a leader counts
+       ``last`` only together with it.
+    """
+
+    node: NodeId
+    incarnation: Incarnation
+    counter: int
+    term: Term
+    leader: NodeId | None
+    last: Position
+    commit: Position
+    source: NodeId | None
+    reachable: tuple[NodeId, ...]
+
+
+# --- between nodes -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """HeartbeatRPC.  All it says is in the envelope; the answer confirms the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatReply:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class RequestVote:
+    """RequestVoteRPC.  ``term`` is the one to be elected in (own term + 1 if ``pre_vote``)."""
+
+    term: Term
+    last: Position
+    pre_vote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """``term`` and ``pre_vote`` repeat the question, so that stale answers show."""
+
+    term: Term
+    granted: bool
+    pre_vote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PullEntries:
+    """PullEntriesRPC: what comes after ``last``?
+
+    ``commit`` is the puller's commit point.  The source may hold its answer back
+    for up to ``wait`` until it has entries or a newer commit point.
+    """
+
+    last: Position
+    commit: Position
+    entries_max: int
+    wait: Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class PulledEntries:
+    """The source holds ``previous`` exactly, and these follow it (perhaps none).
+
+    ``last`` and ``commit`` are the source's own.
+    """
+
+    previous: Position
+    entries: tuple[Entry, ...]
+    last: Position
+    commit: Position
+
+
+@dataclass(frozen=True, slots=True)
+class PullMismatch:
+    """The source does not hold the puller's last entry.
+
+    ``runs``: the last position of every term in the source's log, ascending.
+    The puller finds the common point from it by itself.
+    """
+
+    last: Position
+    runs: tuple[Position, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePosition:
+    """UpdatePositionRPC.  The positions are the records in the envelope."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePositionReply:
+    pass
+
+
+# --- from and to clients ---------------------------------------------------------
+
+
+class Consistency(Enum):
+    LINEARIZABLE = "linearizable"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class PutEntries:
+    """PutEntriesRPC: replicate ``commands`` as one entry and answer when applied.
+
+    With ``acknowledge_to`` (an address) the answer goes there as ``AckEntries``
+    and a follower forwards the request to the leader it knows.
+    """
+
+    session: Session
+    commands: tuple[Command, ...]
+    acknowledge_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadKeys:
+    """ReadRPC."""
+
+    keys: tuple[str, ...]
+    consistency: Consistency
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """The applied raw entries from ``first`` on: ``GET /log`` of the gateway (local)."""
+
+    first: LogIndex
+    entries_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """StatusRPC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Committed and applied, at ``position``; one result per command."""
+
+    position: Position
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One value per key, as of ``index``; ``None`` for an absent key."""
+
+    index: LogIndex
+    consistency: Consistency
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntries:
+    entries: tuple[Entry, ...]
+    applied: LogIndex
+
+
+@dataclass(frozen=True, slots=True)
+class NotLeader:
+    """Definitely not executed; ``leader`` is a hint."""
+
+    leader: NodeId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Definitely not executed, and never will be."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Accepted once, then leadership was lost: may take effect, or not, or already did."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The leader was asked; it will tell ``acknowledge_to``."""
+
+    leader: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    role: str
+    term: Term
+    leader: NodeId | None
+    last: Position
+    commit: Position
+    applied: LogIndex
+    source: NodeId | None
+    records: tuple[GossipRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AckEntries:
+    """AckEntriesRPC, leader to gateway: the answer to the request named by ``session``."""
+
+    session: Session
+    answer: Results | Lost | Unavailable | NotLeader
+
+
+PeerRequest: TypeAlias = Heartbeat | RequestVote | PullEntries | UpdatePosition
+PeerReply: TypeAlias = HeartbeatReply | Vote | PulledEntries | PullMismatch | UpdatePositionReply
+ClientRequest: TypeAlias = PutEntries | ReadKeys | ReadLog | GetStatus
+ClientReply: TypeAlias = (
+    Results | Values | LogEntries | NotLeader | Unavailable | Lost | Forwarded | Status
+)
+Body: TypeAlias = PeerRequest | PeerReply | ClientRequest | ClientReply | AckEntries
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An envelope.
+
+    1. ``request`` is chosen by whoever asks, unique for that (source, incarnation);
+       a reply repeats it.
+    2. ``term`` and ``gossip`` are the sender's durable term and gossip map at
+       departure, whatever the body was written for; clients send 0 and nothing.
+    """
+
+    source: str
+    target: str
+    request: RequestId
+    term: Term
+    gossip: tuple[GossipRecord, ...]
+    body: Body

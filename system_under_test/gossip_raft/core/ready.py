@@ -1,0 +1,86 @@
+"""The contract between a pure node and whatever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.trace import Persisted, TraceEvent
+from system_under_test.gossip_raft.core.types import Entry, HardState, LogIndex, Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write these trace events before going on."""
+
+    events: tuple[TraceEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Make all of it survive a power loss, atomically, before the next effect.
+
+    In this order: drop entries from ``truncate_from`` on, append ``entries``,
+    replace the hard state.
+    """
+
+    hard: HardState
+    truncate_from: LogIndex | None
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Call ``node.apply(entry)``."""
+
+    entry: Entry
+
+
+Effect: TypeAlias = Record | Persist | Send | Apply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What a node wants done, in the order of ``effects``:
+
+    1. ``decided`` is recorded: what the node did in memory.
+    2. ``persist`` reaches stable storage, and that is recorded.  The host then
+       calls ``node.persisted()``; only now may the node count itself.
+    3. ``told`` is recorded, then ``messages`` leave: an answer promises durability
+       (Ongaro 2014, section 3.8).
+    4. ``committed`` is applied, in index order.
+
+    A crash between any two effects is legal and must be survivable; simulators
+    use exactly these points.  ``wake_at`` is when ``tick`` is due next.
+    """
+
+    decided: tuple[TraceEvent, ...] = ()
+    persist: Persist | None = None
+    persisted: Persisted | None = None
+    told: tuple[TraceEvent, ...] = ()
+    messages: tuple[Message, ...] = ()
+    committed: tuple[Entry, ...] = ()
+    wake_at: Nanos
+
+    def __bool__(self) -> bool:
+        return bool(self.decided or self.persist or self.told or self.messages or self.committed)
+
+    def effects(self) -> Iterator[Effect]:
+        """Yield the effects in contract order: the only place where it is written."""
+        if self.decided:
+            yield Record(self.decided)
+        if self.persist is not None:
+            assert self.persisted is not None
+            yield self.persist
+            yield Record((self.persisted,))
+        if self.told:
+            yield Record(self.told)
+        yield from map(Send, self.messages)
+        yield from map(Apply, self.committed)

@@ -1,0 +1,146 @@
+"""Plain data of the protocol.  No I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NewType, TypeAlias
+
+NodeId = NewType("NodeId", str)
+ClientId = NewType("ClientId", str)
+Term = NewType("Term", int)
+LogIndex = NewType("LogIndex", int)
+Incarnation = NewType("Incarnation", int)
+RequestId = NewType("RequestId", int)
+Nanos = NewType("Nanos", int)
+"""Nanoseconds on the node's own monotonic clock; only differences mean anything."""
+
+
+class InvariantViolation(AssertionError):
+    """The core reached a state its rules exclude.  Always a bug; never caught inside."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a log, MongoDB's optime.  Compared by term first, then by index."""
+
+    term: Term
+    index: LogIndex
+
+
+ORIGIN: Final = Position(Term(0), LogIndex(0))
+"""Before the first entry: what an empty log ends with."""
+
+Scalar: TypeAlias = int | str | None
+Value: TypeAlias = Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Only inside ``Txn``: reads alone do not go through the log."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    key: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Cas:
+    """Answers what ``key`` held; it replaced that exactly if it equals ``expected``."""
+
+    key: str
+    expected: Scalar
+    replacement: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Adds to the list at ``key``; an absent key is an empty list."""
+
+    key: str
+    element: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Txn:
+    """Executed atomically, in order; all of it or, if one is refused, none."""
+
+    micro: tuple[Get | Put | Append, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An uninterpreted log entry (``put_all``): one JSON text, kept as it came."""
+
+    json: str
+
+
+Command: TypeAlias = Put | Cas | Delete | Append | Txn | Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """``values``: one per observation (cas, get), in order; none for blind writes."""
+
+    values: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The state machine changed nothing, on every node alike ("append to a number")."""
+
+    reason: str
+
+
+Result: TypeAlias = Applied | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Names one request of one client for ever (Ongaro 2014, section 6.3)."""
+
+    client: ClientId
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One slot of the replicated log: the commands of one request, applied together.
+
+    ``session`` is ``None`` and ``commands`` empty in the no-op that opens a term.
+    """
+
+    term: Term
+    index: LogIndex
+    session: Session | None
+    commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HardState:
+    """What a node must never forget.
+
+    ``commit`` is a hint, written along with other things: it may be older than
+    the commit point reached, never newer.
+    """
+
+    incarnation: Incarnation = Incarnation(0)
+    term: Term = Term(0)
+    vote: NodeId | None = None
+    commit: LogIndex = LogIndex(0)
+
+
+@dataclass(frozen=True, slots=True)
+class DurableState:
+    """What is on disk.  ``log[i]`` has index i + 1."""
+
+    hard: HardState = HardState()
+    log: tuple[Entry, ...] = ()
