@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-from histories.history import History
+from typing import Protocol, TypeVar, runtime_checkable
 
 from checker.verdict import Verdict
 from histories.call import Call, Ok
+from histories.history import History
 
-State = TypeVar("State")
+State = TypeVar("State", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,34 @@ class Model(Protocol[State]):
 
     def step(self, state: State, call: Call, outcome: Ok | None) -> State | Inconsistent: ...
 
+    def observes_only(self, call: Call, outcome: Ok | None) -> bool:
+        """Whether such an answer leaves every state that it fits as it was."""
+        ...
+
     def describe(self, state: State) -> str: ...
+
+
+@runtime_checkable
+class ValueModel(Protocol):
+    """A model whose state is one value, installed whole and seen whole.
+
+    Then a part of a history that keeps, for every value seen in it, whoever may
+    have installed it, is linearizable if the history is; and an indeterminate
+    call whose value nobody saw need not have happened (Gibbons & Korach 1997).
+
+    Values are given by ``histories.values.identity``; None means "no value".
+    """
+
+    @property
+    def initial_value(self) -> Hashable: ...
+
+    def installs(self, call: Call, outcome: Ok | None) -> Hashable | None:
+        """The value that is there right after the call took effect."""
+        ...
+
+    def needs(self, call: Call, outcome: Ok | None) -> Hashable | None:
+        """The value that must be there right before, for the answer or the effect."""
+        ...
 
 
 class Deadline(Protocol):

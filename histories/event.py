@@ -59,6 +59,27 @@ class FaultEnded(Struct, frozen=True, kw_only=True, tag_field="event", tag="faul
     evidence: str
 
 
+class NodeDied(Struct, frozen=True, kw_only=True, tag_field="event", tag="node_died"):
+    """A node's process ended although nobody ended it.  ``last_lines`` of its log."""
+
+    time: Nanos
+    node: str
+    status: str
+    last_lines: tuple[str, ...]
+
+
+class Settled(Struct, frozen=True, kw_only=True, tag_field="event", tag="settled"):
+    """After all faults were healed the cluster was given time to come to rest.
+
+    ``settled``: one leader, and every node with the same log, committed and applied.
+    ``detail`` says so in words, or who lacked what.
+    """
+
+    time: Nanos
+    settled: bool
+    detail: str
+
+
 class Note(Struct, frozen=True, kw_only=True, tag_field="event", tag="note"):
     """Anything a reader should know: a phase began, a node died by itself."""
 
@@ -66,4 +87,6 @@ class Note(Struct, frozen=True, kw_only=True, tag_field="event", tag="note"):
     text: str
 
 
-Event: TypeAlias = Opened | Invoked | Completed | FaultBegan | FaultEnded | Note
+Event: TypeAlias = (
+    Opened | Invoked | Completed | FaultBegan | FaultEnded | NodeDied | Settled | Note
+)

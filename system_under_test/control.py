@@ -50,7 +50,8 @@ class Pausable(Protocol):
     async def pause(self, node: NodeId) -> None:
         """Stop the process from running (SIGSTOP); returns when it has stopped."""
 
-    async def resume(self, node: NodeId) -> None: ...
+    async def resume(self, node: NodeId) -> None:
+        """Let it run again.  Harmless if it runs or is dead."""
 
 
 @runtime_checkable

@@ -1,0 +1,311 @@
+"""Why a key is not linearizable, in words that a person can check by hand.
+
+Every sentence claims only what holds in the whole history of the key, and what
+it claims is by itself enough to rule out every linearization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from checker.base import Budget, Model, State, ValueModel
+from checker.linearizability.minimal import minimal_part
+from checker.linearizability.search import DeadEnd, Stuck, search
+from checker.verdict import Anomaly
+from histories.call import Call, CompareAndSet, Failed, Ok, Read, Scalar, Value, Write
+from histories.history import History
+from histories.notation import (
+    Clock,
+    clock_for,
+    describe_call,
+    describe_key,
+    describe_op,
+    describe_outcome,
+    describe_value,
+)
+from histories.op import FOREVER, Nanos, Op
+
+KIND: Final = "nonlinearizable"
+SOURCE: Final = "Herlihy & Wing 1990"
+
+_DEAD_ENDS_SHOWN: Final = 10
+_TAIL_SHOWN: Final = 8
+
+
+def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: Budget) -> Anomaly:
+    """The anomaly of one key, from where its search got stuck."""
+    evidence = minimal_part(part.ops, stuck, model, budget)
+    again = search(evidence, model, budget)
+    culprit = again if isinstance(again, Stuck) else stuck
+    story = _Story(part.ops, evidence, culprit, clock_for([*evidence, stuck.op]))
+    sentence = story.sentence(model) if isinstance(model, ValueModel) else story.fallback()
+    return Anomaly(
+        kind=KIND,
+        source=SOURCE,
+        evidence=tuple(op.index for op in evidence),
+        explanation=f"key {describe_key(key)}: {sentence}",
+        details=(
+            *(f"evidence: {describe_op(op, story.clock)}" for op in evidence),
+            *_prefix_lines(part, stuck, model, budget, story.clock),
+        ),
+    )
+
+
+def _prefix_lines(
+    part: History, stuck: Stuck, model: Model[State], budget: Budget, clock: Clock
+) -> list[str]:
+    """The longest linearizable prefix, one order of its end, and why nothing follows."""
+    traced = search(part.ops, model, budget, traced=True)
+    ends = traced.dead_ends if isinstance(traced, Stuck) else stuck.dead_ends
+    lines = [
+        f"operations answered earlier, all of which can be explained: {stuck.explained:,}; "
+        f"the first that cannot: {describe_op(stuck.op, clock)}"
+    ]
+    if ends and ends[0].order:
+        order = ends[0].order
+        more = len(order) > _TAIL_SHOWN
+        tail = " | ".join(_briefly(part.op(index)) for index in order[-_TAIL_SHOWN:])
+        lines.append(f"one order that explains them {'ends with' if more else 'is'}: {tail}")
+    lines += [_describe_dead_end(end) for end in ends[:_DEAD_ENDS_SHOWN]]
+    if len(ends) > _DEAD_ENDS_SHOWN:
+        lines.append(f"and {len(ends) - _DEAD_ENDS_SHOWN} more states, none of which fits")
+    return lines
+
+
+def _describe_dead_end(end: DeadEnd) -> str:
+    return f"possible state {end.state}: {end.reason}"
+
+
+def _briefly(op: Op) -> str:
+    outcome = describe_outcome(op.call, op.outcome) if isinstance(op.outcome, Ok) else "assumed"
+    joint = " " if outcome.startswith("->") else ": "
+    return f"{op.process}: {describe_call(op.call)}{joint}{outcome}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """One key's ops, the evidence among them, and where the evidence gets stuck."""
+
+    ops: Sequence[Op]
+    evidence: Sequence[Op]
+    stuck: Stuck
+    clock: Clock
+
+    def sentence(self, model: ValueModel) -> str:
+        facts = _Facts(self.ops, model)
+        templates: tuple[Callable[[_Facts, Op], str | None], ...] = (
+            self._phantom,
+            self._from_failed,
+            self._from_the_future,
+            self._overwritten,
+            self._claimed_twice,
+        )
+        latest_first = sorted(self.evidence, key=lambda op: (-op.completed, -op.index))
+        for template in templates:
+            for op in latest_first:
+                if facts.seen(op) is not None and (sentence := template(facts, op)):
+                    return sentence
+        return self.fallback()
+
+    def fallback(self) -> str:
+        op = self.stuck.op
+        states = ", ".join(end.state for end in self.stuck.dead_ends[:_DEAD_ENDS_SHOWN])
+        possible = f": the state could only be {states}" if states else ""
+        return (
+            f"no order of the {len(self.evidence)} operations shown explains "
+            f"{self._did(op)} between {self.clock(op.invoked)} and "
+            f"{self.clock(op.completed)}{possible}"
+        )
+
+    def _phantom(self, facts: _Facts, op: Op) -> str | None:
+        if facts.is_initial(op) or facts.installers(op) or facts.failed(op):
+            return None
+        return f"{self._saw(op)}, but nobody ever tried to write that value"
+
+    def _from_failed(self, facts: _Facts, op: Op) -> str | None:
+        failed = facts.failed(op)
+        if facts.is_initial(op) or facts.installers(op) or not failed:
+            return None
+        source = failed[0]
+        assert isinstance(source.outcome, Failed), "that is how it was chosen"
+        reason = f" ({source.outcome.reason})" if source.outcome.reason else ""
+        return (
+            f"{self._saw(op)}, but its only source, {self._attempt(source)} at "
+            f"{self.clock(source.invoked)}, had failed{reason} and must never have taken effect"
+        )
+
+    def _from_the_future(self, facts: _Facts, op: Op) -> str | None:
+        sources = facts.installers(op)
+        if facts.is_initial(op) or not sources:
+            return None
+        first = min(sources, key=lambda source: source.invoked)
+        if first.invoked <= op.completed:
+            return None
+        return (
+            f"{self._saw(op)}, before anyone wrote that value: {self._attempt(first)} "
+            f"began only at {self.clock(first.invoked)}"
+        )
+
+    def _overwritten(self, facts: _Facts, op: Op) -> str | None:
+        """Another value was there after every source of what ``op`` saw, and before it."""
+        value = _describe_seen(op)
+        for other in sorted(self.evidence, key=lambda each: each.invoked):
+            there = facts.value_certainly_there(other)
+            if there is None or there == facts.seen(op) or other.completed >= op.invoked:
+                continue
+            if not facts.all_before(op, other):
+                continue
+            again = (
+                f"nothing wrote {value} again"
+                if facts.installers(op)
+                else f"nothing ever wrote {value}"
+            )
+            finished = (
+                f"{self._saw(op)}, although {self._attempt(other)} had finished at "
+                f"{self.clock(other.completed)}, before that {_noun(op.call)} began, and {again}"
+            )
+            if facts.is_lost(other):
+                lost = _describe_installed(other.call)
+                return f"{finished}, as if the write of {lost} had been lost: nobody ever saw it"
+            return f"{finished}: a stale value"
+        return None
+
+    def _claimed_twice(self, facts: _Facts, op: Op) -> str | None:
+        """More compare-and-sets took a value away than times that it was there."""
+        if not facts.replaces(op):
+            return None
+        rivals = [
+            each
+            for each in self.evidence
+            if facts.replaces(each) and facts.seen(each) == facts.seen(op)
+        ]
+        times = len(facts.installers(op)) + facts.is_initial(op)
+        if len(rivals) <= times:
+            return None
+        claims = " and ".join(
+            f"{self._attempt(each)} (answered at {self.clock(each.completed)})" for each in rivals
+        )
+        both = "both" if len(rivals) == 2 else "all"
+        often = "only once" if times == 1 else f"only {times} times"
+        return (
+            f"{claims} {both} succeeded, although {_describe_seen(op)} was there {often}: "
+            f"each must have found it and replaced it"
+        )
+
+    def _saw(self, op: Op) -> str:
+        """``process 4 read 7 at 1.204 s``, the moment being its completion."""
+        return f"{self._did(op)} at {self.clock(op.completed)}"
+
+    def _did(self, op: Op) -> str:
+        match op.call, op.outcome:
+            case Read(), Ok(values=values):
+                return f"process {op.process} read {describe_value(values[0])}"
+            case CompareAndSet(), Ok(values=values):
+                return (
+                    f"process {op.process} found {describe_value(values[0])} "
+                    f"(in {describe_call(op.call)})"
+                )
+            case _:
+                return f"process {op.process}'s {describe_call(op.call)}"
+
+    def _attempt(self, op: Op) -> str:
+        """``process 2's write of 9``, ``process 3's read of 5``."""
+        match op.call, op.outcome:
+            case Read(), Ok(values=values):
+                return f"process {op.process}'s read of {describe_value(values[0])}"
+            case Write(value=value), _:
+                return f"process {op.process}'s write of {describe_value(value)}"
+            case CompareAndSet(expected=expected, replacement=replacement), _:
+                return (
+                    f"process {op.process}'s change from {describe_value(expected)} "
+                    f"to {describe_value(replacement)}"
+                )
+            case _:
+                return f"process {op.process}'s {describe_call(op.call)}"
+
+
+class _Facts:
+    """What the whole history of the key says about values."""
+
+    def __init__(self, ops: Sequence[Op], model: ValueModel) -> None:
+        self._model = model
+        self._installers: dict[Hashable, list[Op]] = {}
+        self._failed: dict[Hashable, list[Op]] = {}
+        self._seen_first: dict[Hashable, Nanos] = {}
+        for op in ops:
+            installed = model.installs(op.call, _answer(op))
+            if installed is not None:
+                side = self._failed if isinstance(op.outcome, Failed) else self._installers
+                side.setdefault(installed, []).append(op)
+            seen = self.seen(op)
+            if seen is not None:
+                first = self._seen_first.get(seen, FOREVER)
+                self._seen_first[seen] = min(first, op.completed)
+
+    def seen(self, op: Op) -> Hashable | None:
+        """The value that an answered op certainly found."""
+        return self._model.needs(op.call, op.outcome) if isinstance(op.outcome, Ok) else None
+
+    def replaces(self, op: Op) -> bool:
+        """Whether the op certainly found one value and left another."""
+        installed = self._model.installs(op.call, _answer(op))
+        return installed is not None and self.seen(op) not in (None, installed)
+
+    def is_initial(self, op: Op) -> bool:
+        return self.seen(op) == self._model.initial_value
+
+    def installers(self, op: Op) -> list[Op]:
+        """Who may have installed what ``op`` saw, itself apart."""
+        return [each for each in self._installers.get(self.seen(op), []) if each is not op]
+
+    def failed(self, op: Op) -> list[Op]:
+        return self._failed.get(self.seen(op), [])
+
+    def value_certainly_there(self, op: Op) -> Hashable | None:
+        """A value that the object held at some moment within the interval of ``op``."""
+        if not isinstance(op.outcome, Ok):
+            return None
+        installed = self._model.installs(op.call, op.outcome)
+        return self.seen(op) if installed is None else installed
+
+    def is_lost(self, op: Op) -> bool:
+        """Whether ``op`` is an acknowledged write whose value nobody ever saw."""
+        installed = self._model.installs(op.call, _answer(op))
+        return installed is not None and installed not in self._seen_first
+
+    def all_before(self, op: Op, other: Op) -> bool:
+        """Whether what ``op`` saw was installed before ``other`` began, and never after.
+
+        A source counts as before if it had completed, or if it is the only one and
+        its value had been seen by then; as after ``op`` if it began later.
+        """
+        sources = [each for each in self.installers(op) if each.invoked <= op.completed]
+        if all(each.completed < other.invoked for each in sources):
+            return True
+        seen_first = self._seen_first.get(self.seen(op), FOREVER)
+        return len(sources) + self.is_initial(op) == 1 and seen_first < other.invoked
+
+
+def _answer(op: Op) -> Ok | None:
+    return op.outcome if isinstance(op.outcome, Ok) else None
+
+
+def _describe_seen(op: Op) -> str:
+    assert isinstance(op.outcome, Ok), "only an answered op saw something"
+    value: Value = op.outcome.values[0]
+    return describe_value(value)
+
+
+def _noun(call: Call) -> str:
+    return "read" if isinstance(call, Read) else "cas"
+
+
+def _describe_installed(call: Call) -> str:
+    value: Scalar
+    match call:
+        case Write(value=value) | CompareAndSet(replacement=value):
+            return describe_value(value)
+        case _:
+            return describe_call(call)

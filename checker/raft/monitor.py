@@ -1,0 +1,196 @@
+"""Watches nodes' events as they come and says what they break."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from checker.raft.ballot import Ballot
+from checker.raft.chain import OutOfRange
+from checker.raft.cluster import Cluster, Evidence
+from checker.raft.findings import Findings, Invariant, Sighting
+from checker.raft.replica import Replica
+from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verdict
+from histories.trace import (
+    Answered,
+    Appended,
+    Applied,
+    Booted,
+    Committed,
+    NodeEvent,
+    Persisted,
+    PositionTold,
+    RoleChanged,
+    Stopped,
+    TermAdopted,
+    Truncated,
+    Voted,
+    VoteTold,
+)
+
+
+class MalformedTrace(ValueError):
+    """An event that no node can write; the message names node, line and field."""
+
+
+class RaftMonitor:
+    """The invariants of Raft over the events of all nodes (Ongaro & Ousterhout 2014).
+
+    1. A node's events are fed in its own order; nodes may be interleaved in any
+       way: which invariants are violated does not depend on it (which violation
+       is the first, and how many are counted, may).
+    2. What is found while feeding is final; ``finish`` adds what only the end of
+       the traces can show, and may be called at any time, repeatedly.
+    3. State machines are rebuilt from the log: a node applies from index 1 after
+       each boot.
+
+    Cost: O(log n) per event, about 200 bytes for each distinct log entry.
+    """
+
+    def __init__(self) -> None:
+        self._findings = Findings()
+        self._cluster = Cluster(self._findings)
+        self._nodes: dict[str, _Node] = {}
+        self._events = 0
+
+    def feed(self, node: str, event: NodeEvent) -> None:
+        """Take the next event of ``node``.
+
+        Raises:
+            MalformedTrace: A term or digest is not an unsigned 64-bit number.
+        """
+        watched = self._nodes.get(node)
+        if watched is None:
+            watched = self._nodes[node] = _Node(node, self._cluster, self._findings)
+        self._events += 1
+        try:
+            watched.feed(event)
+        except OutOfRange as problem:
+            raise MalformedTrace(f"{node} line {watched.line}: {problem}") from problem
+
+    @property
+    def violated(self) -> bool:
+        return bool(self._findings)
+
+    def anomalies(self) -> tuple[Anomaly, ...]:
+        """What is certain already, one for each invariant violated."""
+        return self._findings.anomalies()
+
+    def finish(self) -> Verdict:
+        """The verdict if nothing more comes."""
+        findings = self._findings.copy()
+        evidence = self._evidence()
+        self._cluster.finish(evidence, findings)
+        if findings:
+            return Invalid(findings.anomalies())
+        silent = sorted(evidence.silent)
+        if not self._events:
+            return Unknown(UnknownCause.NOTHING_TO_CHECK, "the traces hold no event")
+        if silent:
+            return Unknown(
+                UnknownCause.INCOMPLETE_EVIDENCE,
+                f"no complete trace of {', '.join(silent)}: missing, or begun after the node's"
+                " first start",
+            )
+        cluster = self._cluster
+        if not cluster.leaders:
+            return Unknown(UnknownCause.NOTHING_TO_CHECK, "no leader was ever elected")
+        if not cluster.committed.index:
+            return Unknown(UnknownCause.NOTHING_TO_CHECK, "nothing was ever committed")
+        return Valid(
+            f"{len(self._nodes)} nodes, {self._events:,} events, leaders in"
+            f" {len(cluster.leaders):,} terms, {cluster.committed.index:,} entries committed"
+        )
+
+    def _evidence(self) -> Evidence:
+        members = {name: node.members for name, node in self._nodes.items()}
+        everybody = {member for group in members.values() for member in group} | set(members)
+        complete = {name for name, node in self._nodes.items() if node.complete}
+        return Evidence(frozenset(everybody - complete), members)
+
+
+class _Node:
+    """Numbers the events of one node and hands each to whom it concerns."""
+
+    def __init__(self, name: str, cluster: Cluster, findings: Findings) -> None:
+        self.line = 0
+        self.members: tuple[str, ...] = ()
+        self._name = name
+        self._cluster = cluster
+        self._findings = findings
+        self._ballot = Ballot(name, findings)
+        self._replica = Replica(name, cluster, findings)
+        self._boots = 0
+        self._incarnation = 0
+        self._from_the_start = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that the node ever did is known."""
+        return self._from_the_start and self._replica.tracked
+
+    def feed(self, event: NodeEvent) -> None:
+        self.line += 1
+        if not self._boots and not isinstance(event, Booted):
+            self._from_the_start = False  # What the node held here is unknown.
+            return
+        here = Sighting(self._name, self.line, event)
+        ballot, replica = self._ballot, self._replica
+        match event:
+            case Appended():
+                replica.appended(event, here)
+            case Applied():
+                replica.applied(event, here)
+            case Persisted():
+                ballot.persisted(event, here)
+                replica.persisted(event, here)
+            case PositionTold():
+                ballot.told_term(event.term, here)
+                replica.told_position(event, here)
+            case Committed():
+                replica.committed(event, here)
+            case Answered():
+                replica.answered(event, ballot.term, here)
+            case Truncated():
+                replica.truncated(event, here)
+            case TermAdopted():
+                ballot.entered(event, here)
+                replica.adopted(event.term)
+            case Voted():
+                ballot.voted(event, here)
+            case VoteTold():
+                ballot.told_vote(event, here)
+            case RoleChanged():
+                self._role_changed(event, here)
+            case Booted():
+                self._booted(event, here)
+            case Stopped():
+                replica.follows()
+            case _:
+                assert_never(event)
+
+    def _role_changed(self, event: RoleChanged, here: Sighting) -> None:
+        self._ballot.entered(event, here)
+        if event.role != "leader":
+            self._replica.follows()
+            return
+        self._replica.leads(event.term)
+        self._ballot.leads(event.term, here)
+        log = self._replica.last if self._replica.tracked else None
+        self._cluster.elected(event.term, log, here)
+
+    def _booted(self, event: Booted, here: Sighting) -> None:
+        first = not self._boots
+        self._boots += 1
+        if event.incarnation <= self._incarnation:
+            self._findings.report(
+                Invariant.RECOVERY,
+                f"{self._name} started as incarnation {event.incarnation} after incarnation"
+                f" {self._incarnation}",
+                here,
+            )
+        self._incarnation = max(self._incarnation, event.incarnation)
+        self.members = event.members
+        if first and (event.term or event.vote is not None):
+            self._from_the_start = False
+        self._ballot.booted(event, here, first=first)
+        self._replica.booted(event, here, first=first)

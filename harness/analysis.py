@@ -1,0 +1,105 @@
+"""Judging a run from its files alone, so that judging it again says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from checker.base import Budget, Checker
+from checker.liveness import check_liveness
+from checker.raft.invariants import check_traces
+from checker.raft.life import ClusterLife, cluster_life
+from checker.stats import Stats, stats
+from checker.verdict import Unknown, UnknownCause, Verdict, combine
+from harness.config import RunRecord
+from harness.errors import BadInput
+from harness.store import RunDirectory
+from histories.event import Event
+from histories.history import History
+from histories.journal import read_journal, read_trace
+from histories.pairing import history_of
+from histories.trace import NodeEvent
+from workloads.catalogue import workload
+from workloads.errors import WorkloadError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Everything that can be said of a run.
+
+    ``verdicts`` by checker, in the order in which they are shown.  ``warnings``: what was
+    left out, such as a torn last line.
+    """
+
+    record: RunRecord
+    events: tuple[Event, ...]
+    history: History
+    verdicts: Mapping[str, Verdict]
+    stats: Stats
+    life: ClusterLife
+    warnings: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return combine(self.verdicts.values())
+
+
+def analyze(run: RunDirectory, budget: Budget) -> Analysis:
+    """Read the files of ``run`` and let every checker judge.
+
+    Raises:
+        BadInput: ``run.json`` is broken or names an unknown workload.
+        HistoryError: The journal or a trace is malformed.
+    """
+    record = run.read_record()
+    try:
+        chosen = workload(record.config.workload)
+    except WorkloadError as error:
+        raise BadInput(f"{run.record}: config.workload: {error}") from error
+    journal = read_journal(run.journal)
+    history = history_of(journal)
+    traces, warnings = _read_traces(run, record)
+    if journal.torn is not None:
+        warnings.insert(0, f"{journal.file}: {journal.torn}")
+    verdicts = {checker.name: judge(checker, history, budget) for checker in chosen.checkers()}
+    verdicts["raft"] = guarded(lambda: check_traces(traces, budget=budget))
+    verdicts["liveness"] = guarded(lambda: check_liveness(journal.events))
+    return Analysis(
+        record=record,
+        events=journal.events,
+        history=history,
+        verdicts=verdicts,
+        stats=stats(history),
+        life=cluster_life(traces),
+        warnings=tuple(warnings),
+    )
+
+
+def judge(checker: Checker, history: History, budget: Budget) -> Verdict:
+    """The verdict of ``checker``; if it breaks, that proves nothing and is unknown."""
+    return guarded(lambda: checker.check(history, budget))
+
+
+def guarded(check: Callable[[], Verdict]) -> Verdict:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001  A checker that breaks has proven nothing.
+        return Unknown(UnknownCause.CHECKER_CRASHED, f"{type(error).__name__}: {error}")
+
+
+def _read_traces(
+    run: RunDirectory, record: RunRecord
+) -> tuple[dict[str, Sequence[NodeEvent]], list[str]]:
+    files = run.traces()
+    traces: dict[str, Sequence[NodeEvent]] = {}
+    warnings: list[str] = []
+    for number in range(record.config.nodes):
+        node = f"n{number}"
+        if node not in files:
+            warnings.append(f"{node} left no trace")
+            continue
+        trace = read_trace(files[node])
+        traces[node] = trace.events
+        if trace.torn is not None:
+            warnings.append(f"{trace.file}: {trace.torn}")
+    return traces, warnings

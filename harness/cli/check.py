@@ -1,0 +1,99 @@
+"""``hearsay check``: a verdict for a history file, or for a stored run once more."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from checker.base import Budget, Checker
+from checker.linearizability.check import LinearizabilityChecker
+from checker.models.catalogue import MODELS
+from checker.verdict import Unknown, UnknownCause, Verdict
+from harness.analysis import analyze, judge
+from harness.cli.run import COLOURS, conclude
+from harness.cli.words import explanation_lines
+from harness.errors import BadInput
+from harness.exit_codes import ExitCode, of_verdict
+from harness.store import RunStore
+from harness.verdict_file import encode_verdicts, sentence, word
+from harness.wall_clock import deadline_after
+from histories.call import Scalar
+from histories.history import History
+from histories.journal import read_journal
+from histories.pairing import history_of
+
+DEFAULT_MODEL: Final = "cas-register"
+
+
+def check_target(
+    target: str,
+    model: str | None,
+    initial: str | None,
+    seconds: float,
+    store: Path,
+    *,
+    as_json: bool,
+) -> ExitCode:
+    """Judge ``target``: an existing file by itself, anything else as the name of a run."""
+    budget = Budget(deadline=deadline_after(seconds))
+    if Path(target).is_file():
+        return _check_file(Path(target), _checker(model, initial), budget, as_json=as_json)
+    if model is not None or initial is not None:
+        raise BadInput(f"--model and --initial go with a history file, and {target} is none")
+    runs = RunStore(store)
+    run = runs.find(target)
+    analysis = analyze(run, budget)
+    if as_json:
+        _print_json(analysis.verdicts)
+        return of_verdict(analysis.verdict)
+    return conclude(runs, run, analysis, Console(highlight=False, soft_wrap=True))
+
+
+def _checker(model: str | None, initial: str | None) -> Checker:
+    name = model or DEFAULT_MODEL
+    if name not in MODELS:
+        raise BadInput(f"--model: no model is named {name!r}; there are: {', '.join(MODELS)}")
+    return LinearizabilityChecker(MODELS[name](_initial(initial)))
+
+
+def _check_file(path: Path, checker: Checker, budget: Budget, *, as_json: bool) -> ExitCode:
+    journal = read_journal(path)
+    if journal.torn is not None:
+        print(f"warning: {path}: {journal.torn}", file=sys.stderr)
+    history = history_of(journal)
+    verdict: Verdict
+    if history.ops:
+        verdict = judge(checker, history, budget)
+    else:
+        verdict = Unknown(UnknownCause.NOTHING_TO_CHECK, f"{path} holds no operations")
+    if as_json:
+        _print_json({checker.name: verdict})
+    else:
+        _say(checker.name, verdict, history)
+    return of_verdict(verdict)
+
+
+def _say(name: str, verdict: Verdict, history: History) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+    for line in explanation_lines({name: verdict}, history):
+        console.print(line, markup=False)
+
+
+def _initial(text: str | None) -> Scalar:
+    if text is None:
+        return None
+    decoder: msgspec.json.Decoder[Scalar] = msgspec.json.Decoder(Scalar)
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"--initial: {text!r} is no JSON scalar: {error}") from error
+
+
+def _print_json(verdicts: Mapping[str, Verdict]) -> None:
+    print(encode_verdicts(verdicts).decode())

@@ -1,0 +1,101 @@
+"""``hearsay cluster up``: a cluster and its gateway, to play with by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+from rich.console import Console
+from system_under_test.gossip_raft.mutants.catalogue import MUTANTS
+
+from harness.config import NODES_MAX
+from harness.errors import BadInput, EnvironmentFailure
+from harness.exit_codes import ExitCode
+from system_under_test.gossip_raft.core.types import NodeId
+from system_under_test.gossip_raft.runtime.child_process import Death
+from system_under_test.gossip_raft.runtime.cluster import (
+    ClusterProcesses,
+    GatewayProcess,
+    NodeSpec,
+    ReservedPort,
+)
+from system_under_test.gossip_raft.runtime.configuration import (
+    FILE_NAME,
+    LOOPBACK,
+    Configuration,
+    load_configuration,
+)
+from system_under_test.gossip_raft.runtime.errors import ConfigurationError, LiveError
+
+PORT_MAX = 65535
+
+
+def up(
+    nodes: int, configuration: Path | None, gateway_port: int, data: Path, bug: str | None
+) -> ExitCode:
+    """Run until Ctrl-C.
+
+    Raises:
+        BadInput: An option or the configuration file is wrong.
+        EnvironmentFailure: A port is taken, or a process does not start.
+    """
+    if not 1 <= nodes <= NODES_MAX:
+        raise BadInput(f"--nodes: {nodes} is not between 1 and {NODES_MAX}")
+    if not 0 <= gateway_port <= PORT_MAX:
+        raise BadInput(f"--gateway-port: {gateway_port} is not between 0 and {PORT_MAX}")
+    if bug is not None and bug not in MUTANTS:
+        raise BadInput(f"--bug: no bug is named {bug!r}; there are: {', '.join(MUTANTS)}")
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        if configuration is not None:
+            return asyncio.run(_serve(load_configuration(configuration), data, bug))
+        ports = [ReservedPort() for _ in range(nodes)]
+        addresses = {NodeId(f"n{number}"): port.address for number, port in enumerate(ports)}
+        gateway = f"{LOOPBACK}:{gateway_port}"
+        chosen = Configuration(data / FILE_NAME, "hand", addresses, gateway)
+        chosen.file.write_bytes(chosen.encode())
+        return asyncio.run(_serve(chosen, data, bug))
+    except ConfigurationError as error:
+        raise BadInput(str(error)) from error
+    except LiveError as error:
+        raise EnvironmentFailure(str(error)) from error
+    except OSError as error:
+        raise EnvironmentFailure(f"{data}: {error.strerror}") from error
+
+
+async def _serve(configuration: Configuration, data: Path, bug: str | None) -> ExitCode:
+    console = Console(highlight=False, soft_wrap=True)
+    stop = asyncio.Event()
+
+    def died(death: Death) -> None:
+        console.print(str(death), style="red", markup=False)
+
+    specs = [
+        NodeSpec(
+            id=node,
+            address=address,
+            peers={n: a for n, a in configuration.addresses.items() if n != node},
+            directory=data / node,
+            timing=configuration.timing,
+            bug=bug,
+        )
+        for node, address in configuration.addresses.items()
+    ]
+    cluster = ClusterProcesses(configuration.cluster, specs, died)
+    gateway = GatewayProcess(configuration.file, data / "gateway.log", died)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await cluster.start_all()
+        for node, address in configuration.addresses.items():
+            console.print(f"{node}  {address}", markup=False)
+        if configuration.gateway is not None:
+            address = await gateway.start()
+            console.print(f"gateway  http://{address}  (Ctrl-C stops everything)", markup=False)
+        await stop.wait()
+    finally:
+        await gateway.stop()
+        await cluster.stop_all()
+    return ExitCode.VALID

@@ -1,0 +1,20 @@
+"""Errors that we foresee, as one line and an exit code."""
+
+from __future__ import annotations
+
+from harness.errors import HarnessError
+from harness.exit_codes import ExitCode
+from histories.errors import HistoryError, UnwritableHistory
+
+
+def explain_failure(error: Exception) -> tuple[str, ExitCode] | None:
+    """The line and the code that ``error`` means; ``None`` for a bug of ours."""
+    match error:
+        case HarnessError():
+            return str(error), error.exit_code
+        case UnwritableHistory():
+            return str(error), ExitCode.ENVIRONMENT
+        case HistoryError():
+            return str(error), ExitCode.BAD_INPUT
+        case _:
+            return None

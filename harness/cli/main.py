@@ -1,0 +1,146 @@
+"""The ``hearsay`` command: what it takes; ``harness.cli`` holds what each command does.
+
+Commands import what they need when they run, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="hearsay",
+    help="Break a gossip-Raft cluster on purpose, and judge what its clients saw.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+cluster_app = typer.Typer(
+    help="A cluster to play with by hand.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(cluster_app, name="cluster")
+
+EPILOG = "Exit codes: 0 valid, 1 invalid, 2 bad input, 3 unknown, 4 the environment failed."
+
+StoreOption = Annotated[Path, typer.Option(help="Directory that holds all runs.")]
+RunArgument = Annotated[
+    str, typer.Argument(help="A run's directory or name, 'latest' or 'latest-failed'.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+STORE = Path("runs")
+
+
+@app.command(epilog=EPILOG)
+def run(
+    workload: Annotated[str, typer.Option(help="What clients ask.")] = "register",
+    nodes: Annotated[int, typer.Option(help="Nodes in the cluster, 1 to 9.")] = 3,
+    faults: Annotated[
+        str, typer.Option(help="Comma-separated: partition, kill, pause, slow, reset; or none.")
+    ] = "partition,kill,pause",
+    time: Annotated[float, typer.Option(help="Seconds under load and faults.")] = 30.0,
+    concurrency: Annotated[int, typer.Option(help="Clients at once.")] = 10,
+    rate: Annotated[float, typer.Option(help="Operations a second, all clients together.")] = 100.0,
+    timeout: Annotated[int, typer.Option(help="Milliseconds a client waits for an answer.")] = 3000,
+    seed: Annotated[int | None, typer.Option(help="Fixes the plan; fresh if absent.")] = None,
+    bug: Annotated[
+        str | None, typer.Option(help="Run a deliberately wrong node; 'list' names them.")
+    ] = None,
+    repeat: Annotated[int, typer.Option(help="Campaigns in a row, seeds counting up.")] = 1,
+    store: StoreOption = STORE,
+) -> None:
+    """Run one fault campaign against a live cluster, and judge it."""
+    from harness.cli.run import Chosen, run_campaigns
+
+    chosen = Chosen(
+        workload=workload,
+        nodes=nodes,
+        faults=faults,
+        time_s=time,
+        concurrency=concurrency,
+        rate_hz=rate,
+        operation_timeout_ms=timeout,
+        seed=seed,
+        bug=bug,
+        repeat=repeat,
+    )
+    raise typer.Exit(run_campaigns(chosen, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
+def check(
+    target: Annotated[str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")],
+    model: Annotated[
+        str | None, typer.Option(help="Sequential model to check a file against.")
+    ] = None,
+    initial: Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")] = None,
+    seconds: Annotated[float, typer.Option(help="Time budget.")] = 300.0,
+    json: JsonOption = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Judge a history file against a model, or a stored run again."""
+    from harness.cli.check import check_target
+
+    raise typer.Exit(check_target(target, model, initial, seconds, store, as_json=json))
+
+
+@app.command()
+def show(run: RunArgument = "latest", json: JsonOption = False, store: StoreOption = STORE) -> None:
+    """Show one run: configuration, faults, statistics, verdict."""
+    from harness.cli.inspect import show_run
+
+    raise typer.Exit(show_run(run, store, as_json=json))
+
+
+@app.command()
+def explain(
+    run: RunArgument = "latest", json: JsonOption = False, store: StoreOption = STORE
+) -> None:
+    """Say in words why a run is invalid, with the smallest evidence."""
+    from harness.cli.inspect import explain_run
+
+    raise typer.Exit(explain_run(run, store, as_json=json))
+
+
+@app.command()
+def runs(json: JsonOption = False, store: StoreOption = STORE) -> None:
+    """List all runs, oldest first."""
+    from harness.cli.inspect import list_runs
+
+    raise typer.Exit(list_runs(store, as_json=json))
+
+
+@cluster_app.command("up")
+def cluster_up(
+    nodes: Annotated[int, typer.Option(help="Nodes in the cluster, 1 to 9.")] = 3,
+    configuration: Annotated[
+        Path | None, typer.Option(help="A cluster-configuration.json to use instead.")
+    ] = None,
+    gateway_port: Annotated[int, typer.Option(help="HTTP port on 127.0.0.1; 0: any.")] = 8000,
+    data: Annotated[Path, typer.Option(help="Directory for the nodes' data.")] = Path(
+        "cluster-data"
+    ),
+    bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
+) -> None:
+    """Start nodes and HTTP gateway; Ctrl-C stops them."""
+    from harness.cli.cluster import up
+
+    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug))
+
+
+def main() -> None:
+    """Entry point: errors that we foresee become one line and the exit code they mean."""
+    try:
+        app()
+    except Exception as error:
+        from harness.cli.failures import explain_failure
+
+        explained = explain_failure(error)
+        if explained is None:
+            raise
+        line, code = explained
+        typer.echo(f"hearsay: {line}", err=True)
+        sys.exit(code)

@@ -1,0 +1,158 @@
+"""``hearsay run``: live campaigns, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+from rich.console import Console
+from system_under_test.gossip_raft.mutants.catalogue import MUTANTS
+
+from checker.base import Budget
+from harness.analysis import Analysis, analyze
+from harness.cli.progress import Progress
+from harness.cli.words import explanation_lines, statistics_line
+from harness.config import RunConfig, RunRecord
+from harness.errors import BadInput, ReportError
+from harness.exit_codes import ExitCode, of_verdict, worst
+from harness.live import plan_faults, run_live
+from harness.reporting import write_report
+from harness.store import RunDirectory, RunStore
+from harness.verdict_file import sentence, word, write_verdicts
+from harness.wall_clock import RunClock, deadline_after, fresh_seed, utc_now
+from workloads.catalogue import workload
+from workloads.errors import WorkloadError
+
+CHECK_SECONDS: Final = 300.0
+COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
+_ROOT: Final = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The options of ``hearsay run`` as they were typed."""
+
+    workload: str
+    nodes: int
+    faults: str
+    time_s: float
+    concurrency: int
+    rate_hz: float
+    operation_timeout_ms: int
+    seed: int | None
+    bug: str | None
+    repeat: int
+
+    def config(self) -> RunConfig:
+        """Raises: BadInput: An option makes no sense; the message names it."""
+        faults = [] if self.faults == "none" else self.faults.split(",")
+        config = RunConfig(
+            seed=fresh_seed() if self.seed is None else self.seed,
+            workload=self.workload,
+            nodes=self.nodes,
+            faults=tuple(filter(None, (fault.strip() for fault in faults))),
+            time_s=self.time_s,
+            concurrency=self.concurrency,
+            rate_hz=self.rate_hz,
+            operation_timeout_ms=self.operation_timeout_ms,
+            bug=self.bug,
+        )
+        config.check()
+        if self.repeat < 1:
+            raise BadInput(f"--repeat: {self.repeat} is not at least 1")
+        try:
+            workload(config.workload)
+        except WorkloadError as error:
+            raise BadInput(f"--workload: {error}") from error
+        if config.bug is not None and config.bug not in MUTANTS:
+            raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
+        plan_faults(config)
+        return config
+
+
+def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCode:
+    """Run ``chosen.repeat`` campaigns with seeds counting up; the worst code of all."""
+    console = Console(highlight=False, soft_wrap=True)
+    if chosen.bug == "list":
+        for name, mutant in MUTANTS.items():
+            console.print(f"{name:20} {mutant.summary}", markup=False)
+        return ExitCode.VALID
+    first = chosen.config()
+    codes: list[ExitCode] = []
+    for number in range(chosen.repeat):
+        config = replace(first, seed=first.seed + number)
+        code, interrupted = _run_one(config, RunStore(store), arguments, console)
+        codes.append(code)
+        if interrupted:
+            break
+    return worst(codes)
+
+
+def _run_one(
+    config: RunConfig, store: RunStore, arguments: tuple[str, ...], console: Console
+) -> tuple[ExitCode, bool]:
+    clock = RunClock()
+    run = store.create(_record(config, arguments, clock))
+    console.print(f"seed {config.seed}, run {run.path}", markup=False)
+    schedule = plan_faults(config)
+    with Progress(console, config) as progress:
+        problem = asyncio.run(run_live(config, run, schedule, clock, progress))
+    console.print("checking ...", style="dim")
+    analysis = analyze(run, Budget(deadline=deadline_after(CHECK_SECONDS)))
+    code = conclude(store, run, analysis, console)
+    if problem is not None:
+        console.print(f"The run is incomplete: {problem}.", style="yellow", markup=False)
+    return code, problem is not None
+
+
+def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
+    """Store the verdict, make the report, and say both."""
+    verdict = analysis.verdict
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, verdict)
+    for warning in analysis.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+    try:
+        write_report(run, analysis)
+        report = str(run.report)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        report = f"none ({error})"
+    console.print(statistics_line(analysis), markup=False)
+    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+    code = of_verdict(verdict)
+    if code is not ExitCode.VALID:
+        for line in explanation_lines(analysis.verdicts, analysis.history):
+            console.print(line, markup=False)
+    console.print(f"report  {report}", markup=False)
+    if code is not ExitCode.VALID:
+        console.print(f"again   {analysis.record.command}", markup=False)
+    return code
+
+
+def _record(config: RunConfig, arguments: tuple[str, ...], clock: RunClock) -> RunRecord:
+    packages = ("hearsay", "grpcio", "protobuf", "numpy", "msgspec")
+    return RunRecord(
+        config=config,
+        command=config.command(),
+        arguments=arguments,
+        started=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        versions={name: metadata.version(name) for name in packages},
+        commit=_commit(),
+        clock_origin_ns=clock.began_at,
+    )
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, with "+" if the tree differs from it."""
+    command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=40", "--dirty=+"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  Fixed words.
+    except OSError:
+        return None
+    return said.stdout.strip() or None

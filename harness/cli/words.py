@@ -1,0 +1,56 @@
+"""What commands say of a run, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import assert_never
+
+from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
+from harness.analysis import Analysis
+from histories.history import History
+from histories.notation import describe_op
+
+_DETAILS_MAX = 12
+_EVIDENCE_MAX = 12
+
+
+def statistics_line(analysis: Analysis) -> str:
+    """Operations, faults and the longest silence, in one line."""
+    counts = analysis.stats.counts
+    silence = max((window.length for window in analysis.stats.unavailable), default=0)
+    return (
+        f"{counts.total:,} operations: {counts.ok:,} answered, {counts.failed:,} refused,"
+        f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
+        f" longest silence {silence / 1e9:.1f} s"
+    )
+
+
+def explanation_lines(verdicts: Mapping[str, Verdict], history: History) -> Iterator[str]:
+    """Why each checker that does not say valid does not."""
+    for name, verdict in verdicts.items():
+        match verdict:
+            case Valid():
+                continue
+            case Invalid(anomalies=anomalies):
+                for anomaly in anomalies:
+                    yield from _anomaly_lines(name, anomaly, history)
+            case Unknown(cause=cause, detail=detail):
+                yield f"{name}: unknown, {cause.value}: {detail}"
+            case _:
+                assert_never(verdict)
+
+
+def _anomaly_lines(checker: str, anomaly: Anomaly, history: History) -> Iterator[str]:
+    yield f"{checker}: {anomaly.kind} ({anomaly.source})"
+    yield f"  {anomaly.explanation}"
+    for index in anomaly.evidence[:_EVIDENCE_MAX]:
+        yield f"    op {index}: {describe_op(history.op(index))}"
+    yield from _rest(len(anomaly.evidence), _EVIDENCE_MAX, "operations")
+    for line in anomaly.details[:_DETAILS_MAX]:
+        yield f"    {line}"
+    yield from _rest(len(anomaly.details), _DETAILS_MAX, "lines")
+
+
+def _rest(count: int, shown: int, what: str) -> Iterator[str]:
+    if count > shown:
+        yield f"    ... and {count - shown} more {what}"

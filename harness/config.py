@@ -1,0 +1,67 @@
+"""Everything that determines a run, as one value."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from msgspec import Struct
+
+from harness.errors import BadInput
+
+SCHEMA_VERSION: Final = 1
+NODES_MAX: Final = 9
+
+
+class RunConfig(Struct, frozen=True, kw_only=True):
+    """What the user chose.  With the seed it fixes the plan of a live run, not its timing."""
+
+    seed: int
+    workload: str = "register"
+    nodes: int = 3
+    faults: tuple[str, ...] = ("partition", "kill", "pause")
+    time_s: float = 30.0
+    concurrency: int = 10
+    rate_hz: float = 100.0
+    operation_timeout_ms: int = 3000
+    bug: str | None = None
+
+    def check(self) -> None:
+        """Raises: BadInput: A value cannot be; names the option."""
+        if not 1 <= self.nodes <= NODES_MAX:
+            raise BadInput(f"--nodes: {self.nodes} is not between 1 and {NODES_MAX}")
+        if self.concurrency < 1:
+            raise BadInput(f"--concurrency: {self.concurrency} is not at least 1")
+        if self.time_s <= 0:
+            raise BadInput(f"--time: {self.time_s:g} is not more than 0 seconds")
+        if self.rate_hz <= 0:
+            raise BadInput(f"--rate: {self.rate_hz:g} is not more than 0 operations a second")
+        if self.operation_timeout_ms < 1:
+            raise BadInput(f"--timeout: {self.operation_timeout_ms} is not at least 1 ms")
+
+    def command(self) -> str:
+        """The one command that runs the same plan again."""
+        words = ["hearsay", "run", "--workload", self.workload, "--nodes", str(self.nodes)]
+        words += ["--faults", ",".join(self.faults) or "none", "--time", f"{self.time_s:g}"]
+        words += ["--concurrency", str(self.concurrency), "--rate", f"{self.rate_hz:g}"]
+        words += ["--timeout", str(self.operation_timeout_ms), "--seed", str(self.seed)]
+        if self.bug is not None:
+            words += ["--bug", self.bug]
+        return shlex.join(words)
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """``run.json``, written before the first operation.
+
+    ``clock_origin_ns`` is what the machine's monotonic clock, which the traces show, said at
+    time 0 of the journal.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    config: RunConfig
+    command: str
+    arguments: tuple[str, ...]
+    started: str
+    versions: dict[str, str]
+    commit: str | None
+    clock_origin_ns: int

@@ -1,0 +1,117 @@
+"""One live run, from its configuration to its journal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Final
+
+from harness.config import RunConfig
+from harness.driver import Driver, DriverOptions, FaultTime
+from harness.errors import BadInput, EnvironmentFailure
+from harness.live_run import LiveRun, Watcher
+from harness.live_system import LiveSystem
+from harness.seeds import derive
+from harness.store import RunDirectory
+from harness.wall_clock import RunClock
+from histories.journal import JournalWriter
+from histories.op import Nanos
+from nemesis import schedule as schedules
+from nemesis.errors import ImpossiblePlan, ProxyUnavailable
+from nemesis.plan import plan
+from nemesis.schedule import Schedule
+from system_under_test.gossip_raft.core import types as core
+from system_under_test.gossip_raft.core.types import ClientId
+from system_under_test.gossip_raft.runtime.errors import LiveError
+from workloads.catalogue import workload
+from workloads.draws import draws_from
+from workloads.errors import WorkloadError
+from workloads.generator import Stagger
+
+FIRST_LEADER_S: Final = 20.0
+GRACE_MS: Final = 1000
+"""What the driver allows a call beyond the client's own time-out, which says more."""
+
+
+def plan_faults(config: RunConfig) -> Schedule:
+    """The faults that ``config`` means.
+
+    Raises:
+        BadInput: A kind of fault is unknown, or cannot be had in this cluster or time.
+    """
+    nodes = [core.NodeId(f"n{number}") for number in range(config.nodes)]
+    until = core.Nanos(int(config.time_s * 1e9))
+    try:
+        return plan(derive(config.seed, "nemesis"), config.faults, nodes, until)
+    except ImpossiblePlan as error:
+        raise BadInput(f"--faults: {error}") from error
+
+
+async def run_live(
+    config: RunConfig, run: RunDirectory, schedule: Schedule, clock: RunClock, watcher: Watcher
+) -> str | None:
+    """Run a cluster, clients and faults; the journal and traces in ``run`` say what happened.
+
+    SIGINT and SIGTERM heal, stop and leave what was recorded.
+
+    Returns:
+        Why the run is incomplete ("interrupted"), or ``None``.
+
+    Raises:
+        BadInput: There is no such workload.
+        EnvironmentFailure: A process or port could not be had.
+        UnwritableHistory: The journal could not be written.
+    """
+    try:
+        chosen = workload(config.workload)
+    except WorkloadError as error:
+        raise BadInput(f"--workload: {error}") from error
+    run.schedule.write_bytes(schedules.encode(schedule))
+    options = DriverOptions(
+        concurrency=config.concurrency,
+        nodes_count=config.nodes,
+        time_limit=Nanos(int(config.time_s * 1e9)),
+        operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * 1_000_000),
+    )
+    driver = Driver(
+        options,
+        Stagger(
+            Nanos(max(1, int(1e9 / config.rate_hz))),
+            draws_from(derive(config.seed, "pace")),
+            chosen.generator(derive(config.seed, "workload")),
+        ),
+        chosen.final_generator,
+        [FaultTime(Nanos(s.at_ns), Nanos(s.duration_ns)) for s in schedule.steps[:-1]],
+    )
+    try:
+        system = LiveSystem(config, run.nodes, derive(config.seed, "system"))
+        with JournalWriter(run.journal) as journal:
+            async with system:
+                await system.settled(FIRST_LEADER_S)
+                live = LiveRun(
+                    driver=driver,
+                    system=system,
+                    workload=chosen,
+                    schedule=schedule,
+                    journal=journal,
+                    clock=clock,
+                    rng=derive(config.seed, "injection"),
+                    open_client=lambda process, contact: system.client(
+                        ClientId(f"p{process}"), contact
+                    ),
+                    watcher=watcher,
+                )
+                return await _interruptible(live)
+    except (LiveError, ProxyUnavailable) as error:
+        raise EnvironmentFailure(str(error)) from error
+
+
+async def _interruptible(live: LiveRun) -> str | None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, live.interrupt, "interrupted")
+    try:
+        return await live.run()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,224 @@
+"""A live cluster with a proxy on every link, as drivers and nemeses see it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Final, Self
+
+from harness.config import RunConfig
+from harness.wall_clock import deadline_after, pause
+from nemesis.proxy.control import ProxyLayer
+from system_under_test.control import CLIENTS, Link
+from system_under_test.gossip_raft.core.client_session import SessionTimeouts
+from system_under_test.gossip_raft.core.messages import GetStatus, Message, Status
+from system_under_test.gossip_raft.core.types import ClientId, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.runtime.child_process import Death, describe
+from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
+from system_under_test.gossip_raft.runtime.cluster import ClusterProcesses, NodeSpec
+from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
+
+STATUS_TIMEOUT_S: Final = 0.5
+POLL_INTERVAL_S: Final = 0.05
+ATTEMPT_TIMEOUT_MS: Final = 1000
+
+DeathWatch = Callable[[str, str, tuple[str, ...]], None]
+
+
+class LiveSystem:
+    """A cluster of processes on loopback: killable, pausable, partitionable.
+
+    Use as an asynchronous context: entered when every node serves, left when no process
+    is left.  ``on_death`` hears (node, status, last log lines) of every end that nobody
+    asked for.
+    """
+
+    def __init__(self, config: RunConfig, directory: Path, rng: random.Random) -> None:
+        """``directory`` gets one directory for each node; ``rng`` draws delays and seeds."""
+        self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(config.nodes))
+        self.on_death: DeathWatch | None = None
+        self._cluster: Final = directory.parent.name
+        self._timeouts: Final = SessionTimeouts(
+            attempt=_ms(min(ATTEMPT_TIMEOUT_MS, config.operation_timeout_ms)),
+            operation=_ms(config.operation_timeout_ms),
+        )
+        self._proxies = ProxyLayer(self.nodes, rng)
+        specs = [
+            NodeSpec(
+                id=node,
+                address="127.0.0.1:0",
+                peers={peer: self._route(node, peer) for peer in self.nodes if peer != node},
+                directory=directory / node,
+                bug=config.bug,
+                seed=rng.getrandbits(32),
+            )
+            for node in self.nodes
+        ]
+        self._processes = ClusterProcesses(self._cluster, specs, self._died)
+        self._control: dict[NodeId, Connections] = {}
+        self._requests = itertools.count(1)
+
+    async def __aenter__(self) -> Self:
+        try:
+            started = await self._processes.start_all()
+            for node, process in started.items():
+                await self._serves(node, process.address)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._processes.stop_all()
+        for connections in self._control.values():
+            await connections.close()
+        self._proxies.close()
+
+    def client(self, name: ClientId, contact: int) -> GrpcClient:
+        """A new client with connections of its own, through the proxies."""
+        addresses = {node: self._route(CLIENTS, node) for node in self.nodes}
+        return GrpcClient(name, addresses, self.nodes[contact], self._cluster, self._timeouts)
+
+    # --- capabilities (see system_under_test.control) --------------------------
+
+    async def leader(self) -> NodeId | None:
+        statuses = await self.statuses()
+        claims = [(status.term, node) for node, status in statuses.items() if _leads(status)]
+        return max(claims)[1] if claims else None
+
+    async def kill(self, node: NodeId) -> None:
+        await self._processes.nodes[node].kill()
+        self._proxies.untarget(node)
+
+    async def start(self, node: NodeId) -> None:
+        await self._serves(node, (await self._processes.nodes[node].start()).address)
+
+    async def pause(self, node: NodeId) -> None:
+        await self._processes.nodes[node].pause()
+
+    async def resume(self, node: NodeId) -> None:
+        if self._processes.nodes[node].running:
+            self._processes.nodes[node].resume()
+
+    async def cut(self, links: Collection[Link]) -> None:
+        await self._proxies.cut(links)
+
+    async def reset(self, links: Collection[Link]) -> None:
+        await self._proxies.reset(links)
+
+    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
+        await self._proxies.delay(links, latency, jitter)
+
+    async def heal(self) -> str:
+        return await self._proxies.heal()
+
+    # --- looking ---------------------------------------------------------------
+
+    async def statuses(self) -> dict[NodeId, Status]:
+        """What every node that answers says of itself, asked past the proxies."""
+        answers = await asyncio.gather(*(self._status(node) for node in self.nodes))
+        return {status[0]: status[1] for status in answers if status is not None}
+
+    async def unreachable(self) -> str | None:
+        """What is not connected, in words; ``None`` if every link works.
+
+        A link works when the node at its end has lately heard the one at its beginning,
+        a client's when the node's port behind the proxy takes a connection.
+        """
+        statuses = await self.statuses()
+        for node in self.nodes:
+            status = statuses.get(node)
+            if status is None:
+                return f"{node} does not answer"
+            reachable = next((r.reachable for r in status.records if r.node == node), ())
+            deaf = [peer for peer in self.nodes if peer != node and peer not in reachable]
+            if deaf:
+                return f"{node} does not hear {', '.join(deaf)}"
+            try:
+                host, port = self._proxies.address(CLIENTS, node)
+                _, writer = await asyncio.open_connection(host, port)
+                writer.close()
+            except OSError as error:
+                return f"clients do not reach {node}: {error}"
+        return None
+
+    async def settled(self, seconds: float) -> tuple[bool, str]:
+        """Wait until one leads and all have the same log, committed and applied.
+
+        Returns:
+            Whether that came within ``seconds``; and how it is, or what is missing.
+        """
+        over = deadline_after(seconds)
+        while True:
+            disagreement = _disagreement(self.nodes, statuses := await self.statuses())
+            if disagreement is None:
+                status = statuses[self.nodes[0]]
+                last = status.last
+                return True, (
+                    f"{status.leader} leads term {status.term}, all nodes have"
+                    f" {last.index:,} entries up to term {last.term}, all applied"
+                )
+            if over():
+                return False, disagreement
+            await pause(POLL_INTERVAL_S)
+
+    async def _status(self, node: NodeId) -> tuple[NodeId, Status] | None:
+        connections = self._control.get(node)
+        if connections is None:
+            return None
+        request = RequestId(next(self._requests))
+        question = Message("harness", node, request, Term(0), (), GetStatus())
+        try:
+            answer = await connections.ask(question, STATUS_TIMEOUT_S)
+        except (NotConnected, NoAnswer, CodecError):
+            return None
+        return (node, answer.body) if isinstance(answer.body, Status) else None
+
+    async def _serves(self, node: NodeId, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._proxies.retarget(node, host, int(port))
+        if (old := self._control.pop(node, None)) is not None:
+            await old.close()
+        self._control[node] = Connections({node: address}, self._cluster)
+
+    def _route(self, source: str, target: str) -> str:
+        host, port = self._proxies.address(source, target)
+        return f"{host}:{port}"
+
+    def _died(self, death: Death) -> None:
+        self._proxies.untarget(death.name)
+        if self.on_death is not None:
+            self.on_death(death.name, describe(death.status), death.last_log_lines)
+
+
+def _ms(milliseconds: int) -> Nanos:
+    return Nanos(milliseconds * 1_000_000)
+
+
+def _leads(status: Status) -> bool:
+    return status.role == "leader"
+
+
+def _disagreement(nodes: tuple[NodeId, ...], statuses: Mapping[NodeId, Status]) -> str | None:
+    """What keeps the cluster from being at rest, ``None`` if nothing does."""
+    silent = [node for node in nodes if node not in statuses]
+    if silent:
+        return f"{', '.join(silent)} does not answer"
+    leaders = [node for node in nodes if _leads(statuses[node])]
+    if len(leaders) != 1:
+        return f"{', '.join(leaders) or 'nobody'} leads"
+    last = statuses[leaders[0]].last
+    for node in nodes:
+        status = statuses[node]
+        if status.leader != leaders[0]:
+            return f"{node} takes {status.leader} for the leader, {leaders[0]} leads"
+        if status.last != last or status.commit != last or status.applied != last.index:
+            return (
+                f"{node} has entries up to {status.last.term}/{status.last.index}, committed"
+                f" {status.commit.index}, applied {status.applied}; {leaders[0]} has entries up to"
+                f" {last.term}/{last.index}"
+            )
+    return None

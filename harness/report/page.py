@@ -1,0 +1,216 @@
+"""The report of one run as one HTML file that needs nothing else, no network either."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final, assert_never
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from checker.stats import Window, stats
+from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
+from harness.errors import ReportError
+from harness.report.data import ReportData
+from harness.report.drawing import Drawing, draw
+from harness.report.measurements import (
+    UNAVAILABLE_AFTER,
+    FaultEffect,
+    effect_of,
+    series_of,
+    summary_rows,
+)
+from harness.report.payload import payload_of, run_end, to_script_json
+from harness.report.wording import (
+    NANOS_PER_SECOND,
+    counted,
+    describe_duration,
+    shortened,
+    visible,
+)
+from harness.verdict_file import word
+from histories.history import FaultWindow
+
+SCRIPTS: Final = (
+    "uPlot.iife.min.js",
+    "view.js",
+    "timeline.js",
+    "charts.js",
+    "cluster.js",
+    "main.js",
+)
+STYLES: Final = ("uPlot.min.css", "report.css")
+
+ANOMALIES_MAX: Final = 50
+"""Anomalies shown with their evidence; a broken node can make thousands alike."""
+
+DETAIL_LINES_MAX: Final = 60
+NOTES_MAX: Final = 500
+
+
+def render(report: ReportData) -> str:
+    """The page, ready to be written as UTF-8.
+
+    Raises:
+        ReportError: Anything at all went wrong.  The verdict of the run is not
+            touched by that: warn and go on.
+
+    Cost: O(n log n) in operations; the page grows by about 50 bytes an
+    operation up to ``payload.TIMELINE_OPS_MAX`` operations, and not beyond.
+    """
+    try:
+        return _render(report)
+    except Exception as error:
+        # As broad as it gets: a report must never decide over a run, not even by a bug (JUDGE 14).
+        raise ReportError(
+            f"report of {visible(report.run_name)} could not be made: "
+            f"{type(error).__name__}: {visible(str(error))}"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyView:
+    anomaly: Anomaly
+    checker: str
+    drawing: Drawing | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultView:
+    number: int
+    fault: FaultWindow
+    effect: FaultEffect
+
+
+@dataclass(frozen=True, slots=True)
+class UnavailableView:
+    window: Window
+    during: tuple[FaultView, ...]
+
+
+def _render(report: ReportData) -> str:
+    columns = report.history.columns()
+    end = run_end(report)
+    series = series_of(columns, end)
+    measured = stats(report.history, unavailable_after=UNAVAILABLE_AFTER)
+    faults = tuple(
+        FaultView(number=number, fault=fault, effect=effect_of(fault, columns, end))
+        for number, fault in enumerate(report.history.faults, start=1)
+    )
+    scripts = "\n".join(_static(name) for name in SCRIPTS)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            tone=word(report.verdict),
+            sentence=verdict_sentence(report),
+            anomalies=_anomaly_views(report),
+            anomalies_max=ANOMALIES_MAX,
+            detail_lines_max=DETAIL_LINES_MAX,
+            configuration={str(name): str(value) for name, value in report.configuration.items()},
+            rows=summary_rows(measured, columns),
+            faults=faults,
+            unavailable=tuple(
+                UnavailableView(window, _during(window, faults)) for window in measured.unavailable
+            ),
+            notes=report.notes[:NOTES_MAX],
+            end=end,
+            scripts=scripts,
+            script_hash=base64.b64encode(sha256(scripts.encode()).digest()).decode("ascii"),
+            styles="\n".join(_static(name) for name in STYLES),
+            payload=to_script_json(payload_of(report, columns, series, measured.unavailable, end)),
+        )
+    )
+
+
+def verdict_sentence(report: ReportData) -> str:
+    """The verdict for a person, in one sentence."""
+    match report.verdict:
+        case Valid():
+            tested = counted(len(report.history.ops), "operation")
+            suffered = counted(len(report.history.faults), "fault")
+            return f"Nothing wrong was found in {tested} under {suffered}."
+        case Invalid(anomalies=anomalies):
+            kinds = list(dict.fromkeys(anomaly.kind for anomaly in anomalies))
+            named = ", ".join(kinds[:3]) + (" and others" if len(kinds) > 3 else "")
+            return f"{counted(len(anomalies), 'anomaly')} proven: {named}."
+        case Unknown(cause=cause, detail=detail):
+            return f"Nothing is proven either way ({cause.value}): {detail.rstrip('.')}."
+        case _:
+            assert_never(report.verdict)
+
+
+def verdict_remark(verdict: Verdict) -> str:
+    """What a checker's verdict adds to its name, for the table of checks."""
+    match verdict:
+        case Valid(note=note):
+            return note
+        case Invalid(anomalies=anomalies):
+            return anomalies[0].explanation
+        case Unknown(cause=cause, detail=detail):
+            return f"{cause.value}: {detail}"
+        case _:
+            assert_never(verdict)
+
+
+def _anomaly_views(report: ReportData) -> tuple[AnomalyView, ...]:
+    if not isinstance(report.verdict, Invalid):
+        return ()
+    return tuple(
+        AnomalyView(anomaly, _finder_of(anomaly, report), draw(report.history, anomaly.evidence))
+        for anomaly in report.verdict.anomalies[:ANOMALIES_MAX]
+    )
+
+
+def _finder_of(anomaly: Anomaly, report: ReportData) -> str:
+    for check in report.checks:
+        if isinstance(check.verdict, Invalid) and anomaly in check.verdict.anomalies:
+            return check.name
+    return ""
+
+
+def _during(window: Window, faults: tuple[FaultView, ...]) -> tuple[FaultView, ...]:
+    return tuple(
+        view
+        for view in faults
+        if view.fault.began <= window.ended and view.fault.ended >= window.began
+    )
+
+
+@cache
+def _static(name: str) -> str:
+    return (files("harness.report") / "static" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters.update(
+        counted=counted,
+        duration=describe_duration,
+        seconds=_seconds,
+        short=shortened,
+        tone=word,
+        remark=verdict_remark,
+    )
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Every string that a template writes is printable, so that the page can be UTF-8."""
+    return visible(value) if type(value) is str else value
+
+
+def _seconds(nanos: int) -> str:
+    return f"{nanos / NANOS_PER_SECOND:.3f} s"

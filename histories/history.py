@@ -1,0 +1,137 @@
+"""A finished history: what every client asked and got, and what went wrong around it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from histories.call import Call, CompareAndSet, Indeterminate, Ok, Read, Write
+from histories.columns import Columns, to_columns
+from histories.errors import MalformedHistory
+from histories.op import FOREVER, Nanos, Op, ProcessId
+
+_PROCESS_MAX: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultWindow:
+    """A fault that held from ``began`` to ``ended``, both confirmed by its injector.
+
+    A fault that was never undone ends with the journal, and its ``evidence``
+    says so.  For the other fields see ``histories.event.FaultBegan``.
+    """
+
+    kind: str
+    nodes: tuple[str, ...]
+    detail: str
+    began: Nanos
+    ended: Nanos
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Operations in invocation order, and the faults they lived through.
+
+    A history is a whole run or a part of one (one key's operations, the evidence
+    of an anomaly).  In a whole run an op's ``index`` is its position; a part
+    keeps the indices of its run, ascending, so that evidence found in a part is
+    evidence in the run.  All other laws of ``Op`` hold for both, and for a part
+    they follow from those of its run.
+
+    Build one with ``of``, which checks the laws; the constructor does not.
+    """
+
+    ops: tuple[Op, ...]
+    faults: tuple[FaultWindow, ...] = ()
+
+    @classmethod
+    def of(cls, ops: Iterable[Op], faults: Iterable[FaultWindow] = ()) -> History:
+        """A whole run, checked against the laws of ``Op``.
+
+        Raises:
+            MalformedHistory: An index is not the position, a time or a process is
+                out of range, an invocation goes back in time, an interval is
+                negative, completion and outcome disagree, a process overlaps
+                itself, a process calls again after an indeterminate outcome, or
+                an answer has the wrong number of values for its call.
+        """
+        history = cls(tuple(ops), tuple(faults))
+        _require_laws(history.ops)
+        return history
+
+    def only(self, indices: Iterable[int]) -> History:
+        """The part that consists of the ops with these indices of the run.
+
+        Raises:
+            KeyError: No op of this history has that index.
+        """
+        return History(tuple(self.op(index) for index in sorted(set(indices))), self.faults)
+
+    def op(self, index: int) -> Op:
+        """The op with this index of the run.  Raises KeyError.  Cost: O(log n)."""
+        position = bisect_left(self.ops, index, key=lambda op: op.index)
+        if position == len(self.ops) or self.ops[position].index != index:
+            raise KeyError(index)
+        return self.ops[position]
+
+    def by_key(self) -> Mapping[str, History]:
+        """One part per key, keys in the order of their first call; all see all faults."""
+        parts: dict[str, list[Op]] = {}
+        for op in self.ops:
+            parts.setdefault(op.call.key, []).append(op)
+        return {key: History(tuple(ops), self.faults) for key, ops in parts.items()}
+
+    def columns(self) -> Columns:
+        """The same as arrays, for kernels and statistics.  Cost: O(n), not remembered."""
+        return to_columns(self.ops)
+
+
+def _require_laws(ops: tuple[Op, ...]) -> None:
+    latest = Nanos(0)
+    free_from: dict[ProcessId, Nanos] = {}
+    for position, op in enumerate(ops):
+        if op.index != position:
+            raise MalformedHistory(
+                f"op at position {position} has index {op.index}: indices must be 0, 1, 2 ...",
+                field="index",
+            )
+        if op.invoked < latest:
+            raise _broken(op, "invoked", f"is {op.invoked}, earlier than {latest}")
+        latest = op.invoked
+        if not op.invoked <= op.completed <= FOREVER:
+            raise _broken(op, "completed", f"is {op.completed}, invoked is {op.invoked}")
+        if not 0 <= op.process <= _PROCESS_MAX:
+            raise _broken(op, "process", f"is {op.process}")
+        if (op.completed == FOREVER) != isinstance(op.outcome, Indeterminate):
+            raise _broken(
+                op, "completed", "must be FOREVER exactly when the outcome is indeterminate"
+            )
+        free = free_from.get(op.process, latest)
+        if free == FOREVER:
+            raise _broken(
+                op, "process", f"{op.process} was retired by an indeterminate op and calls again"
+            )
+        if op.invoked < free:
+            raise _broken(op, "process", f"{op.process} already has an op in flight until {free}")
+        free_from[op.process] = op.completed
+        if isinstance(op.outcome, Ok) and len(op.outcome.values) != _answers(op.call):
+            raise _broken(
+                op, "values", f"holds {len(op.outcome.values)} answers, not {_answers(op.call)}"
+            )
+
+
+def _answers(call: Call) -> int:
+    match call:
+        case Read() | CompareAndSet():
+            return 1
+        case Write():
+            return 0
+        case _:
+            assert_never(call)
+
+
+def _broken(op: Op, field: str, problem: str) -> MalformedHistory:
+    return MalformedHistory(f"op {op.index}: {field} {problem}", field=field)

@@ -1,0 +1,207 @@
+"""Drawing a schedule: which faults, in what order, from one seeded stream."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nemesis.errors import ImpossiblePlan
+from nemesis.fault import (
+    Bridge,
+    Fault,
+    Halves,
+    HealAll,
+    Isolate,
+    Kill,
+    LeaderSide,
+    MajoritiesRing,
+    OneWay,
+    Pause,
+    ResetConnections,
+    SlowLinks,
+)
+from nemesis.partition import RING_MIN
+from nemesis.schedule import Schedule, Timed
+from nemesis.target import All, AnyNode, Follower, Leader, Minority, Target, minority_size
+from system_under_test.gossip_raft.core.types import Nanos, NodeId
+
+SECOND: Final = 1_000_000_000
+_MILLISECOND: Final = 1_000_000
+
+DEFAULT_KINDS: Final = ("partition", "kill", "pause")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How faults are spread over a run, in nanoseconds.
+
+    Attributes:
+        first_ns: Before the first fault, for the cluster to settle.
+        duration_min_ns, duration_max_ns: How long one fault holds.
+        recovery_ns: At least so long between two faults.
+        interval_ns: From the start of one fault to that of the next, on average at most.
+        tail_ns: Quiet at the end, after ``HealAll``.
+    """
+
+    first_ns: int = 3 * SECOND
+    duration_min_ns: int = 2 * SECOND
+    duration_max_ns: int = 5 * SECOND
+    recovery_ns: int = 1_500 * _MILLISECOND
+    interval_ns: int = 4_200 * _MILLISECOND
+    tail_ns: int = 1_500 * _MILLISECOND
+
+    def __post_init__(self) -> None:
+        if not 0 < self.duration_min_ns <= self.duration_max_ns:
+            raise ImpossiblePlan(
+                f"duration: {self.duration_min_ns}..{self.duration_max_ns} ns is no range above 0"
+            )
+        if min(self.first_ns, self.recovery_ns, self.tail_ns) < 0:
+            raise ImpossiblePlan("first, recovery and tail must not be below 0")
+        if self.interval_ns < self.duration_min_ns + self.recovery_ns:
+            raise ImpossiblePlan(
+                f"interval: {self.interval_ns} ns has no room for a fault of"
+                f" {self.duration_min_ns} ns and a recovery of {self.recovery_ns} ns"
+            )
+
+
+def plan(
+    rng: random.Random,
+    kinds: Collection[str],
+    nodes: Sequence[NodeId],
+    until_ns: Nanos,
+    *,
+    pace: Pace | None = None,
+    beyond_minority: bool = False,
+) -> Schedule:
+    """A schedule for a run of ``until_ns``, wholly determined by the arguments.
+
+    The kinds take turns; each goes through its variants, the one aimed at the
+    leader first, before it repeats one.  Windows never overlap.  A run too short
+    for the pace has one fault, over its middle half.
+
+    Args:
+        rng: The only source of chance.
+        kinds: Some of ``KINDS``; none at all gives ``HealAll`` only.
+        nodes: All nodes; only how many matters.
+        until_ns: When the run ends.
+        pace: How faults are spread; the default has six in 30 s.
+        beyond_minority: Also kill or pause all nodes at once.  Otherwise never more
+            than a minority (of one or two nodes: one).
+
+    Raises:
+        ImpossiblePlan: A kind is unknown, or has nothing to do to so few nodes, or
+            there is no time.
+    """
+    if until_ns <= 0:
+        raise ImpossiblePlan(f"until_ns: {until_ns} is not above 0")
+    decks = [
+        _dealt(rng, _variants(kind, len(nodes), beyond_minority=beyond_minority))
+        for kind in sorted(frozenset(kinds))
+    ]
+    pace = pace or Pace()
+    steps = []
+    if decks:
+        windows = _windows(rng, until_ns, pace)
+        faults = _in_turn(rng, decks)
+        steps = [
+            Timed(at_ns=Nanos(at), duration_ns=Nanos(duration), fault=next(faults))
+            for at, duration in windows
+        ]
+    ended_ns = steps[-1].at_ns + steps[-1].duration_ns if steps else 0
+    healed_ns = Nanos(max(ended_ns, until_ns - pace.tail_ns))
+    last = Timed(at_ns=healed_ns, duration_ns=Nanos(0), fault=HealAll())
+    return Schedule(steps=(*steps, last))
+
+
+def _windows(rng: random.Random, until_ns: int, pace: Pace) -> list[tuple[int, int]]:
+    """When faults hold: (start, duration), in milliseconds' precision.
+
+    What the shortest faults and recoveries leave of the time is shared out at
+    random, so that all faults fit however long some turn out.
+    """
+    available_ns = until_ns - pace.first_ns - pace.tail_ns
+    least_ns = pace.duration_min_ns + pace.recovery_ns
+    if available_ns < least_ns:
+        return [(until_ns // 4, until_ns // 2)]
+    count = max(1, available_ns // pace.interval_ns)
+    shares = [(rng.expovariate(1.0), rng.expovariate(2.0)) for _ in range(count)]
+    unit_ns = (available_ns - count * least_ns) / sum(map(sum, shares))
+    stretch_max_ns = pace.duration_max_ns - pace.duration_min_ns
+    windows = []
+    at_ns = pace.first_ns
+    for stretch, rest in shares:
+        duration_ns = pace.duration_min_ns + min(stretch_max_ns, int(stretch * unit_ns))
+        windows.append((_whole(at_ns), _whole(duration_ns)))
+        at_ns += duration_ns + pace.recovery_ns + int(rest * unit_ns)
+    return windows
+
+
+def _whole(time_ns: int) -> int:
+    return time_ns // _MILLISECOND * _MILLISECOND
+
+
+def _in_turn(rng: random.Random, decks: Sequence[Iterator[Fault]]) -> Iterator[Fault]:
+    while True:
+        for deck in rng.sample(decks, len(decks)):
+            yield next(deck)
+
+
+def _dealt(rng: random.Random, variants: Sequence[Fault]) -> Iterator[Fault]:
+    """The variants again and again: the first one first, otherwise in random order."""
+    first, *others = variants
+    yield first
+    yield from rng.sample(others, len(others))
+    while True:
+        yield from rng.sample(variants, len(variants))
+
+
+def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[Fault]:
+    """The faults that ``kind`` stands for, the one aimed at the leader first."""
+    match kind:
+        case "partition":
+            return _partitions(node_count)
+        case "kill":
+            return _on_nodes(Kill, node_count, beyond_minority=beyond_minority)
+        case "pause":
+            return _on_nodes(Pause, node_count, beyond_minority=beyond_minority)
+        case "slow":
+            return (
+                SlowLinks(Leader(), Nanos(100 * _MILLISECOND), Nanos(50 * _MILLISECOND)),
+                SlowLinks(AnyNode(), Nanos(300 * _MILLISECOND), Nanos(100 * _MILLISECOND)),
+                SlowLinks(All(), Nanos(20 * _MILLISECOND), Nanos(20 * _MILLISECOND)),
+            )
+        case "reset":
+            return (ResetConnections(Leader()), ResetConnections(All()))
+        case _:
+            raise ImpossiblePlan(f"unknown kind of fault {kind!r}; there are {', '.join(KINDS)}")
+
+
+KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+
+
+def _partitions(node_count: int) -> tuple[Fault, ...]:
+    if node_count < 2:
+        raise ImpossiblePlan("partition: one node alone cannot be partitioned")
+    shapes: list[Fault] = [
+        Isolate(Leader()),
+        OneWay(Leader(), All()),
+        OneWay(All(), Leader()),
+    ]
+    if node_count >= 3:
+        shapes += [Isolate(Follower()), Bridge(), Halves()]
+    if node_count >= RING_MIN:
+        shapes += [Halves(LeaderSide.MINORITY), Halves(LeaderSide.MAJORITY), MajoritiesRing()]
+    return tuple(shapes)
+
+
+def _on_nodes(
+    fault: Callable[[Target], Fault], node_count: int, *, beyond_minority: bool
+) -> tuple[Fault, ...]:
+    targets: list[Target] = [Leader(), Follower()]
+    if minority_size(node_count) > 1:
+        targets.append(Minority())
+    if beyond_minority:
+        targets.append(All())
+    return tuple(fault(target) for target in targets)

@@ -1,0 +1,122 @@
+"""A schedule: which fault when, for how long.  A value that prints and stores."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from nemesis.errors import MalformedSchedule
+from nemesis.fault import Fault, HealAll, describe
+from system_under_test.gossip_raft.core.types import Nanos
+
+SCHEMA_VERSION: Final = 1
+
+
+class Timed(Struct, frozen=True, kw_only=True):
+    """``fault`` begins at ``at_ns`` after the run's start and is undone after ``duration_ns``."""
+
+    at_ns: Nanos
+    duration_ns: Nanos
+    fault: Fault
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """Faults in the order of time.
+
+    1. No two overlap: each ends no later than the next begins.
+    2. The last step is ``HealAll``, for no time; no other is.
+
+    Raises:
+        MalformedSchedule: A law is broken; the message names step (from 0) and field.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    steps: tuple[Timed, ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise MalformedSchedule("steps: empty; the last step must be heal-all")
+        free_ns = 0
+        for number, step in enumerate(self.steps):
+            if step.at_ns < free_ns:
+                raise MalformedSchedule(
+                    f"step {number}: at_ns: {step.at_ns} is before {free_ns},"
+                    + (" when the step before it ends" if number else " the start")
+                )
+            if step.duration_ns < 0:
+                raise MalformedSchedule(
+                    f"step {number}: duration_ns: {step.duration_ns} is below 0"
+                )
+            free_ns = step.at_ns + step.duration_ns
+            self._check_healing(number, step)
+
+    def _check_healing(self, number: int, step: Timed) -> None:
+        last = number == len(self.steps) - 1
+        if last != isinstance(step.fault, HealAll):
+            rule = "the last step must be heal-all" if last else "heal-all may only be the last"
+            raise MalformedSchedule(f"step {number}: fault: {describe(step.fault)}; {rule}")
+        if last and step.duration_ns:
+            raise MalformedSchedule(
+                f"step {number}: duration_ns: {step.duration_ns}; heal-all takes 0"
+            )
+
+    def describe(self) -> str:
+        """One line a step: when, for how long, what."""
+        return "\n".join(_line(step) for step in self.steps)
+
+
+def encode(schedule: Schedule) -> bytes:
+    """As JSON, indented for people.  ``decode`` gives back an equal value."""
+    return msgspec.json.format(msgspec.json.encode(schedule), indent=2) + b"\n"
+
+
+def decode(text: bytes) -> Schedule:
+    """Read what ``encode`` wrote, or a person did.
+
+    Raises:
+        MalformedSchedule: It is not JSON, of another version, or breaks a rule; the
+            message names the step and the field.
+    """
+    try:
+        version = msgspec.json.decode(text, type=_Version).schema_version
+        if version != SCHEMA_VERSION:
+            raise MalformedSchedule(
+                f"schema_version: {version} is not the one known, {SCHEMA_VERSION}"
+            )
+        return msgspec.json.decode(text, type=Schedule)
+    except msgspec.ValidationError as error:
+        # What our own check raised is more to the point than msgspec's wrapping of it.
+        if isinstance(error.__cause__, MalformedSchedule):
+            raise error.__cause__ from None
+        raise MalformedSchedule(_located(str(error))) from error
+    except msgspec.DecodeError as error:
+        raise MalformedSchedule(f"not JSON: {error}") from error
+
+
+class _Version(Struct):
+    schema_version: int
+
+
+_WHERE: Final = re.compile(r"(?P<problem>.*) - at `\$\.?(?P<path>.*)`", re.DOTALL)
+_STEP: Final = re.compile(r"steps\[(?P<number>\d+)\]\.?(?P<field>.*)", re.DOTALL)
+
+
+def _located(message: str) -> str:
+    """``msgspec``'s message with the step and field first."""
+    where = _WHERE.fullmatch(message)
+    if where is None:
+        return message
+    problem, path = where["problem"], where["path"]
+    step = _STEP.fullmatch(path)
+    if step is None:
+        return f"{path}: {problem}"
+    place = f"step {step['number']}"
+    return f"{place}: {step['field']}: {problem}" if step["field"] else f"{place}: {problem}"
+
+
+def _line(step: Timed) -> str:
+    lasting = f"for {step.duration_ns / 1e9:4.1f} s" if step.duration_ns else " " * 10
+    return f"{step.at_ns / 1e9:6.1f} s  {lasting}  {describe(step.fault)}"

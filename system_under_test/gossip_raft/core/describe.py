@@ -1,0 +1,253 @@
+"""Stable one-line renderings, for logs and golden transcripts.
+
+Positions read ``term/index``; gossip records ``node:counter``.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from system_under_test.gossip_raft.core import trace
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Body,
+    Forwarded,
+    GetStatus,
+    GossipRecord,
+    Heartbeat,
+    HeartbeatReply,
+    LogEntries,
+    Lost,
+    Message,
+    NotLeader,
+    PulledEntries,
+    PullEntries,
+    PullMismatch,
+    PutEntries,
+    ReadKeys,
+    ReadLog,
+    RequestVote,
+    Results,
+    Status,
+    Unavailable,
+    UpdatePosition,
+    UpdatePositionReply,
+    Values,
+    Vote,
+)
+from system_under_test.gossip_raft.core.ready import Apply, Effect, Persist, Record, Send
+from system_under_test.gossip_raft.core.types import (
+    Append,
+    Applied,
+    Cas,
+    Command,
+    Delete,
+    Entry,
+    Get,
+    HardState,
+    Position,
+    Put,
+    Raw,
+    Refused,
+    Result,
+    Txn,
+    Value,
+)
+
+
+def position(p: Position) -> str:
+    return f"{p.term}/{p.index}"
+
+
+def value(v: Value) -> str:
+    match v:
+        case None:
+            return "nil"
+        case tuple():
+            return f"[{' '.join(map(value, v))}]"
+        case _:
+            return str(v)
+
+
+def command(c: Command | Get) -> str:
+    match c:
+        case Get(key=key):
+            return f"get {key}"
+        case Put(key=key, value=written):
+            return f"put {key}={value(written)}"
+        case Cas(key=key, expected=expected, replacement=replacement):
+            return f"cas {key} {value(expected)}->{value(replacement)}"
+        case Delete(key=key):
+            return f"delete {key}"
+        case Append(key=key, element=element):
+            return f"append {key} {value(element)}"
+        case Txn(micro=micro):
+            return f"txn ({', '.join(map(command, micro))})"
+        case Raw(json=json):
+            return f"raw {json}"
+        case _:
+            assert_never(c)
+
+
+def commands(of: tuple[Command, ...]) -> str:
+    return " + ".join(map(command, of))
+
+
+def result(r: Result) -> str:
+    match r:
+        case Applied(values=()):
+            return "ok"
+        case Applied(values=values):
+            return f"ok {' '.join(map(value, values))}"
+        case Refused(reason=reason):
+            return f"refused ({reason})"
+        case _:
+            assert_never(r)
+
+
+def entry(e: Entry) -> str:
+    what = "no-op" if e.session is None else commands(e.commands)
+    return f"{e.term}/{e.index} {what}"
+
+
+def entries(of: tuple[Entry, ...]) -> str:
+    return f"[{', '.join(map(entry, of))}]"
+
+
+def record(r: GossipRecord) -> str:
+    """One gossip record, all of it."""
+    return (
+        f"{r.node}:{r.incarnation}.{r.counter} term={r.term} leader={r.leader or '-'}"
+        f" last={position(r.last)} commit={position(r.commit)} source={r.source or '-'}"
+        f" hears={','.join(r.reachable) or '-'}"
+    )
+
+
+def body(b: Body) -> str:
+    match b:
+        case Heartbeat() | HeartbeatReply() | UpdatePosition() | UpdatePositionReply():
+            return type(b).__name__
+        case GetStatus():
+            return "GetStatus"
+        case RequestVote(term=term, last=last, pre_vote=pre_vote):
+            kind = "RequestPreVote" if pre_vote else "RequestVote"
+            return f"{kind} for term {term}, last={position(last)}"
+        case Vote(term=term, granted=granted, pre_vote=pre_vote):
+            kind = "PreVote" if pre_vote else "Vote"
+            return f"{kind} {'granted' if granted else 'refused'} for term {term}"
+        case PullEntries(last=last, commit=commit):
+            return f"PullEntries after {position(last)}, commit={position(commit)}"
+        case PulledEntries(previous=previous, entries=pulled, last=last, commit=commit):
+            return (
+                f"PulledEntries after {position(previous)} {entries(pulled)}"
+                f" last={position(last)} commit={position(commit)}"
+            )
+        case PullMismatch(last=last, runs=runs):
+            return f"PullMismatch last={position(last)} runs=[{' '.join(map(position, runs))}]"
+        case PutEntries(session=session, commands=wanted, acknowledge_to=address):
+            to = "" if address is None else f" acknowledge to {address}"
+            return f"PutEntries {session.client}#{session.sequence} {commands(wanted)}{to}"
+        case ReadKeys(keys=keys, consistency=consistency):
+            return f"ReadKeys {' '.join(keys)} ({consistency.value})"
+        case ReadLog(first=first):
+            return f"ReadLog from {first}"
+        case AckEntries(session=session, answer=answer):
+            return f"AckEntries {session.client}#{session.sequence}: {body(answer)}"
+        case _:
+            return _answer(b)
+
+
+def _answer(
+    b: Results | Values | LogEntries | NotLeader | Unavailable | Lost | Forwarded | Status,
+) -> str:
+    match b:
+        case Results(position=at, results=results):
+            return f"Results at {position(at)}: {', '.join(map(result, results))}"
+        case Values(index=index, consistency=consistency, values=values):
+            return f"Values at {index} ({consistency.value}): {' '.join(map(value, values))}"
+        case LogEntries(entries=listed, applied=applied):
+            return f"LogEntries {entries(listed)} applied={applied}"
+        case NotLeader(leader=leader):
+            return f"NotLeader, try {leader or '?'}"
+        case Unavailable(reason=reason):
+            return f"Unavailable ({reason})"
+        case Lost(reason=reason):
+            return f"Lost ({reason})"
+        case Forwarded(leader=leader):
+            return f"Forwarded to {leader}"
+        case Status():
+            return f"Status {status(b)}"
+        case _:
+            assert_never(b)
+
+
+def status(s: Status) -> str:
+    return (
+        f"{s.role} term={s.term} leader={s.leader or '-'} last={position(s.last)}"
+        f" commit={position(s.commit)} applied={s.applied} source={s.source or '-'}"
+    )
+
+
+def message(m: Message, *, gossip: bool = False) -> str:
+    """``gossip`` shows the records of the envelope as well, one a line."""
+    head = f"{m.source}->{m.target} t{m.term} {body(m.body)}"
+    if not gossip:
+        return head
+    return "\n".join([head, *(f"    {record(r)}" for r in m.gossip)])
+
+
+def hard_state(h: HardState) -> str:
+    return f"incarnation={h.incarnation} term={h.term} vote={h.vote or '-'} commit={h.commit}"
+
+
+def effect(e: Effect) -> str:
+    match e:
+        case Record(events=events):
+            return "; ".join(map(event, events))
+        case Persist(hard=hard, truncate_from=truncate_from, entries=written):
+            cut = "" if truncate_from is None else f" truncate from {truncate_from}"
+            added = f" append {entries(written)}" if written else ""
+            return f"persist {hard_state(hard)}{cut}{added}"
+        case Send(message=m):
+            return f"send {message(m)}"
+        case Apply(entry=applied):
+            return f"apply {entry(applied)}"
+        case _:
+            assert_never(e)
+
+
+def event(e: trace.TraceEvent) -> str:
+    match e:
+        case trace.Booted(incarnation=incarnation, term=term, last_index=last_index):
+            vote, last = e.vote or "-", f"{e.last_term}/{last_index}"
+            return (
+                f"booted incarnation={incarnation} term={term} vote={vote}"
+                f" last={last} commit={e.commit_index}"
+            )
+        case trace.TermAdopted(term=term):
+            return f"enters term {term}"
+        case trace.RoleChanged(role=role, term=term):
+            return f"becomes {role} of term {term}"
+        case trace.Voted(term=term, candidate=candidate):
+            return f"votes for {candidate} in term {term}"
+        case trace.VoteTold(term=term, candidate=candidate):
+            return f"tells its vote for {candidate} in term {term}"
+        case trace.Appended(index=index, term=term):
+            return f"appends {term}/{index}"
+        case trace.Truncated(from_index=from_index):
+            return f"truncates from {from_index}"
+        case trace.Persisted(term=term, vote=voted):
+            return f"persisted term={term} vote={voted or '-'} last={e.last_term}/{e.last_index}"
+        case trace.PositionTold(last_term=last_term, last_index=last_index):
+            return f"tells its position {last_term}/{last_index}"
+        case trace.Committed(index=index, term=term, leader_term=leader_term):
+            how = "learns" if leader_term is None else "decides"
+            return f"{how} commit point {term}/{index}"
+        case trace.Applied(index=index, term=term):
+            return f"applied {term}/{index}"
+        case trace.Answered(index=index, term=term, client=client, sequence=sequence):
+            return f"acknowledges {client}#{sequence} at {term}/{index}"
+        case trace.Stopped(reason=reason):
+            return f"STOPPED: {reason}"
+        case _:
+            assert_never(e)

@@ -1,0 +1,45 @@
+"""Digests that let logs of different nodes be compared by one integer.
+
+Every digest is an unsigned 64-bit integer: blake2b with ``digest_size=8``, read
+big-endian.  What is hashed of an entry is the UTF-8 text of Python's ``repr`` of
+``(session, commands)``, so equal requests have equal digests wherever they stand;
+of results likewise.  The chain binds an entry to its term and to all before it::
+
+    H[0] = 0
+    H[i] = blake2b(H[i-1] + term[i] + digest[i])    each as 8 bytes, big-endian
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from system_under_test.gossip_raft.core.types import Entry, Result
+
+
+def entry_digest(entry: Entry) -> int:
+    """Of the session and the commands, not of the position."""
+    return _digest(repr((entry.session, entry.commands)).encode())
+
+
+def results_digest(results: tuple[Result, ...]) -> int:
+    return _digest(repr(results).encode())
+
+
+def chain(previous: int, term: int, digest: int) -> int:
+    """H[i], from H[i-1] and the term and digest of entry i."""
+    return _digest(
+        previous.to_bytes(8, "big") + term.to_bytes(8, "big") + digest.to_bytes(8, "big")
+    )
+
+
+def log_digest(entries: Iterable[Entry]) -> int:
+    """H of the last of ``entries``, which begin at index 1; 0 if there are none."""
+    value = 0
+    for entry in entries:
+        value = chain(value, entry.term, entry_digest(entry))
+    return value
+
+
+def _digest(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")

@@ -1,0 +1,131 @@
+"""Elections: time-outs, the pre-vote round, votes (Raft 5.2; Ongaro 2014, 9.6)."""
+
+from __future__ import annotations
+
+from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.messages import (
+    GossipRecord,
+    Message,
+    RequestVote,
+    Vote,
+)
+from system_under_test.gossip_raft.core.state import NodeState, Role
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, Term
+
+
+class Elections:
+    """1. A pre-vote round changes no state but the role.
+    2. A vote, our own included, counts once per node, and ours only when it is durable.
+    3. Only news that the leader itself wrote postpones an election, never a request.
+    """
+
+    def __init__(self, state: NodeState, gossip: Gossip) -> None:
+        self._state = state
+        self._gossip = gossip
+        self._votes: set[NodeId] = set()
+        self._first_request = RequestId(0)
+        self._leader_heard: Nanos | None = None
+        self._deadline = state.now
+        self._postpone()
+
+    @property
+    def wake_at(self) -> Nanos | None:
+        return None if self._state.leads else self._deadline
+
+    def tick(self) -> None:
+        if not self._state.leads and self._state.now >= self._deadline:
+            self._begin_pre_vote()
+
+    def hear_of_leader(self, record: GossipRecord) -> None:
+        """News, perhaps second-hand, of the node that leads or led our term."""
+        state = self._state
+        if state.leads:
+            return
+        if state.rules.is_leader_evidence(record, state.term):
+            self._leader_heard = state.now
+            self._postpone()
+            state.become(Role.FOLLOWER, leader=record.node)
+        elif record.node == state.leader and record.term == state.term:
+            state.leader = None  # It stepped down.
+
+    def on_request_vote(self, message: Message, request: RequestVote) -> None:
+        state = self._state
+        candidate = NodeId(message.source)
+        if request.pre_vote:
+            granted = state.rules.grants_pre_vote(
+                request, state.term, state.log.last, leader_is_recent=self._leader_is_recent()
+            )
+        else:
+            granted = state.rules.grants_vote(
+                request, candidate, state.term, state.vote, state.log.last
+            )
+            if granted:
+                state.vote_for(candidate)
+                self._postpone()
+        answer = Vote(term=request.term, granted=granted, pre_vote=request.pre_vote)
+        state.outbox.answer(candidate, message.request, answer)
+
+    def on_vote(self, message: Message, vote: Vote) -> None:
+        state = self._state
+        running = {Role.PRE_CANDIDATE: Term(state.term + 1), Role.CANDIDATE: state.term}
+        term = running.get(state.role)
+        if term is None or vote.pre_vote != (state.role is Role.PRE_CANDIDATE):
+            return
+        if message.request >= self._first_request and state.rules.counts_vote(vote, term):
+            self._votes.add(NodeId(message.source))
+            self._count()
+
+    def persisted(self) -> None:
+        """Our vote for ourselves is on disk, if there was one."""
+        if self._state.role is Role.CANDIDATE:
+            self._votes.add(self._state.id)
+            self._count()
+
+    # --- steps -----------------------------------------------------------------
+
+    def _begin_pre_vote(self) -> None:
+        state = self._state
+        self._postpone()
+        self._votes = {state.id}
+        state.become(Role.PRE_CANDIDATE, leader=None)
+        self._ask_all(RequestVote(Term(state.term + 1), state.log.last, pre_vote=True))
+        self._count()
+
+    def _begin_election(self) -> None:
+        state = self._state
+        self._postpone()
+        self._votes = set()
+        state.enter_term(Term(state.term + 1), Role.CANDIDATE)
+        state.vote_for(state.id)
+        self._ask_all(RequestVote(state.term, state.log.last, pre_vote=False))
+
+    def _count(self) -> None:
+        state = self._state
+        if not state.rules.wins_election(len(self._votes), len(state.config.members)):
+            return
+        if state.role is Role.PRE_CANDIDATE:
+            self._begin_election()
+            return
+        state.become(Role.LEADER, leader=state.id)
+        # Nothing older can be committed before an entry of this term is (Raft 8).
+        state.propose(session=None, commands=())
+        self._gossip.broadcast()
+
+    def _ask_all(self, request: RequestVote) -> None:
+        self._first_request = self._state.outbox.next_request
+        for peer in self._state.config.peers:
+            self._state.outbox.ask(peer, request)
+
+    def _leader_is_recent(self) -> bool:
+        state = self._state
+        if state.leads:
+            return True
+        heard = self._leader_heard
+        return heard is not None and state.now - heard < state.config.election_timeout_min_ns
+
+    def _postpone(self) -> None:
+        config = self._state.config
+        timeout = self._state.rng.randint(
+            config.election_timeout_min_ns, config.election_timeout_max_ns
+        )
+        self._deadline = Nanos(self._state.now + timeout)

@@ -1,0 +1,283 @@
+"""One consensus node: a pure machine that turns messages and time into a ``Ready``."""
+
+from __future__ import annotations
+
+import random
+from typing import TypeGuard, assert_never
+
+from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.digest import entry_digest, results_digest
+from system_under_test.gossip_raft.core.election import Elections
+from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Body,
+    Forwarded,
+    GetStatus,
+    GossipRecord,
+    Heartbeat,
+    HeartbeatReply,
+    LogEntries,
+    Lost,
+    Message,
+    NotLeader,
+    PulledEntries,
+    PullEntries,
+    PullMismatch,
+    PutEntries,
+    ReadKeys,
+    ReadLog,
+    RequestVote,
+    Results,
+    Status,
+    Unavailable,
+    UpdatePosition,
+    UpdatePositionReply,
+    Values,
+    Vote,
+)
+from system_under_test.gossip_raft.core.quorum import Quorum
+from system_under_test.gossip_raft.core.reads import Reads
+from system_under_test.gossip_raft.core.ready import Ready
+from system_under_test.gossip_raft.core.replication import Puller, Source
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.state import NodeState, Role
+from system_under_test.gossip_raft.core.state_machine import StateMachine
+from system_under_test.gossip_raft.core.trace import Applied, PositionTold, VoteTold
+from system_under_test.gossip_raft.core.types import (
+    DurableState,
+    Entry,
+    LogIndex,
+    Nanos,
+    NodeId,
+    Position,
+    RequestId,
+)
+from system_under_test.gossip_raft.core.writes import Writes
+
+
+class Node:
+    """Everything enters by ``step`` and ``tick``, everything leaves by ``take_ready``.
+
+    1. Whoever runs it obeys each ``Ready`` in the order of its effects before anything
+       else enters; ``persisted`` and ``apply`` are called as the effects say.
+    2. It asks again with ``take_ready`` until that is empty.
+    3. ``now`` never goes back.
+    4. On ``InvariantViolation`` the node is beyond use: nothing of it may be obeyed.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        durable: DurableState,
+        rng: random.Random,
+        now: Nanos,
+        rules: Rules | None = None,
+    ) -> None:
+        rules = Rules() if rules is None else rules
+        state = NodeState(config, durable, rng, now, rules)
+        self.config = config
+        self._state = state
+        self._machine = StateMachine(rules)
+        self._gossip = Gossip(state)
+        self._elections = Elections(state, self._gossip)
+        self._quorum = Quorum(state, self._gossip)
+        self._puller = Puller(state, self._gossip)
+        self._source = Source(state)
+        self._reads = Reads(state, self._machine, self._gossip)
+        self._writes = Writes(state, self._machine, frozenset(config.peers))
+        self._handed_over = LogIndex(0)
+        self._position_told: Position | None = None
+
+    @property
+    def status(self) -> Status:
+        state = self._state
+        return Status(
+            role=state.role.value,
+            term=state.term,
+            leader=state.leader,
+            last=state.log.last,
+            commit=state.commit_point,
+            applied=state.applied,
+            source=self._puller.source,
+            records=self._gossip.known(),
+        )
+
+    @property
+    def log(self) -> tuple[Entry, ...]:
+        """For tests and inspection: the log in memory."""
+        return self._state.log.after(0, len(self._state.log))
+
+    # --- in --------------------------------------------------------------------
+
+    def step(self, message: Message, now: Nanos) -> None:
+        """Take in one message; what follows from it is in the next ``Ready``.
+
+        Raises:
+            InvariantViolation: See law 4.
+        """
+        self._state.now = now
+        if self._gossip.is_peer(message.source):
+            self._hear(message)
+        self._dispatch(message)
+
+    def tick(self, now: Nanos) -> None:
+        """Time has passed.  Due at ``Ready.wake_at``; harmless earlier."""
+        self._state.now = now
+        self._quorum.tick()
+        self._elections.tick()
+        if now >= self._gossip.wake_at:
+            self._reads.tick()
+            self._gossip.tick()
+
+    def persisted(self) -> None:
+        """The ``Persist`` of the last ``Ready`` is on stable storage."""
+        self._state.persisted()
+        self._elections.persisted()
+        self._quorum.count()
+
+    def apply(self, entry: Entry) -> None:
+        """Execute a committed entry; answers to those who wait for it leave next."""
+        state = self._state
+        assert entry.index == state.applied + 1 <= state.commit, f"applied out of order: {entry}"
+        answer = self._machine.apply(entry)
+        state.applied = entry.index
+        state.outbox.decided.append(
+            Applied(
+                index=entry.index,
+                term=entry.term,
+                digest=entry_digest(entry),
+                result_digest=results_digest(answer.results),
+            )
+        )
+        self._writes.applied(entry, answer)
+
+    # --- out -------------------------------------------------------------------
+
+    def take_ready(self) -> Ready:
+        """What is to be done now; false if that is nothing."""
+        state, outbox = self._state, self._state.outbox
+        self._reads.proceed()
+        self._source.answer()
+        self._puller.request()
+        decided, outbox.decided = tuple(outbox.decided), []
+        persist = state.take_persist()
+        sends, outbox.sends = outbox.sends, []
+        told, outbox.told = outbox.told, []
+        peers_are_told = any(self._gossip.is_peer(target) for target, _, _ in sends)
+        gossip = self._gossip.stamp(self._puller.source) if peers_are_told else ()
+        messages = tuple(
+            self._seal(target, request, body, gossip) for target, request, body in sends
+        )
+        told.extend(
+            VoteTold(term=message.body.term, candidate=NodeId(message.target))
+            for message in messages
+            if _is_given_vote(message.body)
+        )
+        if peers_are_told and state.log.last != self._position_told:
+            last = self._position_told = state.log.last
+            told.insert(
+                0, PositionTold(term=state.term, last_term=last.term, last_index=last.index)
+            )
+        committed = state.log.after(self._handed_over, state.commit - self._handed_over)
+        self._handed_over = state.commit
+        return Ready(
+            decided=decided,
+            persist=persist,
+            persisted=None if persist is None else state.persisted_event(),
+            told=tuple(told),
+            messages=messages,
+            committed=committed,
+            wake_at=self._wake_at(),
+        )
+
+    def _seal(
+        self, target: str, request: RequestId, body: Body, gossip: tuple[GossipRecord, ...]
+    ) -> Message:
+        """Put ``body`` in an envelope that says how things stand at departure."""
+        state = self._state
+        if _is_given_vote(body) and (state.term, state.vote) != (body.term, target):
+            # Overtaken before it was durable: it was never given.
+            body = Vote(term=body.term, granted=False, pre_vote=False)
+        if not self._gossip.is_peer(target):
+            gossip = ()
+        return Message(state.id, target, request, state.term, gossip, body)
+
+    def _wake_at(self) -> Nanos:
+        due = (
+            self._gossip.wake_at,
+            self._elections.wake_at,
+            self._quorum.wake_at,
+            self._puller.wake_at,
+            self._source.wake_at,
+        )
+        return min(time for time in due if time is not None)
+
+    # --- peers -----------------------------------------------------------------
+
+    def _hear(self, message: Message) -> None:
+        """What every message of a peer tells, whatever its body."""
+        state, rules = self._state, self._state.rules
+        # Term first: nothing else may be read in the light of an old one (D8.4).
+        seen = rules.highest_term_seen(message)
+        if seen > state.term:
+            state.enter_term(seen, Role.FOLLOWER)
+        changed = self._gossip.hear(message)
+        self._quorum.hear(NodeId(message.source))
+        moved = False
+        for old, new in changed:
+            self._elections.hear_of_leader(new)
+            moved = moved or old is None or (old.term, old.last) != (new.term, new.last)
+            if not state.leads and rules.advances_commit_from_gossip(state.log.last, new.commit):
+                state.learn_commit(min(new.commit.index, state.log.last.index))
+        if moved:
+            self._quorum.count()
+            if isinstance(message.body, UpdatePosition | PullEntries):
+                self._puller.report()
+
+    def _dispatch(self, message: Message) -> None:
+        state, body = self._state, message.body
+        match body:
+            case Heartbeat():
+                state.outbox.answer(message.source, message.request, HeartbeatReply())
+            case HeartbeatReply():
+                self._reads.on_heartbeat_reply(message)
+            case RequestVote():
+                self._elections.on_request_vote(message, body)
+            case Vote():
+                self._elections.on_vote(message, body)
+            case PullEntries():
+                self._source.on_pull(message, body)
+            case PulledEntries():
+                self._puller.on_pulled_entries(message, body)
+            case PullMismatch():
+                self._puller.on_mismatch(message, body)
+            case UpdatePosition():
+                state.outbox.answer(message.source, message.request, UpdatePositionReply())
+            case PutEntries():
+                self._writes.on_put(message, body)
+            case ReadKeys():
+                self._reads.on_read(message, body)
+            case ReadLog():
+                self._reads.on_read_log(message, body)
+            case GetStatus():
+                state.outbox.answer(message.source, message.request, self.status)
+            case (
+                UpdatePositionReply()
+                | Results()
+                | Values()
+                | LogEntries()
+                | NotLeader()
+                | Unavailable()
+                | Lost()
+                | Forwarded()
+                | Status()
+                | AckEntries()
+            ):
+                pass  # Nothing to learn beyond the envelope, or not meant for a node.
+            case _:
+                assert_never(body)
+
+
+def _is_given_vote(body: Body) -> TypeGuard[Vote]:
+    return isinstance(body, Vote) and body.granted and not body.pre_vote

@@ -1,0 +1,70 @@
+"""What only a leader does: count positions, and make sure that a majority is with it."""
+
+from __future__ import annotations
+
+from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.state import NodeState, Role
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, Term
+
+
+class Quorum:
+    def __init__(self, state: NodeState, gossip: Gossip) -> None:
+        self._state = state
+        self._gossip = gossip
+        self._contacts: dict[NodeId, Nanos] = {}
+        self._leads_term = Term(0)
+        self._check_due = state.now
+
+    @property
+    def wake_at(self) -> Nanos | None:
+        return self._check_due if self._state.leads else None
+
+    def hear(self, peer: NodeId) -> None:
+        """A message came directly from ``peer``, and its records are merged."""
+        state = self._state
+        self._begin_term()
+        if state.leads and state.rules.is_contact(
+            self._gossip.records.get(peer), state.id, state.term
+        ):
+            self._contacts[peer] = state.now
+
+    def tick(self) -> None:
+        """Check quorum: without a majority for an election time-out, step down (D6)."""
+        state = self._state
+        self._begin_term()
+        if not state.leads or state.now < self._check_due:
+            return
+        timeout = state.config.election_timeout_min_ns
+        since = state.now - timeout
+        contacts = sum(contact >= since for contact in self._contacts.values())
+        if contacts + 1 < state.rules.quorum_size(len(state.config.members)):
+            state.become(Role.FOLLOWER, leader=None)
+        self._check_due = Nanos(state.now + state.config.heartbeat_interval_ns)
+
+    def count(self) -> None:
+        """Commit what a majority holds (PROTOCOL rules 6 and 7)."""
+        state = self._state
+        if not state.leads:
+            return
+        rules, members = state.rules, state.config.members
+        positions = [
+            record.last
+            for member in members
+            if member != state.id
+            and (record := self._gossip.records.get(member)) is not None
+            and rules.counts_toward_commit(record, state.term)
+        ]
+        positions.append(state.durable)
+        reached = rules.commit_point_from_positions(positions, len(members))
+        if reached is None or not state.commit < reached.index <= len(state.log):
+            return
+        if rules.may_commit(state.log[reached.index], state.term):
+            state.decide_commit(reached.index)
+
+    def _begin_term(self) -> None:
+        """A new leader gets one election time-out to gather its majority."""
+        state = self._state
+        if state.leads and self._leads_term != state.term:
+            self._leads_term = state.term
+            self._contacts = {}
+            self._check_due = Nanos(state.now + state.config.election_timeout_min_ns)

@@ -1,0 +1,120 @@
+"""Reads: linearizable ones by ReadIndex (Ongaro 2014, 6.4), local ones from any node."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.messages import (
+    LogEntries,
+    Message,
+    NotLeader,
+    ReadKeys,
+    ReadLog,
+    Unavailable,
+    Values,
+)
+from system_under_test.gossip_raft.core.state import NodeState
+from system_under_test.gossip_raft.core.state_machine import StateMachine
+from system_under_test.gossip_raft.core.types import LogIndex, NodeId, RequestId
+
+
+@dataclass(slots=True)
+class WaitingRead:
+    """1. Only heartbeats from number ``after`` on were sent after it arrived.
+    2. ``index`` is the commit point to wait for, once the leader knows one.
+    """
+
+    source: str
+    request: RequestId
+    read: ReadKeys
+    after: RequestId
+    index: LogIndex | None = None
+
+
+class Reads:
+    """A read is answered only if, at some instant after it arrived, a majority held this
+    node for the leader of its term; so nobody could have committed anything behind it.
+    """
+
+    def __init__(self, state: NodeState, machine: StateMachine, gossip: Gossip) -> None:
+        self._state = state
+        self._machine = machine
+        self._gossip = gossip
+        self._waiting: deque[WaitingRead] = deque()
+        self._confirmed: dict[NodeId, RequestId] = {}
+        self._round = RequestId(0)
+        state.when_leadership_ends.append(self._abandon)
+
+    def on_read(self, message: Message, read: ReadKeys) -> None:
+        state = self._state
+        if state.rules.reads_applied_state(read.consistency):
+            self._answer(message.source, message.request, read)
+        elif state.leads:
+            after = state.outbox.next_request
+            self._waiting.append(WaitingRead(message.source, message.request, read, after))
+        else:
+            state.outbox.answer(message.source, message.request, NotLeader(state.leader))
+
+    def on_read_log(self, message: Message, read: ReadLog) -> None:
+        state = self._state
+        indices = self._machine.raw_indices(read.first, read.entries_max)
+        entries = LogEntries(tuple(state.log[index] for index in indices), state.applied)
+        state.outbox.answer(message.source, message.request, entries)
+
+    def on_heartbeat_reply(self, message: Message) -> None:
+        """Counts only if the peer was in our term when it answered (PROTOCOL D7)."""
+        if not self._state.leads or message.term != self._state.term:
+            return
+        peer = NodeId(message.source)
+        self._confirmed[peer] = max(self._confirmed.get(peer, RequestId(0)), message.request)
+
+    def tick(self) -> None:
+        """Ask again: a lost heartbeat must not hold up a read."""
+        if self._waiting:
+            self._round = self._gossip.broadcast()
+
+    def proceed(self) -> None:
+        """Start the next round, if reads wait for one; answer those that may be."""
+        if not self._waiting or not self._state.leads:
+            return
+        self._note_index()
+        if self._waiting[-1].after > self._round and self._is_confirmed(self._round):
+            # One round under way at a time; it serves all that arrived before it.
+            self._round = self._gossip.broadcast()
+        while self._waiting and self._is_answerable(self._waiting[0]):
+            waiting = self._waiting.popleft()
+            self._answer(waiting.source, waiting.request, waiting.read)
+
+    def _note_index(self) -> None:
+        state = self._state
+        if not state.rules.knows_commit_point(state.commit_point, state.term):
+            return
+        for waiting in reversed(self._waiting):
+            if waiting.index is not None:
+                break
+            waiting.index = state.commit
+
+    def _is_answerable(self, waiting: WaitingRead) -> bool:
+        index = waiting.index
+        return (
+            index is not None and self._state.applied >= index and self._is_confirmed(waiting.after)
+        )
+
+    def _is_confirmed(self, after: RequestId) -> bool:
+        confirmations = 1 + sum(request >= after for request in self._confirmed.values())
+        return self._state.rules.confirms_leadership(confirmations, len(self._state.config.members))
+
+    def _answer(self, source: str, request: RequestId, read: ReadKeys) -> None:
+        values = self._machine.read(read.keys)
+        answer = Values(self._state.applied, read.consistency, values)
+        self._state.outbox.answer(source, request, answer)
+
+    def _abandon(self) -> None:
+        for waiting in self._waiting:
+            unavailable = Unavailable("leadership ended before the read was confirmed")
+            self._state.outbox.answer(waiting.source, waiting.request, unavailable)
+        self._waiting.clear()
+        self._confirmed.clear()
+        self._round = RequestId(0)

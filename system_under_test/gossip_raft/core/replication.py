@@ -1,0 +1,228 @@
+"""Replication by pulling: both ends of PullEntries, and UpdatePosition (PROTOCOL D2 to D5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.log import common_point
+from system_under_test.gossip_raft.core.messages import (
+    Message,
+    PulledEntries,
+    PullEntries,
+    PullMismatch,
+    UpdatePosition,
+)
+from system_under_test.gossip_raft.core.state import NodeState, Role
+from system_under_test.gossip_raft.core.types import (
+    LogIndex,
+    Nanos,
+    NodeId,
+    RequestId,
+    Term,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A request under way."""
+
+    source: NodeId
+    request: RequestId
+    deadline: Nanos
+
+
+class Puller:
+    """The follower's end.
+
+    1. One pull at a time; a lost one is given up at its deadline.
+    2. Entries are taken only from the pull under way, and only where the log ends.
+    3. The log is cut only for a source with a higher last term.
+    """
+
+    def __init__(self, state: NodeState, gossip: Gossip) -> None:
+        self._state = state
+        self._gossip = gossip
+        self._pull: Pull | None = None
+        self._denied: dict[NodeId, tuple[Nanos, Nanos]] = {}
+        self._report = False
+        self._report_due = state.now
+        self.source: NodeId | None = None
+
+    @property
+    def wake_at(self) -> Nanos | None:
+        if self._pull is not None:
+            return min(self._pull.deadline, self._report_due)
+        waits = [until for until, _ in self._denied.values() if until > self._state.now]
+        return min(waits, default=None) if self._state.role is Role.FOLLOWER else None
+
+    # --- requests --------------------------------------------------------------
+
+    def report(self) -> None:
+        """Positions changed, ours or those of nodes that pull from us: tell our source."""
+        self._report = True
+
+    def request(self) -> None:
+        """Ask for what is due: called last before messages leave, so all they state is so."""
+        state = self._state
+        if state.role is not Role.FOLLOWER:
+            self.source, self._pull = None, None
+            return
+        if self._pull is not None:
+            if state.now >= self._pull.deadline:
+                self._deny(self._pull.source)
+            elif self._overtaken(self._pull.source):
+                self._pull = None
+        if self._pull is None:
+            self._choose_source()
+        if self.source is None:
+            return
+        if self._report or state.now >= self._report_due:
+            self._report = False
+            # A lost report must not stall the commit point for ever (D6).
+            self._report_due = Nanos(state.now + state.config.election_timeout_min_ns // 2)
+            state.outbox.ask(self.source, UpdatePosition())
+        if self._pull is None:
+            config = state.config
+            commit = state.commit_point_at_departure
+            body = PullEntries(
+                state.log.last, commit, config.entries_max, config.pull_wait_ns
+            )
+            request = state.outbox.ask(self.source, body)
+            deadline = state.now + config.pull_wait_ns + config.request_timeout_ns
+            self._pull = Pull(self.source, request, Nanos(deadline))
+
+    # --- answers ---------------------------------------------------------------
+
+    def on_pulled_entries(self, message: Message, pulled: PulledEntries) -> None:
+        state = self._state
+        if not self._take_answer(message):
+            return
+        if not state.rules.accepts_pulled_entries(
+            state.log.last, pulled.previous, message.term, state.term
+        ):
+            return
+        self._denied.pop(NodeId(message.source), None)
+        for entry in pulled.entries:
+            state.append(entry)
+        if pulled.entries:
+            self.report()
+        # Our log is now a prefix of the source's, so its commit point is true of ours (D5 a).
+        state.learn_commit(LogIndex(min(pulled.commit.index, len(state.log))))
+
+    def on_mismatch(self, message: Message, mismatch: PullMismatch) -> None:
+        state = self._state
+        if not self._take_answer(message):
+            return
+        if state.rules.may_truncate(state.log.last, mismatch.last):
+            state.truncate(common_point(state.log.runs, mismatch.runs))
+        else:
+            self._deny(NodeId(message.source))  # It is behind: never a reason to cut (D2 c).
+
+    def _take_answer(self, message: Message) -> bool:
+        """Whether this answers the pull under way, which then is over."""
+        pull = self._pull
+        if self._state.role is not Role.FOLLOWER or pull is None:
+            return False
+        if (pull.source, pull.request) != (message.source, message.request):
+            return False
+        self._pull = None
+        return True
+
+    # --- source ----------------------------------------------------------------
+
+    def _choose_source(self) -> None:
+        state = self._state
+        leader = state.leader
+        leader_record = None
+        if leader is not None and self._usable(leader):
+            leader_record = self._gossip.records[leader]
+        current = self.source
+        if leader_record is None and current is not None and self._usable(current):
+            record = self._gossip.records[current]
+            if state.rules.keeps_sync_source(state.log.last, record) and not (
+                self._gossip.pulls_from_us(current)
+            ):
+                return
+        candidates = [
+            self._gossip.records[peer]
+            for peer in state.config.peers
+            if leader_record is None and self._usable(peer)
+            if not self._gossip.pulls_from_us(peer)
+        ]
+        self.source = state.rules.chooses_sync_source(state.log.last, leader_record, candidates)
+        if self.source != current:
+            self.report()
+
+    def _usable(self, peer: NodeId) -> bool:
+        until, _ = self._denied.get(peer, (Nanos(0), Nanos(0)))
+        return self._gossip.in_touch(peer) and self._state.now >= until
+
+    def _overtaken(self, source: NodeId) -> bool:
+        """The pull under way asks another node although the leader is within reach."""
+        leader = self._state.leader
+        return leader is not None and leader != source and self._usable(leader)
+
+    def _deny(self, source: NodeId) -> None:
+        """Leave ``source`` alone for a while, longer each time."""
+        config = self._state.config
+        _, wait = self._denied.get(source, (Nanos(0), Nanos(0)))
+        wait = Nanos(
+            min(max(2 * wait, config.heartbeat_interval_ns), config.election_timeout_max_ns)
+        )
+        self._denied[source] = (Nanos(self._state.now + wait), wait)
+        self.source, self._pull = None, None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPull:
+    """A request not yet answered; ``term`` is the one its sender was in."""
+
+    request: RequestId
+    asked: PullEntries
+    term: Term
+    deadline: Nanos
+
+
+class Source:
+    """The other end: any node answers pulls from its log, whatever its role.
+
+    An answer is made when it leaves, so it never states what has been cut since.
+    """
+
+    def __init__(self, state: NodeState) -> None:
+        self._state = state
+        self._held: dict[NodeId, HeldPull] = {}
+
+    @property
+    def wake_at(self) -> Nanos | None:
+        return min((held.deadline for held in self._held.values()), default=None)
+
+    def on_pull(self, message: Message, asked: PullEntries) -> None:
+        """A newer pull of the same node replaces the one that is held."""
+        deadline = Nanos(self._state.now + asked.wait)
+        held = HeldPull(message.request, asked, message.term, deadline)
+        self._held[NodeId(message.source)] = held
+
+    def answer(self) -> None:
+        """Answer every pull for which there is news, or no time left."""
+        for puller, held in tuple(self._held.items()):
+            if self._is_due(held):
+                del self._held[puller]
+                self._state.outbox.answer(puller, held.request, self._answer_to(held.asked))
+
+    def _is_due(self, held: HeldPull) -> bool:
+        state = self._state
+        return (
+            state.log.last != held.asked.last
+            or state.committed_known > held.asked.commit.index
+            or state.now >= held.deadline
+            or state.term != held.term  # It must learn our term, or we have just changed it.
+        )
+
+    def _answer_to(self, asked: PullEntries) -> PulledEntries | PullMismatch:
+        log = self._state.log
+        if not log.holds(asked.last):
+            return PullMismatch(log.last, log.runs)
+        entries = log.after(asked.last.index, asked.entries_max)
+        return PulledEntries(asked.last, entries, log.last, self._state.commit_point_at_departure)

@@ -1,0 +1,169 @@
+"""Every decision of the protocol, one small method each, with its source.
+
+The node asks here and nowhere else, so a wrong variant (the bug zoo) is a subclass
+that overrides one method.  No method keeps state or changes an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from system_under_test.gossip_raft.core.messages import (
+    Consistency,
+    GossipRecord,
+    Message,
+    RequestVote,
+    Vote,
+)
+from system_under_test.gossip_raft.core.types import Entry, NodeId, Position, Term
+
+
+class Rules:
+    """The correct ones."""
+
+    # --- terms and votes -------------------------------------------------------
+
+    def highest_term_seen(self, message: Message) -> Term:
+        """A term counts wherever it stands: envelope or any record (PROTOCOL rule 3)."""
+        return max(message.term, *(r.term for r in message.gossip), Term(0))
+
+    def quorum_size(self, members: int) -> int:
+        """A majority; any two of them share a node (Raft 5.2)."""
+        return members // 2 + 1
+
+    def log_is_up_to_date(self, candidate_last: Position, own_last: Position) -> bool:
+        """Compared by term first, then by index (Raft 5.4.1)."""
+        return candidate_last >= own_last
+
+    def grants_vote(
+        self,
+        request: RequestVote,
+        candidate: NodeId,
+        term: Term,
+        vote: NodeId | None,
+        last: Position,
+    ) -> bool:
+        """One vote a term, for a log as good as one's own (Raft 5.2, 5.4.1)."""
+        return (
+            request.term == term
+            and vote in {None, candidate}
+            and self.log_is_up_to_date(request.last, last)
+        )
+
+    def grants_pre_vote(
+        self, request: RequestVote, term: Term, last: Position, *, leader_is_recent: bool
+    ) -> bool:
+        """Would vote, and has itself no sign of a live leader (Ongaro 2014, 9.6 and 4.2.3)."""
+        return (
+            request.term > term
+            and not leader_is_recent
+            and self.log_is_up_to_date(request.last, last)
+        )
+
+    def counts_vote(self, vote: Vote, term: Term) -> bool:
+        """Only an answer to the election that is running (Raft 5.2)."""
+        return vote.granted and vote.term == term
+
+    def wins_election(self, votes: int, members: int) -> bool:
+        return votes >= self.quorum_size(members)
+
+    def is_leader_evidence(self, record: GossipRecord, term: Term) -> bool:
+        """News that a leader of our term wrote itself, however it came (PROTOCOL 3, D8.3)."""
+        return record.term == term and record.leader == record.node
+
+    def is_contact(self, record: GossipRecord | None, leader: NodeId, term: Term) -> bool:
+        """A peer that spoke to the leader just now is with it: same term, and hears it too."""
+        return record is not None and record.term == term and leader in record.reachable
+
+    # --- gossip ----------------------------------------------------------------
+
+    def merge_records(self, old: GossipRecord, new: GossipRecord) -> GossipRecord:
+        """The newer one, as a whole: a mixture would state what never was (PROTOCOL D8.2)."""
+        if (new.incarnation, new.counter) > (old.incarnation, old.counter):
+            return new
+        return old
+
+    # --- pulling ---------------------------------------------------------------
+
+    def chooses_sync_source(
+        self,
+        own_last: Position,
+        leader: GossipRecord | None,
+        candidates: Collection[GossipRecord],
+    ) -> NodeId | None:
+        """The leader, else the best of those strictly ahead (PROTOCOL D3).
+
+        ``leader`` is ``None`` if unknown or out of reach; ``candidates`` are within
+        reach and do not pull from us, not even through others.
+        """
+        if leader is not None:
+            return leader.node
+        ahead = [record for record in candidates if record.last > own_last]
+        if not ahead:
+            return None
+        children = {r.node: sum(c.source == r.node for c in candidates) for r in ahead}
+        best = max(ahead, key=lambda r: (r.last, -children[r.node], r.node))
+        return best.node
+
+    def keeps_sync_source(self, own_last: Position, source: GossipRecord) -> bool:
+        """One that fell behind has nothing for us (PROTOCOL D3)."""
+        return source.last >= own_last
+
+    def accepts_pulled_entries(
+        self, own_last: Position, previous: Position, source_term: Term, term: Term
+    ) -> bool:
+        """They must extend the log exactly where it ends (PROTOCOL rule 4).
+
+        The terms do not matter: log matching makes any source safe (D3).
+        """
+        del source_term, term
+        return previous == own_last
+
+    def may_truncate(self, own_last: Position, source_last: Position) -> bool:
+        """Only for a log of a higher last term (PROTOCOL rule 5, D2 case b)."""
+        return source_last.term > own_last.term
+
+    # --- commitment ------------------------------------------------------------
+
+    def counts_toward_commit(self, record: GossipRecord, term: Term) -> bool:
+        """Reported in the leader's term, about an entry of that term (PROTOCOL rule 6, D4)."""
+        return record.term == term and record.last.term == term
+
+    def commit_point_from_positions(
+        self, positions: Sequence[Position], members: int
+    ) -> Position | None:
+        """The highest that a majority reached (PROTOCOL rule 7).
+
+        ``positions`` are those counted, the leader's own durable one included.
+        """
+        quorum = self.quorum_size(members)
+        if len(positions) < quorum:
+            return None
+        return sorted(positions, reverse=True)[quorum - 1]
+
+    def may_commit(self, entry: Entry, term: Term) -> bool:
+        """By counting, only entries of the leader's own term (Raft 5.4.2, Figure 8)."""
+        return entry.term == term
+
+    def advances_commit_from_gossip(self, own_last: Position, commit: Position) -> bool:
+        """Only on the same branch: our last entry has the commit point's term (D5 b)."""
+        return own_last.term == commit.term
+
+    # --- clients ---------------------------------------------------------------
+
+    def is_repeat(self, sequence: int, newest: int) -> bool:
+        """Sequences of one client only grow (Ongaro 2014, 6.3)."""
+        return sequence <= newest
+
+    def reads_applied_state(self, consistency: Consistency) -> bool:
+        """Which reads any node may serve from what it has applied (PROTOCOL rule 9)."""
+        return consistency is Consistency.LOCAL
+
+    def knows_commit_point(self, commit: Position, term: Term) -> bool:
+        """A leader does once an entry of its own term is committed (Ongaro 2014, 6.4)."""
+        return commit.term == term
+
+    def confirms_leadership(self, confirmations: int, members: int) -> bool:
+        """``confirmations``: nodes, the leader included, that answered in its term to a
+        heartbeat sent after the read arrived (Ongaro 2014, 6.4)."""
+        return confirmations >= self.quorum_size(members)

@@ -1,0 +1,263 @@
+"""What the parts of a node share: its term, role, log and commit point, and its outbox.
+
+The only place that changes them; so the only place that marks them for the disk and
+writes them to the trace.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from enum import Enum
+
+from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.digest import entry_digest, log_digest
+from system_under_test.gossip_raft.core.log import Log
+from system_under_test.gossip_raft.core.messages import Body
+from system_under_test.gossip_raft.core.ready import Persist
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.trace import (
+    Appended,
+    Booted,
+    Committed,
+    Persisted,
+    RoleChanged,
+    TermAdopted,
+    TraceEvent,
+    Truncated,
+    Voted,
+)
+from system_under_test.gossip_raft.core.types import (
+    Command,
+    DurableState,
+    Entry,
+    HardState,
+    Incarnation,
+    InvariantViolation,
+    LogIndex,
+    Nanos,
+    NodeId,
+    Position,
+    RequestId,
+    Session,
+    Term,
+)
+
+REQUESTS_PER_INCARNATION = 2**32
+
+
+class Role(Enum):
+    FOLLOWER = "follower"
+    PRE_CANDIDATE = "pre_candidate"
+    CANDIDATE = "candidate"
+    LEADER = "leader"
+
+
+class Outbox:
+    """What the next ``Ready`` will say; addressed, but not yet stamped."""
+
+    def __init__(self, incarnation: Incarnation) -> None:
+        self.decided: list[TraceEvent] = []
+        self.told: list[TraceEvent] = []
+        self.sends: list[tuple[str, RequestId, Body]] = []
+        # An answer to a former life must not pass for one to this life.
+        self._next = incarnation * REQUESTS_PER_INCARNATION + 1
+
+    @property
+    def next_request(self) -> RequestId:
+        """Every request from now on has this number or a greater one."""
+        return RequestId(self._next)
+
+    def ask(self, target: str, body: Body) -> RequestId:
+        request = RequestId(self._next)
+        self._next += 1
+        self.sends.append((target, request, body))
+        return request
+
+    def answer(self, target: str, request: RequestId, body: Body) -> None:
+        self.sends.append((target, request, body))
+
+
+class NodeState:
+    """1. ``commit`` <= ``durable.index`` and ``commit`` <= ``committed_known``.
+    2. ``applied`` <= ``commit``.
+    3. ``term``, ``vote`` and ``log`` are what memory says; they are on disk after the
+       next ``take_persist`` has been obeyed, and nothing leaves before.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        durable: DurableState,
+        rng: random.Random,
+        now: Nanos,
+        rules: Rules,
+    ) -> None:
+        self.config = config
+        self.rng = rng
+        self.rules = rules
+        self.now = now
+        self.incarnation = Incarnation(durable.hard.incarnation + 1)
+        self.term = durable.hard.term
+        self.vote = durable.hard.vote
+        self.role = Role.FOLLOWER
+        self.leader: NodeId | None = None
+        self.log = Log(durable.log)
+        self.durable = self.log.last
+        self.commit = LogIndex(min(durable.hard.commit, len(self.log)))
+        self.committed_known = self.commit
+        self.applied = LogIndex(0)
+        self.outbox = Outbox(self.incarnation)
+        self.when_leadership_ends: list[Callable[[], None]] = []
+        self._hard_changed = True
+        self._unsaved_from: LogIndex | None = None
+        self._truncate_from: LogIndex | None = None
+        self._in_flight: Position | None = None
+        self.outbox.decided.append(
+            Booted(
+                incarnation=self.incarnation,
+                term=self.term,
+                vote=self.vote,
+                last_term=self.log.last.term,
+                last_index=self.log.last.index,
+                commit_index=self.commit,
+                log_digest=log_digest(durable.log),
+                members=config.members,
+            )
+        )
+
+    @property
+    def id(self) -> NodeId:
+        return self.config.id
+
+    @property
+    def leads(self) -> bool:
+        return self.role is Role.LEADER
+
+    @property
+    def commit_point(self) -> Position:
+        return self.log.position_at(self.commit)
+
+    @property
+    def commit_point_at_departure(self) -> Position:
+        """What ``commit_point`` will be once the log is on disk: when messages leave."""
+        return self.log.position_at(self.committed_known)
+
+    # --- term, vote, role ------------------------------------------------------
+
+    def enter_term(self, term: Term, role: Role) -> None:
+        """A higher term, in which we have not voted and know no leader (Raft 5.1)."""
+        assert term > self.term
+        self.term = term
+        self.vote = None
+        self._hard_changed = True
+        self.outbox.decided.append(TermAdopted(term=term))
+        self.become(role, leader=None)
+
+    def become(self, role: Role, leader: NodeId | None) -> None:
+        led = self.leads
+        self.leader = leader
+        if role is not self.role:
+            self.role = role
+            self.outbox.decided.append(RoleChanged(role=role.value, term=self.term))
+        if led and not self.leads:
+            for ended in self.when_leadership_ends:
+                ended()
+
+    def vote_for(self, candidate: NodeId) -> None:
+        if self.vote != candidate:
+            self.vote = candidate
+            self._hard_changed = True
+            self.outbox.decided.append(Voted(term=self.term, candidate=candidate))
+
+    # --- log -------------------------------------------------------------------
+
+    def propose(self, session: Session | None, commands: tuple[Command, ...]) -> Entry:
+        assert self.leads
+        index = LogIndex(len(self.log) + 1)
+        entry = Entry(self.term, index, session, commands)
+        self.append(entry)
+        return entry
+
+    def append(self, entry: Entry) -> None:
+        self.log.append(entry)
+        if self._unsaved_from is None:
+            self._unsaved_from = entry.index
+        self.outbox.decided.append(
+            Appended(index=entry.index, term=entry.term, digest=entry_digest(entry))
+        )
+
+    def truncate(self, keep: Position) -> None:
+        """Drop what follows ``keep``.
+
+        Raises:
+            InvariantViolation: That would drop a committed entry, or a leader's own
+                (PROTOCOL rule 5).
+        """
+        if self.leads:
+            raise InvariantViolation(f"{self.id} leads term {self.term} and would truncate")
+        if keep.index < self.committed_known:
+            raise InvariantViolation(
+                f"{self.id} would truncate to {keep.index}, below its commit point"
+                f" {self.committed_known}"
+            )
+        start = LogIndex(keep.index + 1)
+        self.log.truncate(keep.index)
+        self.durable = min(self.durable, keep, key=lambda position: position.index)
+        if self._unsaved_from is not None and self._unsaved_from >= start:
+            self._unsaved_from = None
+        earlier = self._truncate_from
+        self._truncate_from = start if earlier is None else min(start, earlier)
+        self.outbox.decided.append(Truncated(from_index=start))
+
+    # --- commit point ----------------------------------------------------------
+
+    def decide_commit(self, index: LogIndex) -> None:
+        """The leader has counted a majority for ``index``."""
+        assert self.leads
+        self._advance_commit(index, self.term)
+
+    def learn_commit(self, index: LogIndex) -> None:
+        """The entry at ``index`` of this very log is committed, somebody says."""
+        self._advance_commit(index, None)
+
+    def _advance_commit(self, index: LogIndex, leader_term: Term | None) -> None:
+        if index > len(self.log):
+            raise InvariantViolation(
+                f"{self.id} would commit {index}, past its log {len(self.log)}"
+            )
+        self.committed_known = max(self.committed_known, index)
+        # What is not yet on disk may be forgotten, so it is not yet acted upon.
+        reached = min(self.committed_known, self.durable.index)
+        if reached > self.commit:
+            self.commit = reached
+            term = self.log[reached].term
+            self.outbox.decided.append(Committed(index=reached, term=term, leader_term=leader_term))
+
+    # --- disk ------------------------------------------------------------------
+
+    def take_persist(self) -> Persist | None:
+        """All that changed since the last time; ``persisted`` must follow."""
+        unsaved, truncate_from = self._unsaved_from, self._truncate_from
+        if not self._hard_changed and unsaved is None and truncate_from is None:
+            return None
+        assert self._in_flight is None, "the last Ready is not yet persisted"
+        self._hard_changed = False
+        self._unsaved_from = self._truncate_from = None
+        self._in_flight = self.log.last
+        return Persist(
+            HardState(self.incarnation, self.term, self.vote, self.commit),
+            truncate_from,
+            () if unsaved is None else self.log.after(unsaved - 1, len(self.log)),
+        )
+
+    def persisted_event(self) -> Persisted:
+        """What the trace says when the persist just taken is done."""
+        last = self.log.last
+        return Persisted(term=self.term, vote=self.vote, last_term=last.term, last_index=last.index)
+
+    def persisted(self) -> None:
+        assert self._in_flight is not None, "persisted() without a Persist"
+        self.durable = self._in_flight
+        self._in_flight = None
+        self.learn_commit(self.committed_known)

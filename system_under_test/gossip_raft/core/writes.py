@@ -1,0 +1,139 @@
+"""Clients' writes, from arrival to answer; each takes effect once (Ongaro 2014, 6.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Forwarded,
+    Lost,
+    Message,
+    NotLeader,
+    PutEntries,
+    Results,
+)
+from system_under_test.gossip_raft.core.state import NodeState
+from system_under_test.gossip_raft.core.state_machine import Answer, StateMachine
+from system_under_test.gossip_raft.core.trace import Answered
+from system_under_test.gossip_raft.core.types import (
+    ClientId,
+    Entry,
+    Position,
+    RequestId,
+    Session,
+    Term,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Somebody who is told what becomes of a request."""
+
+    source: str
+    request: RequestId
+    session: Session
+    acknowledge_to: str | None
+
+
+class Writes:
+    """1. Success is said only of the very entry, (term, index), once it is applied.
+    2. Whoever waits when leadership ends hears ``Lost``: it may or may not take effect.
+    """
+
+    def __init__(self, state: NodeState, machine: StateMachine, peers: frozenset[str]) -> None:
+        self._state = state
+        self._machine = machine
+        self._peers = peers
+        self._waiters: dict[Position, list[Waiter]] = {}
+        self._pending: dict[ClientId, tuple[int, Position]] = {}
+        self._leads_term = Term(0)
+        state.when_leadership_ends.append(self._abandon)
+
+    def on_put(self, message: Message, put: PutEntries) -> None:
+        state, session = self._state, put.session
+        if not state.leads:
+            self._refer(message, put)
+            return
+        self._begin_term()
+        waiter = Waiter(message.source, message.request, session, put.acknowledge_to)
+        if put.acknowledge_to is not None:
+            state.outbox.answer(message.source, message.request, Forwarded(state.id))
+        first = self._machine.answer_of(session.client)
+        if first is not None and state.rules.is_repeat(session.sequence, first.sequence):
+            if first.sequence == session.sequence:
+                self._tell(waiter, Results(first.position, first.results))
+            else:
+                self._tell(waiter, _stale(session, first.sequence))
+            return
+        newest, position = self._pending.get(session.client, (0, None))
+        if position is None or not state.rules.is_repeat(session.sequence, newest):
+            entry = state.propose(session, put.commands)
+            position = Position(entry.term, entry.index)
+            self._pending[session.client] = (session.sequence, position)
+        elif newest != session.sequence:
+            self._tell(waiter, _stale(session, newest))
+            return
+        self._waiters.setdefault(position, []).append(waiter)
+
+    def applied(self, entry: Entry, answer: Answer) -> None:
+        """``entry`` is committed and applied: whoever waits for it is told."""
+        position = Position(entry.term, entry.index)
+        if entry.session is not None:
+            client = entry.session.client
+            if self._pending.get(client, (0, None))[1] == position:
+                del self._pending[client]
+        for waiter in self._waiters.pop(position, ()):
+            self._tell(waiter, Results(answer.position, answer.results))
+
+    def _refer(self, message: Message, put: PutEntries) -> None:
+        """Not the leader: pass the request on if it is to be acknowledged elsewhere."""
+        outbox, leader, address = self._state.outbox, self._state.leader, put.acknowledge_to
+        if address is not None and message.source in self._peers:
+            # Passed on once already, on a wrong hint; twice could go round in circles.
+            outbox.ask(address, AckEntries(put.session, NotLeader(leader)))
+        elif address is not None and leader is not None:
+            outbox.ask(leader, put)
+            outbox.answer(message.source, message.request, Forwarded(leader))
+        else:
+            outbox.answer(message.source, message.request, NotLeader(leader))
+
+    def _begin_term(self) -> None:
+        """A new leader finds in its log which requests are under way."""
+        state = self._state
+        if self._leads_term == state.term:
+            return
+        self._leads_term = state.term
+        self._pending = {
+            entry.session.client: (entry.session.sequence, Position(entry.term, entry.index))
+            for entry in state.log.after(state.applied, len(state.log))
+            if entry.session is not None
+        }
+
+    def _abandon(self) -> None:
+        waiters, self._waiters = self._waiters, {}
+        for at_position in waiters.values():
+            for waiter in at_position:
+                self._tell(waiter, Lost("leadership ended before the entry was committed"))
+
+    def _tell(self, waiter: Waiter, answer: Results | Lost) -> None:
+        outbox = self._state.outbox
+        if isinstance(answer, Results):
+            outbox.told.append(
+                Answered(
+                    index=answer.position.index,
+                    term=answer.position.term,
+                    client=waiter.session.client,
+                    sequence=waiter.session.sequence,
+                )
+            )
+        if waiter.acknowledge_to is None:
+            outbox.answer(waiter.source, waiter.request, answer)
+        else:
+            outbox.ask(waiter.acknowledge_to, AckEntries(waiter.session, answer))
+
+
+def _stale(session: Session, newest: int) -> Lost:
+    # Not "unavailable", which would claim that it never took effect: it may have, before
+    # the client went on, and only the answer to the newest request is kept.
+    return Lost(f"stale sequence {session.sequence}, newest of {session.client} is {newest}")

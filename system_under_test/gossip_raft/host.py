@@ -1,0 +1,156 @@
+"""The only code that obeys a ``Ready``, in live and in simulated runs alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import assert_never
+
+from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.node import Node
+from system_under_test.gossip_raft.core.ready import Apply, Effect, Persist, Record, Send
+from system_under_test.gossip_raft.core.trace import Stopped
+from system_under_test.gossip_raft.core.types import DurableState, InvariantViolation, Nanos
+from system_under_test.gossip_raft.ports import Clock, Network, Recorder, Storage
+
+
+class Host:
+    """Runs one life of one node, between ``start`` and ``stop``.
+
+    1. Effects are obeyed strictly in the order of ``Ready.effects``.
+    2. Group commit: what arrives while a persist is under way is taken in together
+       when it is done, so many messages share one sync.
+    3. After an ``InvariantViolation`` nothing more is obeyed: it is recorded, told to
+       ``on_stopped``, and every later call does nothing.
+
+    Not thread-safe: all calls, the ports' callbacks included, come from one thread.
+    """
+
+    def __init__(
+        self,
+        make_node: Callable[[DurableState, Nanos], Node],
+        *,
+        clock: Clock,
+        network: Network,
+        storage: Storage,
+        recorder: Recorder,
+        on_stopped: Callable[[InvariantViolation], None] | None = None,
+    ) -> None:
+        self._make_node = make_node
+        self._clock = clock
+        self._network = network
+        self._storage = storage
+        self._recorder = recorder
+        self._on_stopped = on_stopped
+        self._node: Node | None = None
+        self._effects: Iterator[Effect] = iter(())
+        self._arrived: list[Message] = []
+        self._time_passed = False
+        self._persisting = False
+        self._is_durable = False
+        self._running = False
+        self._idle = False
+
+    @property
+    def node(self) -> Node:
+        """The node, to look at.
+
+        Raises:
+            RuntimeError: It was not started, or has stopped.
+        """
+        if self._node is None:
+            raise RuntimeError("host: the node is not running")
+        return self._node
+
+    @property
+    def is_running(self) -> bool:
+        return self._node is not None
+
+    def start(self) -> None:
+        """Load what is on disk and begin.  Call once."""
+        assert self._node is None
+        self._node = self._make_node(self._storage.load(), self._clock.now())
+        self._run()
+
+    def receive(self, message: Message) -> None:
+        """Take in a message.  Before ``start`` and after the end it is lost."""
+        if self._node is not None:
+            self._arrived.append(message)
+            self._run()
+
+    def stop(self) -> None:
+        """End this life by decision; what is under way is dropped, as in a crash."""
+        if self._node is not None:
+            self._node = None
+            self._recorder.record((Stopped(reason="shut down"),))
+
+    # --- the loop --------------------------------------------------------------
+
+    def _run(self) -> None:
+        """Obey and take in until nothing is left, or a persist is waited for."""
+        if self._running:
+            return  # A port called back at once; the loop below goes on by itself.
+        self._running = True
+        try:
+            while self._node is not None and not self._persisting:
+                if self._is_durable:
+                    self._is_durable = False
+                    self._node.persisted()
+                effect = next(self._effects, None)
+                if effect is not None:
+                    self._obey(self._node, effect)
+                elif not self._take_in(self._node):
+                    break
+        except InvariantViolation as violation:
+            # The one border where it is caught: to stop this node loudly, and only it.
+            self._node = None
+            self._recorder.record((Stopped(reason=f"invariant violated: {violation}"),))
+            if self._on_stopped is not None:
+                self._on_stopped(violation)
+        finally:
+            self._running = False
+
+    def _obey(self, node: Node, effect: Effect) -> None:
+        match effect:
+            case Record(events=events):
+                self._recorder.record(events)
+            case Persist():
+                self._persisting = True
+                self._storage.persist(effect, lambda: self._durable(node))
+            case Send(message=message):
+                self._network.send(message)
+            case Apply(entry=entry):
+                node.apply(entry)
+            case _:
+                assert_never(effect)
+
+    def _take_in(self, node: Node) -> bool:
+        """Get the next ``Ready``, or give the node what waits; false if there is neither."""
+        if not self._idle:
+            ready = node.take_ready()
+            if ready:
+                self._effects = ready.effects()
+                return True
+            self._clock.wake_at(ready.wake_at, self._wake)
+            self._idle = True
+        if not self._arrived and not self._time_passed:
+            return False
+        self._idle = False
+        now = self._clock.now()
+        arrived, self._arrived = self._arrived, []
+        for message in arrived:
+            node.step(message, now)
+        if self._time_passed:
+            self._time_passed = False
+            node.tick(now)
+        return True
+
+    def _durable(self, node: Node) -> None:
+        if self._node is node:  # Otherwise it was stopped meanwhile.
+            self._persisting = False
+            self._is_durable = True
+            self._run()
+
+    def _wake(self) -> None:
+        if self._node is not None:
+            self._time_passed = True
+            self._run()

@@ -1,0 +1,129 @@
+"""Bugs in deciding what is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from system_under_test.gossip_raft.core.messages import (
+    GossipRecord,
+    Message,
+    PullEntries,
+    UpdatePosition,
+)
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import Entry, Position, Term
+from system_under_test.gossip_raft.mutants.mutant import Mutant
+
+
+class CommitsAlone(Rules):
+    """Commits what the leader itself holds, without waiting for a majority.
+
+    Mechanism: the quorum is taken of the positions counted, not of the members; the
+    extreme form of an off-by-one quorum.  Seen: S03 (the original implementation),
+    M10.  Needs: the leader killed or cut off after an acknowledgement, then healed.
+    Revealed by: lost writes; a committed entry truncated; two entries committed at
+    one index.
+    """
+
+    def commit_point_from_positions(
+        self, positions: Sequence[Position], members: int
+    ) -> Position | None:
+        del members
+        return max(positions, default=None)
+
+
+class CountsAnyTerm(Rules):
+    """Counts positions without asking in which term they were reported.
+
+    Mechanism: reports carry no term, so an old leader neither learns from one that it
+    is deposed nor leaves it out; a voter of the next term that pulls old entries
+    commits them.  Seen: M01 (SERVER-22136), S06.  Needs: a new leader cut off from a
+    voter that still reaches the old leader.  Revealed by: leader completeness; a
+    committed entry truncated; lost writes.
+    """
+
+    def highest_term_seen(self, message: Message) -> Term:
+        if isinstance(message.body, PullEntries | UpdatePosition):
+            return Term(0)
+        return message.term
+
+    def counts_toward_commit(self, record: GossipRecord, term: Term) -> bool:
+        return record.last.term == term
+
+
+class GuardsSourceInstead(CountsAnyTerm):
+    """Refuses entries from sources of a lower term, in place of terms on reports.
+
+    Mechanism: the guard looks at the last hop only; a node in between that knows the
+    new term passes the old entries on.  Seen: M02 (model checking): safe with three
+    nodes.  Needs: five nodes, chaining, a partition.  Revealed by: as CountsAnyTerm.
+    """
+
+    def accepts_pulled_entries(
+        self, own_last: Position, previous: Position, source_term: Term, term: Term
+    ) -> bool:
+        return previous == own_last and source_term >= term
+
+
+class CommitsOldTerms(Rules):
+    """Commits entries of earlier terms by counting replicas.
+
+    Mechanism: Raft's Figure 8.  Seen: S05.  Needs: leaders that come and go, and
+    batches small enough to stop before the new leader's no-op.  Revealed by: leader
+    completeness; a committed entry truncated.
+    """
+
+    def counts_toward_commit(self, record: GossipRecord, term: Term) -> bool:
+        return record.term == term
+
+    def may_commit(self, entry: Entry, term: Term) -> bool:
+        del entry, term
+        return True
+
+
+class BelievesAnyCommitPoint(Rules):
+    """Takes a commit point from gossip without asking whether it is on this branch.
+
+    Mechanism: index alone is compared, so a divergent tail counts as committed.  Seen:
+    M03 (SERVER-27123).  Needs: a deposed leader with a tail of its own that hears
+    gossip before it has rolled back.  Revealed by: state-machine safety; the node
+    stops, since it would have to truncate below its commit point.
+    """
+
+    def advances_commit_from_gossip(self, own_last: Position, commit: Position) -> bool:
+        del own_last, commit
+        return True
+
+
+MUTANTS = (
+    Mutant(
+        name="minority-commit",
+        summary="The leader commits and acknowledges without a majority.",
+        breaks=("durability", "linearizability", "state-machine safety"),
+        rules=CommitsAlone,
+    ),
+    Mutant(
+        name="counts-any-term",
+        summary="The leader counts positions whatever the term of whoever reports them.",
+        breaks=("leader completeness",),
+        rules=CountsAnyTerm,
+    ),
+    Mutant(
+        name="source-guard",
+        summary="Nodes refuse sources of a lower term, and reports carry no term.",
+        breaks=("leader completeness",),
+        rules=GuardsSourceInstead,
+    ),
+    Mutant(
+        name="old-term-commit",
+        summary="The leader commits entries of earlier terms by counting (Figure 8).",
+        breaks=("leader completeness",),
+        rules=CommitsOldTerms,
+    ),
+    Mutant(
+        name="any-branch-commit",
+        summary="A node believes a commit point from gossip that is on another branch.",
+        breaks=("state-machine safety",),
+        rules=BelievesAnyCommitPoint,
+    ),
+)

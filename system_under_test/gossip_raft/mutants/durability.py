@@ -1,0 +1,42 @@
+"""Bugs in what survives a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from system_under_test.gossip_raft.core.ready import Persist
+from system_under_test.gossip_raft.core.types import DurableState, HardState
+from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.ports import Storage
+
+
+class ForgetsVote:
+    """Loses term and vote at every start; the log survives.
+
+    Mechanism: they are kept in memory only.  Seen: S02, M11.  Needs: a node killed
+    and restarted around an election.  Revealed by: a term that goes back; two votes
+    in a term, hence two leaders in a term.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def load(self) -> DurableState:
+        durable = self._storage.load()
+        remembered = HardState(
+            incarnation=durable.hard.incarnation, commit=durable.hard.commit
+        )
+        return DurableState(remembered, durable.log)
+
+    def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
+        self._storage.persist(persist, durable)
+
+
+MUTANTS = (
+    Mutant(
+        name="forgets-vote",
+        summary="Term and vote are lost in a crash.",
+        breaks=("election safety", "durability"),
+        storage=ForgetsVote,
+    ),
+)

@@ -1,0 +1,77 @@
+"""Start one node: ``python -m system_under_test.gossip_raft.runtime --help``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import random
+import sys
+from pathlib import Path
+
+from system_under_test.gossip_raft.core.types import NodeId
+from system_under_test.gossip_raft.runtime.configuration import load_configuration
+from system_under_test.gossip_raft.runtime.errors import ConfigurationError, ExitCode, LiveError
+from system_under_test.gossip_raft.runtime.logs import log_to
+from system_under_test.gossip_raft.runtime.process import (
+    die_with_parent,
+    fail,
+    on_termination,
+    say_ready,
+)
+from system_under_test.gossip_raft.runtime.server import NodeServer
+from system_under_test.gossip_raft.runtime.storage import DataDirectory
+
+log = logging.getLogger("system_under_test.gossip_raft.runtime")
+
+
+def main() -> ExitCode:
+    arguments = _parser().parse_args()
+    try:
+        if arguments.parent is not None:
+            die_with_parent(arguments.parent)
+        return asyncio.run(_serve(arguments))
+    except ConfigurationError as error:
+        return fail(error, ExitCode.CONFIGURATION)
+    except LiveError as error:
+        return fail(error, ExitCode.ENVIRONMENT)
+
+
+async def _serve(arguments: argparse.Namespace) -> ExitCode:
+    configuration = load_configuration(arguments.configuration)
+    node = NodeId(arguments.node)
+    configuration.node_config(node)  # A mistake is told before anything is created.
+    directory = DataDirectory(arguments.data)
+    log_to(directory.server_log)
+    seed = int.from_bytes(os.urandom(8)) if arguments.seed is None else arguments.seed
+    log.info("starting", extra={"fields": {"node": node, "pid": os.getpid(), "seed": seed}})
+    server = NodeServer(configuration, node, directory, random.Random(f"{seed}/{node}"))
+    on_termination(server.stop)
+    try:
+        port, incarnation = await server.start()
+        say_ready(node=node, port=port, pid=os.getpid(), incarnation=incarnation)
+        code = await server.wait()
+    finally:
+        await server.close()
+        directory.close()
+    log.info("stopped", extra={"fields": {"exit_code": code}})
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m system_under_test.gossip_raft.runtime",
+        description="Run one gossip-Raft node until SIGTERM.",
+    )
+    parser.add_argument("--configuration", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--node", required=True, metavar="NAME")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--bug", metavar="NAME", help="run this wrong variant of the bug zoo")
+    parser.add_argument("--seed", type=int, help="of the election timeouts; default: from the OS")
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when this process does")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

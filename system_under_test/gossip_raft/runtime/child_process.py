@@ -1,0 +1,204 @@
+"""A process that we start, that says when it is ready, and that dies when we do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from system_under_test.gossip_raft.runtime.errors import ProcessFailed
+
+START_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 5.0
+_LOG_LINES: Final = 10
+_ROOT: Final = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A process ended although nobody asked it to; ``status`` as ``subprocess`` has it."""
+
+    name: str
+    status: int
+    last_log_lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n  ".join((f"{self.name} {describe(self.status)}", *self.last_log_lines))
+
+
+class ChildProcess:
+    """Runs ``python -m module arguments --parent US``, any number of times, one at a time.
+
+    It has a session of its own, so that Ctrl-C in our terminal does not reach it; its
+    stderr is appended to ``log``.  Starting from a thread that ends kills it (see
+    ``die_with_parent``): use the main one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        log: Path,
+        on_death: Callable[[Death], None],
+    ) -> None:
+        self.name: Final = name
+        self._command = (sys.executable, "-P", "-m", module, *arguments)
+        self._log = log
+        self._on_death = on_death
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._asked_to_end = False
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """
+        Raises:
+            ProcessFailed: It does not run.
+        """
+        if self._process is None or self._process.returncode is not None:
+            raise ProcessFailed(f"{self.name} does not run")
+        return self._process.pid
+
+    async def start(self) -> dict[str, Any]:
+        """Start it and wait until it serves; answers what it says of itself.
+
+        Harmless if it runs: then the answer is empty.
+
+        Raises:
+            ProcessFailed: It ended, or was not ready in time and is killed.
+        """
+        if self.running:
+            return {}
+        if self._watch is not None:
+            await self._watch
+        paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
+        with self._log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                "--parent",
+                str(os.getpid()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env={
+                    "GRPC_VERBOSITY": "ERROR",
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+                },
+            )
+        self._process = process
+        self._asked_to_end = True  # Until it is ready, its end is told by raising.
+        self._watch = asyncio.get_running_loop().create_task(self._watch_end(process))
+        ready = False
+        try:
+            said = await self._ready_line(process)
+            ready = True
+        finally:
+            if not ready:
+                await self.kill()
+        if not self.running:
+            raise self._failed("ended as soon as it was ready")
+        self._asked_to_end = False
+        return said
+
+    async def kill(self) -> None:
+        """SIGKILL; returns when it is dead and reaped.  Harmless if it does not run."""
+        self._signal(signal.SIGKILL)
+        if self._watch is not None:
+            await self._watch
+
+    async def terminate(self) -> int | None:
+        """SIGTERM, and SIGKILL if that does not help; answers the exit status.
+
+        ``None`` if it did not run.  It may be paused.
+        """
+        if not self.running or self._watch is None or self._process is None:
+            return None
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await asyncio.shield(self._watch)
+        except TimeoutError:
+            await self.kill()
+        return self._process.returncode
+
+    async def pause(self) -> None:
+        """SIGSTOP; returns when all its threads have stopped.
+
+        Raises:
+            ProcessFailed: It does not run, or ended.
+        """
+        pid = self.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            # WNOWAIT leaves its end, should it have come, to the one who reaps it.
+            stopped = await asyncio.to_thread(
+                os.waitid, os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT
+            )
+        except ChildProcessError as error:
+            raise ProcessFailed(f"{self.name} ended instead of pausing") from error
+        if stopped is None or stopped.si_code != os.CLD_STOPPED:
+            raise ProcessFailed(f"{self.name} ended instead of pausing")
+
+    def resume(self) -> None:
+        """SIGCONT.  Harmless if it is not paused.
+
+        Raises:
+            ProcessFailed: It does not run.
+        """
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def _ready_line(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                line = await process.stdout.readline()
+        except TimeoutError as error:
+            raise self._failed(f"was not ready within {START_TIMEOUT_S} s") from error
+        if not line:
+            raise self._failed(describe(await process.wait()))
+        said: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+        return said
+
+    async def _watch_end(self, process: asyncio.subprocess.Process) -> None:
+        status = await process.wait()
+        if not self._asked_to_end:
+            self._on_death(Death(self.name, status, self._last_log_lines()))
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal that ends it by our will, or serves that."""
+        self._asked_to_end = True
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def _failed(self, problem: str) -> ProcessFailed:
+        return ProcessFailed("\n  ".join((f"{self.name} {problem}", *self._last_log_lines())))
+
+    def _last_log_lines(self) -> tuple[str, ...]:
+        if not self._log.exists():
+            return ()
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return tuple(lines[-_LOG_LINES:])
+
+
+def describe(status: int) -> str:
+    """An exit status in words."""
+    if status >= 0:
+        return f"ended with exit code {status}"
+    return f"was killed by {signal.Signals(-status).name}"

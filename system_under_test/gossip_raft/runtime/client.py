@@ -1,0 +1,229 @@
+"""Live clients: they transmit what a client session says, and tell it what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, assert_never
+
+import grpc.aio
+
+from system_under_test.gossip_raft.core.client_session import (
+    Answered,
+    ClientSession,
+    Ending,
+    Refused,
+    Request,
+    SessionEffect,
+    SessionTimeouts,
+    TimedOut,
+    Transmit,
+    WakeAt,
+)
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Lost,
+    Message,
+    NotLeader,
+    PutEntries,
+    Results,
+    Unavailable,
+)
+from system_under_test.gossip_raft.core.types import ClientId, Nanos, NodeId
+from system_under_test.gossip_raft.runtime.clock import MonotonicClock
+from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
+from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
+from system_under_test.gossip_raft.runtime.rpc import Peer
+
+CONNECT_TIMEOUT_S: Final = 0.5
+
+
+class Connections:
+    """One connection to each node, made when first used, under addresses of one's own."""
+
+    opened = 0
+    """How many connections this process has made so far."""
+    closed = 0
+    """How many of them it has closed."""
+
+    def __init__(self, addresses: Mapping[NodeId, str], cluster: str) -> None:
+        self.codec: Final = Codec(cluster)
+        self._addresses = dict(addresses)
+        self._peers: dict[str, Peer] = {}
+
+    @property
+    def nodes(self) -> tuple[NodeId, ...]:
+        return tuple(self._addresses)
+
+    async def ask(self, message: Message, timeout_s: float) -> Message:
+        """The answer to ``message``.
+
+        Raises:
+            NotConnected: There is no connection: the message surely never left.
+            NoAnswer: Nobody knows what became of it.
+            CodecError: It cannot be encoded, and never left.
+        """
+        request = self.codec.encode(message)
+        assert isinstance(request, WireRequest), f"{message.body} is not a question"
+        peer = self._peer(message.target)
+        try:
+            async with asyncio.timeout(min(CONNECT_TIMEOUT_S, timeout_s)):
+                connected = await peer.connected()
+        except TimeoutError:
+            connected = False
+        if not connected:
+            raise NotConnected(f"{message.target} cannot be reached")
+        try:
+            answer = self.codec.decode(await peer.call(request, timeout_s))
+        except grpc.aio.AioRpcError as error:
+            raise NoAnswer(f"{message.target}: {error.code().name}: {error.details()}") from error
+        except CodecError as error:
+            raise NoAnswer(f"{message.target}: {error}") from error
+        if answer.request != message.request or answer.source != message.target:
+            raise NoAnswer(f"{message.target} answered another question")
+        return answer
+
+    async def close(self) -> None:
+        while self._peers:
+            _, peer = self._peers.popitem()
+            await peer.channel.close()
+            Connections.closed += 1
+
+    def _peer(self, target: str) -> Peer:
+        if target not in self._peers:
+            self._peers[target] = Peer(self._addresses[NodeId(target)])
+            Connections.opened += 1
+        return self._peers[target]
+
+
+class SessionRunner:
+    """Obeys the effects of one ``ClientSession``; decides nothing."""
+
+    def __init__(
+        self,
+        session: ClientSession,
+        connections: Connections,
+        timeouts: SessionTimeouts,
+        *,
+        acknowledge_to: str | None = None,
+    ) -> None:
+        self.session: Final = session
+        self._connections = connections
+        self._timeouts = timeouts
+        self._acknowledge_to = acknowledge_to
+        self._clock = MonotonicClock()
+        self._ending: asyncio.Future[Ending] | None = None
+        self._deadline = Nanos(0)
+        self._asked: Message | None = None
+        self._sent: set[asyncio.Task[None]] = set()
+
+    async def call(self, request: Request) -> Ending:
+        """Run one operation to its end.
+
+        If this is cancelled nobody knows what became of the operation, and the session is
+        not to be used again.
+
+        Raises:
+            CodecError: The request cannot be encoded; nothing was sent.
+        """
+        now = self._clock.now()
+        self._ending = asyncio.get_running_loop().create_future()
+        self._deadline = Nanos(now + self._timeouts.operation)
+        try:
+            self._obey(self.session.begin(request, now))
+            return await self._ending
+        finally:
+            self._ending = None
+            self._asked = None
+            self._clock.cancel()
+            for sent in self._sent:
+                sent.cancel()
+
+    def acknowledge(self, ack: AckEntries) -> None:
+        """The cluster told us by another way what became of a write of this session."""
+        asked = self._asked
+        if asked is None or not isinstance(asked.body, PutEntries):
+            return
+        if ack.session != asked.body.session:
+            return
+        match ack.answer:
+            case Results() | Lost() as answer:
+                reply = replace(asked, source=asked.target, target=asked.source, body=answer)
+                self._obey(self.session.receive(reply, self._clock.now()))
+            case NotLeader() | Unavailable():
+                # Refused is one copy of the request, and nobody knows which.
+                self._obey(self.session.unknown_fate(asked.request, self._clock.now()))
+            case _:
+                assert_never(ack.answer)
+
+    def _obey(self, effects: tuple[SessionEffect, ...]) -> None:
+        for effect in effects:
+            match effect:
+                case Transmit(message=message):
+                    self._asked = message
+                    sent = asyncio.get_running_loop().create_task(self._transmit(message))
+                    self._sent.add(sent)
+                    sent.add_done_callback(self._sent.discard)
+                case WakeAt(time=time):
+                    self._clock.wake_at(time, self._wake)
+                case Answered() | Refused() | TimedOut():
+                    if self._ending is not None and not self._ending.done():
+                        self._ending.set_result(effect)
+                case _:
+                    assert_never(effect)
+
+    async def _transmit(self, message: Message) -> None:
+        if self._acknowledge_to is not None and isinstance(message.body, PutEntries):
+            body = replace(message.body, acknowledge_to=self._acknowledge_to)
+            message = replace(message, body=body)
+        # Waits longer than the session does for one attempt: a late answer counts as well.
+        timeout_s = max(0, self._deadline - self._clock.now()) / 1e9
+        try:
+            answer = await self._connections.ask(message, timeout_s)
+        except NotConnected:
+            self._obey(self.session.undelivered(message.request, self._clock.now()))
+        except NoAnswer:
+            self._obey(self.session.unknown_fate(message.request, self._clock.now()))
+        except CodecError as error:
+            if self._ending is not None and not self._ending.done():
+                self._ending.set_exception(error)
+        else:
+            self._obey(self.session.receive(answer, self._clock.now()))
+
+    def _wake(self) -> None:
+        self._obey(self.session.wake(self._clock.now()))
+
+
+class GrpcClient:
+    """One logical client with connections of its own."""
+
+    def __init__(
+        self,
+        client: ClientId,
+        addresses: Mapping[NodeId, str],
+        contact: NodeId,
+        cluster: str,
+        timeouts: SessionTimeouts | None = None,
+    ) -> None:
+        """``addresses`` are where this client reaches the nodes: proxies, for instance."""
+        timeouts = SessionTimeouts() if timeouts is None else timeouts
+        self._connections = Connections(addresses, cluster)
+        session = ClientSession(client, self._connections.nodes, contact, timeouts)
+        self._runner = SessionRunner(session, self._connections, timeouts)
+
+    @property
+    def dead(self) -> bool:
+        """Whether an operation timed out: then this client may not be used again."""
+        return self._runner.session.dead
+
+    async def call(self, request: Request) -> Ending:
+        """Run one operation to its end, at most ``timeouts.operation`` later.
+
+        Raises:
+            CodecError: The request cannot be encoded; nothing was sent.
+        """
+        return await self._runner.call(request)
+
+    async def close(self) -> None:
+        await self._connections.close()

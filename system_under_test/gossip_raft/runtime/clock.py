@@ -1,0 +1,31 @@
+"""Time of a live node: the only reader of clocks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from system_under_test.gossip_raft.core.types import Nanos
+
+
+class MonotonicClock:
+    """The port ``Clock`` on the running event loop."""
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+
+    def now(self) -> Nanos:
+        return Nanos(time.monotonic_ns())
+
+    def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
+        self.cancel()
+        # asyncio keeps the same clock in float seconds and rounds: a microsecond later is
+        # never too early, and a wake-up that is too early would only be asked for again.
+        self._timer = asyncio.get_running_loop().call_at(time / 1e9 + 1e-6, wake)
+
+    def cancel(self) -> None:
+        """Forget the wake-up asked for, if any."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,441 @@
+"""The messages of the core as RPC messages, total in both directions.
+
+``decode(encode(message)) == message`` for every message whose numbers and texts
+protobuf can hold; for the others ``encode`` raises ``CodecError``, and ``decode``
+does for whatever a correct sender of this cluster would not have sent.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias, assert_never
+
+from protos.generated import gossip_raft_pb2 as wire
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Body,
+    ClientReply,
+    Consistency,
+    Forwarded,
+    GetStatus,
+    GossipRecord,
+    Heartbeat,
+    HeartbeatReply,
+    LogEntries,
+    Lost,
+    Message,
+    NotLeader,
+    PulledEntries,
+    PullEntries,
+    PullMismatch,
+    PutEntries,
+    ReadKeys,
+    ReadLog,
+    RequestVote,
+    Results,
+    Status,
+    Unavailable,
+    UpdatePosition,
+    UpdatePositionReply,
+    Values,
+    Vote,
+)
+from system_under_test.gossip_raft.core.types import LogIndex, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.runtime.codec_data import (
+    decode_command,
+    decode_entry,
+    decode_gossip,
+    decode_position,
+    decode_result,
+    decode_session,
+    decode_value,
+    encode_command,
+    encode_entry,
+    encode_gossip,
+    encode_position,
+    encode_result,
+    encode_session,
+    encode_value,
+    require,
+    unset,
+)
+from system_under_test.gossip_raft.runtime.errors import CodecError
+
+WireRequest: TypeAlias = (
+    wire.HeartbeatRequest
+    | wire.VoteRequest
+    | wire.PullEntriesRequest
+    | wire.UpdatePositionRequest
+    | wire.PutEntriesRequest
+    | wire.ReadRequest
+    | wire.StatusRequest
+    | wire.ReadLogRequest
+    | wire.AckEntriesRequest
+)
+WireReply: TypeAlias = (
+    wire.HeartbeatReply
+    | wire.VoteReply
+    | wire.PullEntriesReply
+    | wire.UpdatePositionReply
+    | wire.ClientReply
+)
+WireMessage: TypeAlias = WireRequest | WireReply
+
+_CONSISTENCY_TO_WIRE: Final = {
+    Consistency.LINEARIZABLE: wire.CONSISTENCY_LINEARIZABLE,
+    Consistency.LOCAL: wire.CONSISTENCY_LOCAL,
+}
+_CONSISTENCY_FROM_WIRE: Final[dict[int, Consistency]] = {
+    number: name for name, number in _CONSISTENCY_TO_WIRE.items()
+}
+
+
+class Codec:
+    """Encodes for, and decodes from, the members and clients of one ``cluster``."""
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster: Final = cluster
+        # All messages of one Ready share one gossip tuple: encode it once.
+        self._gossip: tuple[GossipRecord, ...] = ()
+        self._encoded_gossip = encode_gossip(())
+
+    def encode(self, message: Message) -> WireMessage:
+        """
+        Raises:
+            CodecError: A number or a text that protobuf cannot hold.
+        """
+        try:
+            return _encode_body(message.body, self._encode_envelope(message))
+        except (ValueError, TypeError) as error:  # protobuf's ways to say "does not fit"
+            kind = type(message.body).__name__
+            raise CodecError(f"{kind} to {message.target}: {error}") from error
+
+    def decode(self, message: WireMessage) -> Message:
+        """
+        Raises:
+            CodecError: An unset oneof, a missing part, a number outside its
+                enumeration, or another cluster's message.
+        """
+        require(message, "envelope")
+        envelope = message.envelope
+        if envelope.cluster != self.cluster:
+            raise CodecError(
+                f"{message.DESCRIPTOR.name} from {envelope.source!r} of cluster"
+                f" {envelope.cluster!r}, not {self.cluster!r}"
+            )
+        require(envelope, "gossip")
+        return Message(
+            source=envelope.source,
+            target=envelope.target,
+            request=RequestId(envelope.request),
+            term=Term(envelope.term),
+            gossip=decode_gossip(envelope.gossip),
+            body=_decode_body(message),
+        )
+
+    def acknowledgement(self, ack: Message) -> wire.AckEntriesReply:
+        """What a gateway answers to ``ack``: the core has no message for it."""
+        return wire.AckEntriesReply(
+            envelope=wire.Envelope(
+                cluster=self.cluster,
+                source=ack.target,
+                target=ack.source,
+                request=ack.request,
+                gossip=wire.GossipMap(),
+            )
+        )
+
+    def _encode_envelope(self, message: Message) -> wire.Envelope:
+        if message.gossip is not self._gossip:
+            self._encoded_gossip = encode_gossip(message.gossip)
+            self._gossip = message.gossip
+        return wire.Envelope(
+            cluster=self.cluster,
+            source=message.source,
+            target=message.target,
+            request=message.request,
+            term=message.term,
+            gossip=self._encoded_gossip,
+        )
+
+
+# --- encoding --------------------------------------------------------------------
+
+
+def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
+    match body:
+        case Heartbeat():
+            return wire.HeartbeatRequest(envelope=envelope)
+        case HeartbeatReply():
+            return wire.HeartbeatReply(envelope=envelope)
+        case RequestVote(term=term, last=last, pre_vote=pre_vote):
+            return wire.VoteRequest(
+                envelope=envelope, term=term, last=encode_position(last), pre_vote=pre_vote
+            )
+        case Vote(term=term, granted=granted, pre_vote=pre_vote):
+            return wire.VoteReply(envelope=envelope, term=term, granted=granted, pre_vote=pre_vote)
+        case PullEntries(last=last, commit=commit, entries_max=entries_max, wait=wait):
+            return wire.PullEntriesRequest(
+                envelope=envelope,
+                last=encode_position(last),
+                commit=encode_position(commit),
+                entries_max=entries_max,
+                wait_ns=wait,
+            )
+        case PulledEntries():
+            return wire.PullEntriesReply(envelope=envelope, pulled=_encode_pulled(body))
+        case PullMismatch(last=last, runs=runs):
+            return wire.PullEntriesReply(
+                envelope=envelope,
+                mismatch=wire.PullMismatch(
+                    last=encode_position(last), runs=map(encode_position, runs)
+                ),
+            )
+        case UpdatePosition():
+            return wire.UpdatePositionRequest(envelope=envelope)
+        case UpdatePositionReply():
+            return wire.UpdatePositionReply(envelope=envelope)
+        case PutEntries(session=session, commands=commands, acknowledge_to=acknowledge_to):
+            return wire.PutEntriesRequest(
+                envelope=envelope,
+                session=encode_session(session),
+                commands=map(encode_command, commands),
+                acknowledge_to=acknowledge_to,
+            )
+        case ReadKeys(keys=keys, consistency=consistency):
+            return wire.ReadRequest(
+                envelope=envelope, keys=keys, consistency=_CONSISTENCY_TO_WIRE[consistency]
+            )
+        case ReadLog(first=first, entries_max=entries_max):
+            return wire.ReadLogRequest(envelope=envelope, first=first, entries_max=entries_max)
+        case GetStatus():
+            return wire.StatusRequest(envelope=envelope)
+        case AckEntries():
+            return _encode_ack(body, envelope)
+        case _:
+            return _encode_client_reply(body, envelope)
+
+
+def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.ClientReply:
+    match body:
+        case Results():
+            return wire.ClientReply(envelope=envelope, results=_encode_results(body))
+        case Values(index=index, consistency=consistency, values=values):
+            encoded = wire.Values(
+                index=index,
+                consistency=_CONSISTENCY_TO_WIRE[consistency],
+                values=map(encode_value, values),
+            )
+            return wire.ClientReply(envelope=envelope, values=encoded)
+        case LogEntries(entries=entries, applied=applied):
+            log_entries = wire.LogEntries(entries=map(encode_entry, entries), applied=applied)
+            return wire.ClientReply(envelope=envelope, log_entries=log_entries)
+        case NotLeader(leader=leader):
+            return wire.ClientReply(envelope=envelope, not_leader=wire.NotLeader(leader=leader))
+        case Unavailable(reason=reason):
+            unavailable = wire.Unavailable(reason=reason)
+            return wire.ClientReply(envelope=envelope, unavailable=unavailable)
+        case Lost(reason=reason):
+            return wire.ClientReply(envelope=envelope, lost=wire.Lost(reason=reason))
+        case Forwarded(leader=leader):
+            return wire.ClientReply(envelope=envelope, forwarded=wire.Forwarded(leader=leader))
+        case Status():
+            return wire.ClientReply(envelope=envelope, status=_encode_status(body))
+        case _:
+            assert_never(body)
+
+
+def _encode_pulled(body: PulledEntries) -> wire.PulledEntries:
+    return wire.PulledEntries(
+        previous=encode_position(body.previous),
+        entries=map(encode_entry, body.entries),
+        last=encode_position(body.last),
+        commit=encode_position(body.commit),
+    )
+
+
+def _encode_results(body: Results) -> wire.Results:
+    return wire.Results(
+        position=encode_position(body.position), results=map(encode_result, body.results)
+    )
+
+
+def _encode_status(body: Status) -> wire.Status:
+    return wire.Status(
+        role=body.role,
+        term=body.term,
+        leader=body.leader,
+        last=encode_position(body.last),
+        commit=encode_position(body.commit),
+        applied=body.applied,
+        source=body.source,
+        records=encode_gossip(body.records),
+    )
+
+
+def _encode_ack(body: AckEntries, envelope: wire.Envelope) -> wire.AckEntriesRequest:
+    session = encode_session(body.session)
+    match body.answer:
+        case Results() as results:
+            return wire.AckEntriesRequest(
+                envelope=envelope, session=session, results=_encode_results(results)
+            )
+        case Lost(reason=reason):
+            return wire.AckEntriesRequest(
+                envelope=envelope, session=session, lost=wire.Lost(reason=reason)
+            )
+        case Unavailable(reason=reason):
+            return wire.AckEntriesRequest(
+                envelope=envelope, session=session, unavailable=wire.Unavailable(reason=reason)
+            )
+        case NotLeader(leader=leader):
+            return wire.AckEntriesRequest(
+                envelope=envelope, session=session, not_leader=wire.NotLeader(leader=leader)
+            )
+        case _:
+            assert_never(body.answer)
+
+
+# --- decoding --------------------------------------------------------------------
+
+
+def _decode_body(message: WireMessage) -> Body:
+    match message:
+        case wire.HeartbeatRequest():
+            return Heartbeat()
+        case wire.HeartbeatReply():
+            return HeartbeatReply()
+        case wire.VoteRequest():
+            require(message, "last")
+            return RequestVote(Term(message.term), decode_position(message.last), message.pre_vote)
+        case wire.VoteReply():
+            return Vote(Term(message.term), message.granted, message.pre_vote)
+        case wire.PullEntriesRequest():
+            require(message, "last", "commit")
+            return PullEntries(
+                decode_position(message.last),
+                decode_position(message.commit),
+                message.entries_max,
+                Nanos(message.wait_ns),
+            )
+        case wire.PullEntriesReply():
+            return _decode_pull_reply(message)
+        case wire.UpdatePositionRequest():
+            return UpdatePosition()
+        case wire.UpdatePositionReply():
+            return UpdatePositionReply()
+        case wire.PutEntriesRequest():
+            require(message, "session")
+            return PutEntries(
+                decode_session(message.session),
+                tuple(map(decode_command, message.commands)),
+                message.acknowledge_to if message.HasField("acknowledge_to") else None,
+            )
+        case wire.ReadRequest():
+            return ReadKeys(tuple(message.keys), _decode_consistency(message.consistency))
+        case wire.StatusRequest():
+            return GetStatus()
+        case wire.ReadLogRequest():
+            return ReadLog(LogIndex(message.first), message.entries_max)
+        case wire.ClientReply():
+            return _decode_client_reply(message)
+        case wire.AckEntriesRequest():
+            return _decode_ack(message)
+        case _:
+            assert_never(message)
+
+
+def _decode_client_reply(message: wire.ClientReply) -> ClientReply:
+    match message.WhichOneof("answer"):
+        case "results":
+            return _decode_results(message.results)
+        case "values":
+            values = message.values
+            return Values(
+                LogIndex(values.index),
+                _decode_consistency(values.consistency),
+                tuple(map(decode_value, values.values)),
+            )
+        case "log_entries":
+            log_entries = message.log_entries
+            return LogEntries(
+                tuple(map(decode_entry, log_entries.entries)), LogIndex(log_entries.applied)
+            )
+        case "not_leader":
+            return _decode_not_leader(message.not_leader)
+        case "unavailable":
+            return Unavailable(message.unavailable.reason)
+        case "lost":
+            return Lost(message.lost.reason)
+        case "forwarded":
+            return Forwarded(NodeId(message.forwarded.leader))
+        case "status":
+            return _decode_status(message.status)
+        case None:
+            raise unset(message)
+
+
+def _decode_pull_reply(message: wire.PullEntriesReply) -> PulledEntries | PullMismatch:
+    match message.WhichOneof("answer"):
+        case "pulled":
+            pulled = message.pulled
+            require(pulled, "previous", "last", "commit")
+            return PulledEntries(
+                decode_position(pulled.previous),
+                tuple(map(decode_entry, pulled.entries)),
+                decode_position(pulled.last),
+                decode_position(pulled.commit),
+            )
+        case "mismatch":
+            mismatch = message.mismatch
+            require(mismatch, "last")
+            return PullMismatch(
+                decode_position(mismatch.last), tuple(map(decode_position, mismatch.runs))
+            )
+        case None:
+            raise unset(message)
+
+
+def _decode_ack(message: wire.AckEntriesRequest) -> AckEntries:
+    require(message, "session")
+    session = decode_session(message.session)
+    match message.WhichOneof("answer"):
+        case "results":
+            return AckEntries(session, _decode_results(message.results))
+        case "lost":
+            return AckEntries(session, Lost(message.lost.reason))
+        case "unavailable":
+            return AckEntries(session, Unavailable(message.unavailable.reason))
+        case "not_leader":
+            return AckEntries(session, _decode_not_leader(message.not_leader))
+        case None:
+            raise unset(message)
+
+
+def _decode_results(results: wire.Results) -> Results:
+    require(results, "position")
+    return Results(decode_position(results.position), tuple(map(decode_result, results.results)))
+
+
+def _decode_not_leader(not_leader: wire.NotLeader) -> NotLeader:
+    return NotLeader(NodeId(not_leader.leader) if not_leader.HasField("leader") else None)
+
+
+def _decode_status(status: wire.Status) -> Status:
+    require(status, "last", "commit", "records")
+    return Status(
+        role=status.role,
+        term=Term(status.term),
+        leader=NodeId(status.leader) if status.HasField("leader") else None,
+        last=decode_position(status.last),
+        commit=decode_position(status.commit),
+        applied=LogIndex(status.applied),
+        source=NodeId(status.source) if status.HasField("source") else None,
+        records=decode_gossip(status.records),
+    )
+
+
+def _decode_consistency(number: int) -> Consistency:
+    consistency = _CONSISTENCY_FROM_WIRE.get(number)
+    if consistency is None:
+        raise CodecError(f"consistency {number}, which no version defines")
+    return consistency

@@ -1,0 +1,386 @@
+"""The HTTP gateway: ``POST /put_all`` and what belongs to it, in front of a cluster.
+
+Start it with ``python -m system_under_test.gossip_raft.runtime.gateway --help``.
+
+1. ``POST /put_all`` (a JSON list of objects) is answered with 200 only when all of it is
+   committed, as one entry.
+2. 503 means that it was not executed and never will be; 504 that nobody knows.
+3. ``GET /kv/{key}`` is linearizable; ``GET /log`` is what one node has applied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, assert_never
+
+import grpc.aio
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from system_under_test.gossip_raft.core.client_session import (
+    ATTEMPT_TIMEOUT,
+    Answered,
+    ClientSession,
+    Ending,
+    Execute,
+    Refused,
+    SessionTimeouts,
+    TimedOut,
+)
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    ClientReply,
+    Consistency,
+    GetStatus,
+    LogEntries,
+    Message,
+    ReadKeys,
+    ReadLog,
+    Results,
+    Status,
+    Values,
+)
+from system_under_test.gossip_raft.core.types import (
+    ClientId,
+    LogIndex,
+    Nanos,
+    NodeId,
+    Raw,
+    RequestId,
+    Term,
+)
+from system_under_test.gossip_raft.runtime.client import Connections, SessionRunner
+from system_under_test.gossip_raft.runtime.configuration import (
+    LOOPBACK,
+    Configuration,
+    load_configuration,
+)
+from system_under_test.gossip_raft.runtime.errors import (
+    BadRequest,
+    CodecError,
+    ConfigurationError,
+    ExitCode,
+    LiveError,
+    NoAnswer,
+    NotConnected,
+    PortInUse,
+)
+from system_under_test.gossip_raft.runtime.process import (
+    die_with_parent,
+    fail,
+    on_termination,
+    say_ready,
+)
+from system_under_test.gossip_raft.runtime.rpc import GATEWAY, start_server
+
+BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+LOG_PAGE: Final = 1000
+ASK_TIMEOUT_S: Final = 1.0
+
+_JSON: Final = msgspec.json.Encoder()
+
+
+class GatewayService:
+    """What the gateway does, apart from HTTP.
+
+    Every request in flight has a client session of its own, as a session does one
+    operation at a time; sessions are used again, except those that timed out.
+    """
+
+    def __init__(self, configuration: Configuration, timeouts: SessionTimeouts) -> None:
+        self._connections = Connections(configuration.addresses, configuration.cluster)
+        self._timeouts = timeouts
+        # Sessions live for ever, so no two gateways may ever use the same names.
+        self._name = f"gateway-{secrets.token_hex(8)}"
+        self._sessions = 0
+        self._requests = 0
+        self._idle: list[SessionRunner] = []
+        self._busy: dict[ClientId, SessionRunner] = {}
+        self._server: grpc.aio.Server | None = None
+        self._acknowledge_to = ""
+
+    async def start(self) -> None:
+        """Host AckEntriesRPC on a free port.
+
+        Raises:
+            PortInUse: There is none.
+        """
+        self._server, port = await start_server(GATEWAY, self._serve_ack, f"{LOOPBACK}:0")
+        self._acknowledge_to = f"{LOOPBACK}:{port}"
+
+    async def close(self) -> None:
+        if self._server is not None:
+            await self._server.stop(grace=None)
+        await self._connections.close()
+
+    async def execute(self, request: Execute | ReadKeys) -> Ending:
+        runner = self._idle.pop() if self._idle else self._new_runner()
+        client = runner.session.client
+        self._busy[client] = runner
+        try:
+            return await runner.call(request)
+        finally:
+            del self._busy[client]
+            if not runner.session.dead and not runner.session.busy:
+                self._idle.append(runner)
+
+    async def ask(self, node: NodeId, question: ReadLog | GetStatus) -> ClientReply | None:
+        """One question to one node; ``None`` if it does not answer."""
+        self._requests += 1
+        message = Message(self._name, node, RequestId(self._requests), Term(0), (), question)
+        try:
+            answer = await self._connections.ask(message, ASK_TIMEOUT_S)
+        except (NotConnected, NoAnswer):
+            return None
+        assert isinstance(answer.body, ClientReply), f"the codec let {answer.body} through"
+        return answer.body
+
+    async def statuses(self) -> Mapping[NodeId, Status | None]:
+        nodes = self._connections.nodes
+        answers = await asyncio.gather(*(self.ask(node, GetStatus()) for node in nodes))
+        return {
+            node: answer if isinstance(answer, Status) else None
+            for node, answer in zip(nodes, answers, strict=True)
+        }
+
+    async def log(self) -> list[str] | None:
+        """The raw entries that some node has applied, in order; ``None`` if all are silent."""
+        for node in self._connections.nodes:
+            raw = await self._log_of(node)
+            if raw is not None:
+                return raw
+        return None
+
+    async def _log_of(self, node: NodeId) -> list[str] | None:
+        raw: list[str] = []
+        first = LogIndex(1)
+        while True:
+            page = await self.ask(node, ReadLog(first, LOG_PAGE))
+            if not isinstance(page, LogEntries):
+                return None
+            for entry in page.entries:
+                raw += [command.json for command in entry.commands if isinstance(command, Raw)]
+            if not page.entries or page.entries[-1].index >= page.applied:
+                return raw
+            first = LogIndex(page.entries[-1].index + 1)
+
+    def _new_runner(self) -> SessionRunner:
+        nodes = self._connections.nodes
+        client = ClientId(f"{self._name}-{self._sessions}")
+        # The first contacts are spread over the nodes; all of them can take every request.
+        contact = nodes[self._sessions % len(nodes)]
+        self._sessions += 1
+        return SessionRunner(
+            ClientSession(client, nodes, contact, self._timeouts),
+            self._connections,
+            self._timeouts,
+            acknowledge_to=self._acknowledge_to,
+        )
+
+    async def _serve_ack(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+        try:
+            message = self._connections.codec.decode(request)
+        except CodecError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if isinstance(message.body, AckEntries):
+            runner = self._busy.get(message.body.session.client)
+            if runner is not None:
+                runner.acknowledge(message.body)
+        return self._connections.codec.acknowledgement(message)
+
+
+class GatewayHttp:
+    """The routes, as thin as they can be."""
+
+    def __init__(self, service: GatewayService) -> None:
+        self._service = service
+        self.app: Final = Starlette(
+            routes=[
+                Route("/put_all", self._put_all, methods=["POST"]),
+                Route("/log", self._log),
+                Route("/kv/{key:path}", self._key),
+                Route("/status", self._status),
+            ]
+        )
+
+    async def _put_all(self, request: HttpRequest) -> Response:
+        body = await _body(request)
+        if body is None:
+            return _problem(413, f"more than {BODY_BYTES_MAX} bytes")
+        try:
+            commands = parse_objects(body)
+        except BadRequest as error:
+            return _problem(400, str(error))
+        if not commands:
+            return _json(200, {"entries": 0})
+        ending = await self._service.execute(Execute(commands))
+        match ending:
+            case Answered(reply=Results(position=position)):
+                answer = {
+                    "entries": len(commands),
+                    "term": position.term,
+                    "index": position.index,
+                }
+                return _json(200, answer)
+            case _:
+                return _ended_badly(ending)
+
+    async def _key(self, request: HttpRequest) -> Response:
+        key = request.path_params["key"]
+        ending = await self._service.execute(ReadKeys((key,), Consistency.LINEARIZABLE))
+        match ending:
+            case Answered(reply=Values(index=index, values=(value,))):
+                return _json(200, {"key": key, "value": value, "index": index})
+            case _:
+                return _ended_badly(ending)
+
+    async def _log(self, _request: HttpRequest) -> Response:
+        raw = await self._service.log()
+        if raw is None:
+            return _problem(503, "no node answers", retry_after_s=1)
+        return Response(f"[{','.join(raw)}]", media_type="application/json")
+
+    async def _status(self, _request: HttpRequest) -> Response:
+        return _json(200, {"nodes": await self._service.statuses()})
+
+
+def parse_objects(body: bytes) -> tuple[Raw, ...]:
+    """The objects in a JSON list, each as its own text.
+
+    Raises:
+        BadRequest: It is not a JSON list of objects.
+    """
+    try:
+        values = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"not JSON: {error}") from error
+    if not isinstance(values, list):
+        raise BadRequest("must be a JSON list of objects")
+    for position, value in enumerate(values):
+        if not isinstance(value, dict):
+            raise BadRequest(f"must be a JSON list of objects, but item {position} is none")
+    texts = msgspec.json.decode(body, type=list[msgspec.Raw])
+    return tuple(Raw(bytes(text).decode()) for text in texts)
+
+
+async def _body(request: HttpRequest) -> bytes | None:
+    """The body, or ``None`` as soon as it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            return None
+    return bytes(body)
+
+
+def _ended_badly(ending: Ending) -> Response:
+    match ending:
+        case Refused(reason=reason):
+            return _problem(503, f"not executed: {reason}", retry_after_s=1)
+        case TimedOut(reason=reason):
+            return _problem(504, f"not known whether it was or will be executed: {reason}")
+        case Answered(reply=reply):
+            return _problem(502, f"an answer to another question: {reply}")
+        case _:
+            assert_never(ending)
+
+
+def _problem(status: int, error: str, *, retry_after_s: int | None = None) -> Response:
+    response = _json(status, {"error": error})
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
+def _json(status: int, value: object) -> Response:
+    return Response(_JSON.encode(value), status, media_type="application/json")
+
+
+class _HttpServer(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets is not None
+        host, port = sockets[0].getsockname()
+        say_ready(gateway=f"{host}:{port}", port=port, pid=os.getpid())
+
+
+async def serve(configuration: Configuration, timeouts: SessionTimeouts) -> ExitCode:
+    """Run the gateway of ``configuration`` until SIGTERM.
+
+    Raises:
+        ConfigurationError: It has none.
+        PortInUse: Its address cannot be listened on.
+    """
+    if configuration.gateway is None:
+        raise ConfigurationError(configuration.file, "gateway", "is missing")
+    listener = _listen(configuration.gateway)
+    service = GatewayService(configuration, timeouts)
+    server = _HttpServer(
+        uvicorn.Config(
+            GatewayHttp(service).app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    # uvicorn stops on these by itself and raises them again when it has: not to die then.
+    on_termination(lambda: None)
+    try:
+        await service.start()
+        await server.serve([listener])
+    finally:
+        await service.close()
+        listener.close()
+    return ExitCode.STOPPED
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, int(port)))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        raise PortInUse(f"gateway: cannot listen on {address}: {error.strerror}") from error
+    return listener
+
+
+def main() -> ExitCode:
+    parser = argparse.ArgumentParser(
+        prog="python -m system_under_test.gossip_raft.runtime.gateway",
+        description="Run the HTTP gateway of a gossip-Raft cluster until SIGTERM.",
+    )
+    parser.add_argument("--configuration", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--timeout", type=float, default=5.0, metavar="SECONDS", help="for one request"
+    )
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when this process does")
+    arguments = parser.parse_args()
+    try:
+        if arguments.parent is not None:
+            die_with_parent(arguments.parent)
+        operation = Nanos(round(arguments.timeout * 1e9))
+        timeouts = SessionTimeouts(attempt=min(ATTEMPT_TIMEOUT, operation), operation=operation)
+        return asyncio.run(serve(load_configuration(arguments.configuration), timeouts))
+    except ConfigurationError as error:
+        return fail(error, ExitCode.CONFIGURATION)
+    except LiveError as error:
+        return fail(error, ExitCode.ENVIRONMENT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""``server.log``: one JSON object a line, through the standard library's logging."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+
+class JsonLines(logging.Formatter):
+    """``{"level": ..., "logger": ..., "message": ..., ...}``, then the ``fields`` given as extra.
+
+    Give them as ``log.info("started", extra={"fields": {"port": 7001}})``.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def log_to(file: Path) -> None:
+    """Send all logging of this process to ``file``, appending."""
+    handler = logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

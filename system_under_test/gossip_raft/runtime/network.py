@@ -1,0 +1,176 @@
+"""The port ``Network`` of a live node: messages as unary RPCs.
+
+A request becomes a call, and its answer is received like any message; a call that comes
+in is received as a request and waits for the reply that names it.  Whatever goes wrong
+with a call, the message is lost, which the protocol expects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Message,
+    PullEntries,
+)
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
+from system_under_test.gossip_raft.runtime.codec import (
+    Codec,
+    WireReply,
+    WireRequest,
+)
+from system_under_test.gossip_raft.runtime.configuration import LOOPBACK
+from system_under_test.gossip_raft.runtime.errors import CodecError
+from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, Peer, start_server
+
+IN_FLIGHT_MAX: Final = 64
+"""Calls under way to one address; beyond them a message is lost at once."""
+
+log = logging.getLogger(__name__)
+
+
+class GrpcNetwork:
+    """``peers`` are the addresses under which this node reaches the others."""
+
+    def __init__(
+        self, node: NodeId, peers: Mapping[NodeId, str], codec: Codec, request_timeout_ns: Nanos
+    ) -> None:
+        self._node = node
+        self._addresses = dict(peers)
+        self._codec = codec
+        self._request_timeout_ns = request_timeout_ns
+        self._peers: dict[str, Peer] = {}
+        self._in_flight: Counter[str] = Counter()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._waiting: dict[tuple[str, RequestId], asyncio.Future[WireReply | None]] = {}
+        self._receive: Callable[[Message], None] = _drop
+        self._server: grpc.aio.Server | None = None
+        self._closed = False
+
+    async def listen(self, address: str) -> int:
+        """Answers the port, which ``address`` may have left open (0).
+
+        Raises:
+            PortInUse: The address cannot be listened on.
+        """
+        self._server, port = await start_server(GOSSIP_RAFT, self._serve, address)
+        return port
+
+    def deliver_to(self, receive: Callable[[Message], None]) -> None:
+        """What arrives goes to ``receive`` from now on; before, it is lost."""
+        self._receive = receive
+
+    def send(self, message: Message) -> None:
+        if self._closed:
+            return
+        try:
+            encoded = self._codec.encode(message)
+        except CodecError:
+            log.exception("a message cannot be sent")
+            return
+        if isinstance(encoded, WireReply):
+            waiting = self._waiting.get((message.target, message.request))
+            if waiting is not None and not waiting.done():
+                waiting.set_result(encoded)
+        else:
+            self._start_call(message, encoded)
+
+    def fall_silent(self) -> None:
+        """From now on nothing leaves and nothing is received."""
+        self._closed = True
+        self._receive = _drop
+
+    async def close(self) -> None:
+        """Stop at once: callers and called see a broken connection."""
+        self.fall_silent()
+        for call in self._calls:
+            call.cancel()
+        if self._server is not None:
+            await self._server.stop(grace=None)
+        for peer in self._peers.values():
+            await peer.channel.close()
+
+    def _start_call(self, message: Message, encoded: WireRequest) -> None:
+        # AckEntries goes to an address that a client chose, hence the look at the host.
+        address = self._addresses.get(NodeId(message.target), message.target)
+        if not address.startswith(f"{LOOPBACK}:"):
+            log.warning("nobody is called %s", message.target)
+            return
+        if self._in_flight[address] >= IN_FLIGHT_MAX:
+            return
+        self._in_flight[address] += 1
+        call = asyncio.get_running_loop().create_task(self._call(address, message, encoded))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _call(self, address: str, message: Message, encoded: WireRequest) -> None:
+        peer = self._peers.get(address)
+        if peer is None:
+            peer = self._peers[address] = Peer(address)
+        timeout_ns = self._request_timeout_ns
+        if isinstance(message.body, PullEntries):
+            timeout_ns = Nanos(timeout_ns + message.body.wait)
+        try:
+            answer = await peer.call(encoded, timeout_ns / 1e9)
+        except grpc.aio.AioRpcError as error:
+            log.debug("%s to %s: %s", type(message.body).__name__, message.target, error.code())
+            return
+        finally:
+            self._in_flight[address] -= 1
+        if isinstance(message.body, AckEntries):
+            return  # Its answer says nothing.
+        try:
+            reply = self._codec.decode(answer)
+        except CodecError as error:
+            log.warning("an answer is refused: %s", error)
+            return
+        if reply.source == message.target and reply.request == message.request:
+            self._receive(reply)
+
+    async def _serve(
+        self, request: WireRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> WireReply:
+        try:
+            message = self._codec.decode(request)
+        except CodecError as error:
+            log.warning("a request is refused: %s", error)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if message.target != self._node:
+            # An old address, or a proxy that points to the wrong node.
+            problem = f"this is {self._node}, not {message.target}"
+            log.warning("a request is refused: %s", problem)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        reply = await self._answer(message)
+        if reply is None:
+            await context.abort(grpc.StatusCode.ABORTED, "the same was asked again")
+        return reply
+
+    async def _answer(self, message: Message) -> WireReply | None:
+        """The node's reply; ``None`` if the same caller repeats its question meanwhile.
+
+        Ends by cancellation when the caller's deadline passes or it goes away.
+        """
+        key = (message.source, message.request)
+        earlier = self._waiting.get(key)
+        if earlier is not None and not earlier.done():
+            earlier.set_result(None)
+        waiting: asyncio.Future[WireReply | None] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = waiting
+        try:
+            self._receive(message)
+            return await waiting
+        finally:
+            if self._waiting.get(key) is waiting:
+                del self._waiting[key]
+
+
+def _drop(_message: Message) -> None:
+    """Where messages go before a node listens and after it stopped."""

@@ -1,0 +1,221 @@
+"""Hand-written bad histories: each found, reduced to its core and told in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from checker.base import Budget
+from checker.linearizability.check import check
+from checker.models.register import CasRegister
+from checker.verdict import Anomaly, Invalid
+from histories.notation import parse_history
+
+
+def the_anomaly(text: str) -> Anomaly:
+    history = parse_history(text)
+    verdict = check(history, CasRegister())
+    assert isinstance(verdict, Invalid), verdict
+    (anomaly,) = verdict.anomalies
+    assert anomaly.kind == "nonlinearizable"
+    assert anomaly.source == "Herlihy & Wing 1990"
+    assert "\n" not in anomaly.explanation
+    assert isinstance(check(history.only(anomaly.evidence), CasRegister()), Invalid)
+    return anomaly
+
+
+def test_a_planted_stale_read_is_found_and_explained() -> None:
+    anomaly = the_anomaly(
+        """
+        1: write k7 3   [0.100 s, 0.110 s]
+        1: write k7 7   [0.200 s, 0.210 s]
+        3: read k7 -> 7 [0.300 s, 0.310 s]
+        2: write k7 9   [1.100 s, 1.150 s]
+        3: read k7 -> 9 [1.160 s, 1.180 s]
+        4: read k7 -> 7 [1.199 s, 1.204 s]
+        5: read k7 -> 9 [1.200 s, 1.210 s]
+        """
+    )
+    assert anomaly.evidence == (1, 3, 5)
+    assert anomaly.explanation == (
+        "key k7: process 4 read 7 at 1.204 s, although process 2's write of 9 had finished at "
+        "1.150 s, before that read began, and nothing wrote 7 again: a stale value"
+    )
+
+
+def test_a_planted_lost_write_is_found_and_explained() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1    [1, 2]
+        1: read x -> 1  [3, 4]
+        2: write x 2    [5, 6]
+        1: read x -> 1  [7, 8]
+        1: read x -> 1  [9, 10]
+        """
+    )
+    assert anomaly.evidence == (0, 2, 3)
+    assert anomaly.explanation == (
+        "key x: process 1 read 1 at 8 ns, although process 2's write of 2 had finished at 6 ns, "
+        "before that read began, and nothing wrote 1 again, as if the write of 2 had been lost: "
+        "nobody ever saw it"
+    )
+
+
+def test_a_first_write_that_is_lost_leaves_the_initial_value() -> None:
+    anomaly = the_anomaly("0: write x 9 [3, 4]\n1: read x -> nil [7, 8]")
+    assert anomaly.evidence == (0, 1)
+    assert "nothing ever wrote nil" in anomaly.explanation
+    assert "write of 9 had been lost" in anomaly.explanation
+
+
+def test_a_value_that_nobody_wrote_is_a_phantom() -> None:
+    anomaly = the_anomaly("0: write x 1 [1, 4]\n1: read x -> 7 [2, 3]\n1: read x -> 1 [5, 6]")
+    assert anomaly.evidence == (1,)
+    assert anomaly.explanation == (
+        "key x: process 1 read 7 at 3 ns, but nobody ever tried to write that value"
+    )
+
+
+def test_a_value_of_another_type_is_a_phantom() -> None:
+    for answer in ("true", "1.0", '"1"'):
+        anomaly = the_anomaly(f"0: write x 1 [1, 2]\n1: read x -> {answer} [3, 4]")
+        assert f"read {answer} at" in anomaly.explanation
+
+
+def test_the_value_of_a_failed_write_must_not_be_seen() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1                      [1, 2]
+        5: write x 7: failed (not leader) [3, 4]
+        1: read x -> 7                    [5, 6]
+        """
+    )
+    assert anomaly.evidence == (1, 2)
+    assert "process 1 read 7 at 6 ns" in anomaly.explanation
+    assert "process 5's write of 7 at 3 ns, had failed (not leader)" in anomaly.explanation
+
+
+def test_a_value_read_before_it_was_written_comes_from_the_future() -> None:
+    anomaly = the_anomaly("0: read x -> 9 [1, 2]\n1: write x 9 [3, 4]\n0: read x -> 9 [5, 6]")
+    assert anomaly.evidence == (0,)
+    assert "before anyone wrote that value: process 1's write of 9 began only at 3 ns" in (
+        anomaly.explanation
+    )
+
+
+def test_two_compare_and_sets_cannot_both_take_the_same_value() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 2              [1, 2]
+        0: cas x 2 -> 5: swapped  [3, 9]
+        1: cas x 2 -> 6: swapped  [3, 8]
+        3: read x -> 6            [10, 11]
+        """
+    )
+    assert anomaly.evidence == (0, 1, 2)
+    assert "process 0's change from 2 to 5" in anomaly.explanation
+    assert "process 1's change from 2 to 6" in anomaly.explanation
+    assert "both succeeded, although 2 was there only once" in anomaly.explanation
+
+
+def test_a_read_that_goes_backwards_names_the_read_before_it() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1: unknown (timed out) [1, ?]
+        1: write x 2                      [1, 20]
+        2: read x -> 1                    [2, 3]
+        3: read x -> 2                    [4, 5]
+        2: read x -> 1                    [6, 7]
+        """
+    )
+    assert anomaly.evidence == (0, 1, 2, 3, 4)
+    assert "process 2 read 1 at 7 ns, although process 3's read of 2 had finished at 5 ns" in (
+        anomaly.explanation
+    )
+
+
+def test_a_failed_cas_tells_a_stale_value_as_well_as_a_read() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1            [1, 2]
+        0: write x 2            [3, 4]
+        2: read x -> 2          [5, 6]
+        1: cas x 8 -> 9: saw 1  [7, 8]
+        """
+    )
+    assert "process 1 found 1 (in cas x 8 -> 9) at 8 ns" in anomaly.explanation
+    assert "before that cas began" in anomaly.explanation
+
+
+def test_what_fits_no_template_is_still_told_truthfully() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1              [1, 30]
+        1: write x 2              [1, 30]
+        2: read x -> 1            [2, 10]
+        3: read x -> 2            [3, 11]
+        2: cas x 1 -> 3: swapped  [12, 20]
+        3: cas x 2 -> 4: swapped  [12, 20]
+        4: read x -> 2            [21, 22]
+        """
+    )
+    assert "process" in anomaly.explanation
+
+
+def test_when_a_value_was_written_twice_nothing_false_is_claimed() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1     [1, 2]
+        1: write x 2     [3, 4]
+        2: read x -> 1   [5, 6]
+        0: write x 1     [7, 8]
+        """
+    )
+    assert anomaly.evidence == (0, 1, 2)
+    assert "nothing wrote 1 again" in anomaly.explanation
+
+
+def test_details_show_the_evidence_the_prefix_and_every_state_that_was_possible() -> None:
+    details = the_anomaly(
+        """
+        0: write x 1          [1, 2]
+        2: write x 3: unknown [2, ?]
+        3: read x -> 3        [3, 4]
+        1: read x -> 7        [5, 6]
+        """
+    ).details
+    assert details == (
+        "evidence: process 1: read x -> 7  [5 ns, 6 ns]",
+        "operations answered earlier, all of which can be explained: 2; "
+        "the first that cannot: process 1: read x -> 7  [5 ns, 6 ns]",
+        "one order that explains them is: 0: write x 1: done | 2: write x 3: assumed | "
+        "3: read x -> 3",
+        "possible state 3: the register held 3, the read answered 7",
+    )
+
+
+@pytest.mark.parametrize("length", [30, 300])
+def test_a_long_prefix_is_reduced_to_the_few_ops_that_matter(length: int) -> None:
+    lines = [
+        f"{number % 3}: write x {number} [{10 * number}, {10 * number + 5}]"
+        for number in range(length)
+    ]
+    lines.append(f"7: read x -> {length // 2} [{10 * length}, {10 * length + 1}]")
+    anomaly = the_anomaly("\n".join(lines))
+    assert len(anomaly.evidence) == 3
+    assert length // 2 in anomaly.evidence
+
+
+def test_without_time_left_the_evidence_is_larger_but_true() -> None:
+    history = parse_history(
+        """
+        0: write y 1    [1, 2]
+        0: write x 1    [3, 4]
+        0: write x 2    [5, 6]
+        0: write x 3    [7, 8]
+        1: read x -> 1  [9, 10]
+        """
+    )
+    verdict = check(history, CasRegister(), budget=Budget(deadline=lambda: True))
+    assert isinstance(verdict, Invalid)
+    assert verdict.anomalies[0].evidence == (1, 2, 3, 4)
+    assert "nothing wrote 1 again" in verdict.anomalies[0].explanation

@@ -1,0 +1,136 @@
+"""Hypothesis strategies for every message of the core."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Body,
+    Consistency,
+    Forwarded,
+    GetStatus,
+    GossipRecord,
+    Heartbeat,
+    HeartbeatReply,
+    LogEntries,
+    Lost,
+    Message,
+    NotLeader,
+    PulledEntries,
+    PullEntries,
+    PullMismatch,
+    PutEntries,
+    ReadKeys,
+    ReadLog,
+    RequestVote,
+    Results,
+    Status,
+    Unavailable,
+    UpdatePosition,
+    UpdatePositionReply,
+    Values,
+    Vote,
+)
+from system_under_test.gossip_raft.core.types import (
+    Append,
+    Applied,
+    Cas,
+    Delete,
+    Entry,
+    Get,
+    Position,
+    Put,
+    Raw,
+    Refused,
+    Scalar,
+    Session,
+    Txn,
+    Value,
+)
+
+texts = st.text(max_size=8)
+naturals = st.integers(0, 2**64 - 1)
+scalars: st.SearchStrategy[Scalar] = st.none() | st.integers(-(2**63), 2**63 - 1) | texts
+
+
+T = TypeVar("T")
+
+
+def some(of: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
+    return st.lists(of, max_size=3).map(tuple)
+
+
+values: st.SearchStrategy[Value] = scalars | some(scalars)
+positions = st.builds(Position, naturals, naturals)
+sessions = st.builds(Session, texts, naturals)
+puts = st.builds(Put, texts, scalars)
+appends = st.builds(Append, texts, scalars)
+commands = (
+    puts
+    | st.builds(Cas, texts, scalars, scalars)
+    | st.builds(Delete, texts)
+    | appends
+    | st.builds(Txn, some(st.builds(Get, texts) | puts | appends))
+    | st.builds(Raw, texts)
+)
+entries = st.builds(Entry, naturals, naturals, st.none() | sessions, some(commands))
+results = st.builds(Applied, some(values)) | st.builds(Refused, texts)
+records = st.builds(
+    GossipRecord,
+    node=texts,
+    incarnation=naturals,
+    counter=naturals,
+    term=naturals,
+    leader=st.none() | texts,
+    last=positions,
+    commit=positions,
+    source=st.none() | texts,
+    reachable=some(texts),
+)
+consistencies = st.sampled_from(Consistency)
+put_results = st.builds(Results, positions, some(results))
+not_leaders = st.builds(NotLeader, st.none() | texts)
+lost = st.builds(Lost, texts)
+unavailable = st.builds(Unavailable, texts)
+
+BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
+    Heartbeat: st.just(Heartbeat()),
+    HeartbeatReply: st.just(HeartbeatReply()),
+    RequestVote: st.builds(RequestVote, naturals, positions, st.booleans()),
+    Vote: st.builds(Vote, naturals, st.booleans(), st.booleans()),
+    PullEntries: st.builds(PullEntries, positions, positions, naturals, naturals),
+    PulledEntries: st.builds(PulledEntries, positions, some(entries), positions, positions),
+    PullMismatch: st.builds(PullMismatch, positions, some(positions)),
+    UpdatePosition: st.just(UpdatePosition()),
+    UpdatePositionReply: st.just(UpdatePositionReply()),
+    PutEntries: st.builds(PutEntries, sessions, some(commands), st.none() | texts),
+    ReadKeys: st.builds(ReadKeys, some(texts), consistencies),
+    ReadLog: st.builds(ReadLog, naturals, naturals),
+    GetStatus: st.just(GetStatus()),
+    Results: put_results,
+    Values: st.builds(Values, naturals, consistencies, some(values)),
+    LogEntries: st.builds(LogEntries, some(entries), naturals),
+    NotLeader: not_leaders,
+    Unavailable: unavailable,
+    Lost: lost,
+    Forwarded: st.builds(Forwarded, texts),
+    Status: st.builds(
+        Status,
+        role=texts,
+        term=naturals,
+        leader=st.none() | texts,
+        last=positions,
+        commit=positions,
+        applied=naturals,
+        source=st.none() | texts,
+        records=some(records),
+    ),
+    AckEntries: st.builds(AckEntries, sessions, put_results | lost | unavailable | not_leaders),
+}
+
+
+def messages(body: st.SearchStrategy[Body]) -> st.SearchStrategy[Message]:
+    return st.builds(Message, texts, texts, naturals, naturals, some(records), body)

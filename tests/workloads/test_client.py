@@ -1,0 +1,100 @@
+"""One test per row of the mapping from endings to outcomes."""
+
+from __future__ import annotations
+
+import pytest
+
+from histories.call import (
+    Call,
+    CompareAndSet,
+    Failed,
+    Indeterminate,
+    Ok,
+    Outcome,
+    Read,
+    Write,
+)
+from system_under_test.gossip_raft.core.client_session import (
+    Answered,
+    Ending,
+    Execute,
+    Refused,
+    Request,
+    TimedOut,
+)
+from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys, Results, Values
+from system_under_test.gossip_raft.core.types import ORIGIN, Applied, Cas, LogIndex, Put
+from system_under_test.gossip_raft.core.types import Refused as Rejected
+from workloads.catalogue import WORKLOADS, workload
+from workloads.client import outcome_of, request_of
+from workloads.errors import UnknownWorkload
+
+READ, WRITE, CAS = Read("x"), Write("x", 1), CompareAndSet("x", None, 2)
+
+
+def results(*results: Applied | Rejected) -> Answered:
+    return Answered(Results(ORIGIN, results))
+
+
+def values(*values: int | None) -> Answered:
+    return Answered(Values(LogIndex(3), Consistency.LINEARIZABLE, values))
+
+
+REQUESTS: list[tuple[Call, Request]] = [
+    (READ, ReadKeys(("x",), Consistency.LINEARIZABLE)),
+    (WRITE, Execute((Put("x", 1),))),
+    (CAS, Execute((Cas("x", None, 2),))),
+]
+
+OUTCOMES: list[tuple[Call, Ending, Outcome]] = [
+    (READ, values(7), Ok((7,))),
+    (READ, values(None), Ok((None,))),
+    (WRITE, results(Applied()), Ok()),
+    (CAS, results(Applied((None,))), Ok((None,))),
+    (CAS, results(Applied((5,))), Ok((5,))),
+    (WRITE, results(Rejected("not a list")), Failed("not a list")),
+    *((call, Refused("no leader"), Failed("no leader")) for call in (READ, WRITE, CAS)),
+    *((call, TimedOut("silence"), Indeterminate("silence")) for call in (READ, WRITE, CAS)),
+]
+
+MALFORMED: list[tuple[Call, Ending]] = [
+    (READ, values()),
+    (READ, values(1, 2)),
+    (WRITE, values(1)),
+    (WRITE, results()),
+    (WRITE, results(Applied((1,)))),
+    (WRITE, results(Applied(), Applied())),
+    (CAS, results(Applied())),
+    (CAS, results(Applied((1, 2)))),
+]
+
+
+@pytest.mark.parametrize(("call", "request_"), REQUESTS)
+def test_each_call_has_its_request(call: Call, request_: Request) -> None:
+    assert request_of(call, Consistency.LINEARIZABLE) == request_
+
+
+@pytest.mark.parametrize(("call", "ending", "outcome"), OUTCOMES)
+def test_each_ending_has_its_outcome(call: Call, ending: Ending, outcome: Outcome) -> None:
+    assert outcome_of(call, ending) == outcome
+
+
+@pytest.mark.parametrize(("call", "ending"), MALFORMED)
+def test_a_malformed_answer_is_indeterminate(call: Call, ending: Ending) -> None:
+    assert isinstance(outcome_of(call, ending), Indeterminate)
+
+
+@pytest.mark.parametrize("value", [True, 1.0])
+def test_values_that_look_alike_are_not_stored(value: float) -> None:
+    with pytest.raises(AssertionError, match="holds no"):
+        request_of(Write("x", value), Consistency.LINEARIZABLE)
+
+
+def test_every_workload_has_the_name_it_is_found_by() -> None:
+    for name in WORKLOADS:
+        assert workload(name).name == name
+
+
+def test_an_unknown_workload_is_named_together_with_the_known_ones() -> None:
+    with pytest.raises(UnknownWorkload, match="'regster'; there are: register"):
+        workload("regster")
