@@ -46,15 +46,17 @@ class Model(Protocol[State]):
 class ValueModel(Protocol):
     """A model whose state is one value, installed whole and seen whole.
 
+    Its states are the values, as ``histories.values.identity`` gives them.
+
     Then a part of a history that keeps, for every value seen in it, whoever may
     have installed it, is linearizable if the history is; and an indeterminate
     call whose value nobody saw need not have happened (Gibbons & Korach 1997).
 
-    Values are given by ``histories.values.identity``; None means "no value".
+    Where ``installs`` or ``needs`` answers None there is no such value.
     """
 
     @property
-    def initial_value(self) -> Hashable: ...
+    def initial(self) -> Hashable: ...
 
     def installs(self, call: Call, outcome: Ok | None) -> Hashable | None:
         """The value that is there right after the call took effect."""

@@ -23,7 +23,7 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     time_s: float = 30.0
     concurrency: int = 10
     rate_hz: float = 100.0
-    operation_timeout_ms: int = 3000
+    operation_timeout_ms: int = 1000
     bug: str | None = None
 
     def check(self) -> None:

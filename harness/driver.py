@@ -332,8 +332,9 @@ class Driver:
         self._advance(now)
         if problem is not None:
             self._note(f"not connected: {problem}")
+        if self._phase is Phase.PROBING:
+            self._step_done = problem is None
             self._ask_at = Nanos(now + RETRY_INTERVAL)
-        self._step_done |= self._phase is Phase.PROBING and problem is None
         return self._taken()
 
     def settled(self, settled: bool, detail: str, now: Nanos) -> tuple[Effect, ...]:
@@ -372,7 +373,7 @@ class Driver:
                     self._enter(Phase.HEALING, Nanos(self._now + self._options.recovery_max))
                     self._effects.append(HealAll())
             case Phase.HEALING:
-                if over:
+                if over and not self._step_done:
                     self._note("healing was not confirmed in time")
                 if over or self._step_done:
                     self._enter(Phase.PROBING, self._phase_over)

@@ -21,9 +21,9 @@ from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
 from system_under_test.gossip_raft.runtime.cluster import ClusterProcesses, NodeSpec
 from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
 
+MILLISECOND: Final = 1_000_000
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
-ATTEMPT_TIMEOUT_MS: Final = 1000
 
 DeathWatch = Callable[[str, str, tuple[str, ...]], None]
 
@@ -42,8 +42,9 @@ class LiveSystem:
         self.on_death: DeathWatch | None = None
         self._cluster: Final = directory.parent.name
         self._timeouts: Final = SessionTimeouts(
-            attempt=_ms(min(ATTEMPT_TIMEOUT_MS, config.operation_timeout_ms)),
-            operation=_ms(config.operation_timeout_ms),
+            # Half, so that a node that does not answer leaves time to ask another.
+            attempt=Nanos(config.operation_timeout_ms * MILLISECOND // 2),
+            operation=Nanos(config.operation_timeout_ms * MILLISECOND),
         )
         self._proxies = ProxyLayer(self.nodes, rng)
         specs = [
@@ -192,10 +193,6 @@ class LiveSystem:
         self._proxies.untarget(death.name)
         if self.on_death is not None:
             self.on_death(death.name, describe(death.status), death.last_log_lines)
-
-
-def _ms(milliseconds: int) -> Nanos:
-    return Nanos(milliseconds * 1_000_000)
 
 
 def _leads(status: Status) -> bool:

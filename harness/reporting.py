@@ -50,7 +50,6 @@ def _configuration(record: RunRecord) -> dict[str, object]:
         "rate": f"{config.rate_hz:g} operations a second",
         "client time-out": f"{config.operation_timeout_ms} ms",
         "bug": config.bug or "none",
-        "seed": config.seed,
         **{f"{name} version": version for name, version in record.versions.items()},
         "commit": record.commit or "unknown",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, assert_never
 
 from histories.call import Indeterminate, Outcome
@@ -34,15 +35,18 @@ def history_of(journal: Journal) -> History:
     return pair(journal.events, file=journal.file)
 
 
-def pair(events: Iterable[Event], *, file: str | None = None) -> History:
+def pair(
+    events: Iterable[Event], *, file: str | None = None, lines: Iterable[int] | None = None
+) -> History:
     """Match completions with invocations and fault ends with fault beginnings.
 
     An invocation without completion becomes indeterminate; a fault without end
     lasts until the last event.
 
     Args:
-        events: In the order of the journal; the i-th is reported as line i + 1.
+        events: In the order of the journal.
         file: Named in errors.
+        lines: The line of each event, for errors; 1, 2, 3 ... if not given.
 
     Raises:
         MalformedHistory: The events break a law of ``Op`` (a process calls while
@@ -50,8 +54,8 @@ def pair(events: Iterable[Event], *, file: str | None = None) -> History:
             again, numbers with gaps, time going backwards), with the line.
     """
     pairing = _Pairing(file)
-    for event in events:
-        pairing.take(event)
+    for line, event in zip(count(1) if lines is None else lines, events, strict=False):
+        pairing.take(event, line)
     return pairing.history()
 
 
@@ -76,8 +80,8 @@ class _Pairing:
     faults_ended: dict[int, FaultEnded] = field(default_factory=dict)
     latest: Nanos = _START
 
-    def take(self, event: Event) -> None:
-        self.line += 1
+    def take(self, event: Event, line: int) -> None:
+        self.line = line
         match event:
             case Opened():
                 return

@@ -250,7 +250,8 @@ class Filter:
 class EachWorker:
     """A copy of ``original`` for every worker, each made by that worker alone.
 
-    A worker whose process is retired goes on with its next process.
+    A worker whose process is retired goes on with its next process.  To a copy its
+    worker is the only one there is.
     """
 
     original: Generator
@@ -264,7 +265,7 @@ class EachWorker:
             copy = copies[worker]
             if copy is None:
                 continue
-            step, after = copy.next(Context(context.now, (process,), context.concurrency))
+            step, after = copy.next(Context(context.now, (process,), 1))
             copies[worker] = after
             match step:
                 case Invoke():

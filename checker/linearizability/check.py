@@ -10,7 +10,7 @@ from checker.base import Budget, Model, State
 from checker.linearizability.explanation import explain
 from checker.linearizability.search import Exhausted, Linearizable, Stuck, search
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict, combine
-from histories.call import Ok
+from histories.call import Failed, Ok
 from histories.history import History
 from histories.notation import describe_key, describe_op
 
@@ -36,7 +36,9 @@ def check(history: History, model: Model[State], *, budget: Budget | None = None
         ``Invalid`` with one anomaly per key that does not, its evidence a minimal
         sub-history that is itself not linearizable.  ``Unknown`` if some key
         could not be decided within the budget (``states_max`` is per key) and no
-        other is invalid, or if no operation was answered at all.
+        other is invalid, or if the history is empty or nothing in it was answered.
+        (Where every call failed, that is an answer: Jepsen's failed
+        compare-and-set.  Whether a run showed enough is for ``VacuityChecker``.)
     """
     budget = budget or Budget()
     verdicts: dict[str, Verdict] = {}
@@ -118,7 +120,7 @@ def _summary(history: History, verdicts: Sequence[Verdict]) -> Verdict:
                 return verdict
             return Unknown(verdict.cause, f"{verdict.detail}; {undecided} keys are undecided")
         case Valid():
-            if not acknowledged:
+            if not acknowledged and not all(isinstance(op.outcome, Failed) for op in history.ops):
                 return Unknown(
                     UnknownCause.NOTHING_TO_CHECK,
                     f"none of {len(history.ops):,} operations was answered",

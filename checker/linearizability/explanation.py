@@ -37,9 +37,8 @@ _TAIL_SHOWN: Final = 8
 def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: Budget) -> Anomaly:
     """The anomaly of one key, from where its search got stuck."""
     evidence = minimal_part(part.ops, stuck, model, budget)
-    again = search(evidence, model, budget)
-    culprit = again if isinstance(again, Stuck) else stuck
-    story = _Story(part.ops, evidence, culprit, clock_for([*evidence, stuck.op]))
+    culprit = _first_stuck(evidence, model, budget) or stuck
+    story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
     sentence = story.sentence(model) if isinstance(model, ValueModel) else story.fallback()
     return Anomaly(
         kind=KIND,
@@ -48,17 +47,21 @@ def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: 
         explanation=f"key {describe_key(key)}: {sentence}",
         details=(
             *(f"evidence: {describe_op(op, story.clock)}" for op in evidence),
-            *_prefix_lines(part, stuck, model, budget, story.clock),
+            *_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock),
         ),
     )
 
 
-def _prefix_lines(
-    part: History, stuck: Stuck, model: Model[State], budget: Budget, clock: Clock
-) -> list[str]:
+def _first_stuck(ops: Sequence[Op], model: Model[State], budget: Budget) -> Stuck | None:
+    found = search(ops, model, budget, traced=True, prophetic=False)
+    return found if isinstance(found, Stuck) else None
+
+
+def _prefix_lines(part: History, stuck: Stuck | None, clock: Clock) -> list[str]:
     """The longest linearizable prefix, one order of its end, and why nothing follows."""
-    traced = search(part.ops, model, budget, traced=True)
-    ends = traced.dead_ends if isinstance(traced, Stuck) else stuck.dead_ends
+    if stuck is None:
+        return ["the longest prefix that can be explained was not found within the budget"]
+    ends = stuck.dead_ends
     lines = [
         f"operations answered earlier, all of which can be explained: {stuck.explained:,}; "
         f"the first that cannot: {describe_op(stuck.op, clock)}"
@@ -254,7 +257,7 @@ class _Facts:
         return installed is not None and self.seen(op) not in (None, installed)
 
     def is_initial(self, op: Op) -> bool:
-        return self.seen(op) == self._model.initial_value
+        return self.seen(op) == self._model.initial
 
     def installers(self, op: Op) -> list[Op]:
         """Who may have installed what ``op`` saw, itself apart."""

@@ -38,8 +38,10 @@ def minimal_part(
     for position, needed in enumerate(sources):
         for source in needed:
             dependents[source].append(position)
-    began = [at for at, op in enumerate(ops) if op.invoked <= stuck.op.completed]
-    kept = _closure(began, sources)
+    kept = set(range(len(ops)))
+    prefix = _closure((at for at in kept if ops[at].invoked <= stuck.op.completed), sources)
+    if _is_bad([ops[at] for at in sorted(prefix)], model, budget):
+        kept = prefix
     size = len(ops)
     while size > 1:
         size = (size + 1) // 2
@@ -153,7 +155,7 @@ class _Sources:
         if not serving:
             earlier = installers.answered[:began_in_time]
             serving = [position for position, source in earlier if source is not op][-1:]
-        if not serving and needed != self._model.initial_value:
+        if not serving and needed != self._model.initial:
             serving = [position for position, _ in installers.failed[:1]]
         return serving
 

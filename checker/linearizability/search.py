@@ -14,6 +14,7 @@ and only then others are linearized before it.  What keeps the set small:
    counted; one that would not change the state is not taken.
 4. A configuration that used less and owes less, in the same state with the same
    mutators done, can do all that another can: only the least are kept.
+5. For a ``ValueModel``, what ``look_ahead`` knows of the rest of the history.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from checker.base import Budget, Inconsistent, Model, State, ValueModel
+from checker.linearizability.look_ahead import LookAhead
 from checker.verdict import UnknownCause
 from histories.call import Failed, Ok
 from histories.op import FOREVER, Nanos, Op, ProcessId
@@ -89,7 +91,12 @@ _LOOKS_AT_CLOCK_EVERY: Final = 256
 
 
 def search(
-    ops: Sequence[Op], model: Model[State], budget: Budget, *, traced: bool = False
+    ops: Sequence[Op],
+    model: Model[State],
+    budget: Budget,
+    *,
+    traced: bool = False,
+    prophetic: bool = True,
 ) -> Found:
     """Decide whether the operations of one object are linearizable.
 
@@ -102,10 +109,15 @@ def search(
         model: What the object should do.
         budget: ``states_max`` bounds the configurations explored.
         traced: Whether to remember orders; O(n) memory instead of O(window).
+        prophetic: Whether to look ahead, which is much faster.  Then the op of a
+            ``Stuck`` is only one by whose completion the search knew the end;
+            without, it is the first completion that nothing explains.
 
     Cost: exponential in the mutators open at once, linear in the history.
     """
-    return _Search(model, budget, traced).run(_relevant(ops, model))
+    relevant = _relevant(ops, model)
+    look_ahead = LookAhead(relevant, model) if prophetic and isinstance(model, ValueModel) else None
+    return _Search(model, budget, traced, look_ahead).run(relevant)
 
 
 def _relevant(ops: Sequence[Op], model: Model[State]) -> list[Op]:
@@ -188,8 +200,11 @@ class _OutOfBudget(Exception):
 
 
 class _Search(Generic[State]):
-    def __init__(self, model: Model[State], budget: Budget, traced: bool) -> None:
+    def __init__(
+        self, model: Model[State], budget: Budget, traced: bool, look_ahead: LookAhead | None
+    ) -> None:
         self._model = model
+        self._look_ahead = look_ahead
         self._budget = budget
         self._traced = traced
         self._explored = 0
@@ -237,6 +252,8 @@ class _Search(Generic[State]):
         bit = _lowest_clear(self._open)
         self._open[bit] = op
         self._bits[op.index] = bit
+        if self._look_ahead is not None:
+            self._look_ahead.invoked(op, bit)
         if predecessor is not None:
             self._after[bit] = self._bits[predecessor]
         if not self._model.observes_only(op.call, op.outcome):
@@ -267,7 +284,7 @@ class _Search(Generic[State]):
 
         Answers all that were passed on the way and do not have it linearized.
         """
-        bit = self._bits.pop(op.index)
+        bit = self._bits[op.index]
         wave: _Wave[State] = _Wave(bit)
         for (state, done), entries in self._frontier.items():
             for entry in entries:
@@ -275,10 +292,12 @@ class _Search(Generic[State]):
         for state, done, entry in wave.work:  # grows while it is walked
             for successor in self._successors(state, done, entry):
                 self._arrive(wave, *successor)
-        del self._open[bit]
+        del self._open[bit], self._bits[op.index]
         self._mutators.pop(bit, None)
         self._observers &= ~bit
         self._forget_predecessor(bit)
+        if self._look_ahead is not None:
+            self._look_ahead.returned(op, bit)
         self._frontier = wave.goal
         return wave.passed
 
@@ -331,19 +350,41 @@ class _Search(Generic[State]):
                 continue
             assert isinstance(op.outcome, Ok), "only answered operations have a bit"
             after = step(state, op.call, op.outcome)
-            if not isinstance(after, Inconsistent):
-                moved = _Entry(entry.owed, entry.used, self._extended(entry.trail, op))
-                yield after, done | bit, self._settle(after, done | bit, moved, entry.owed)
+            if isinstance(after, Inconsistent):
+                continue
+            hidden = self._hidden_before(op, done, linearized)
+            if after != state and self._is_dead(state, linearized | bit | hidden):
+                continue
+            trail = entry.trail
+            for before in _bits_of(hidden):
+                trail = self._extended(trail, self._open[before])
+            moved = _Entry(entry.owed, entry.used, self._extended(trail, op))
+            moved_done = done | bit | hidden
+            yield after, moved_done, self._settle(after, moved_done, moved, entry.owed)
         for kind in self._kinds.values():
             taken = entry.used >> (_LANE * kind.number) & ((1 << _LANE) - 1)
             if taken == len(kind.ops) or kind.after & ~linearized:
                 continue
             op = kind.ops[taken]
             after = step(state, op.call, None)
-            if not isinstance(after, Inconsistent) and after != state:
+            if isinstance(after, Inconsistent) or after == state:
+                continue
+            if not self._is_dead(state, linearized):
                 used = entry.used + (1 << (_LANE * kind.number))
                 moved = _Entry(entry.owed, used, self._extended(entry.trail, op))
                 yield after, done, self._settle(after, done, moved, entry.owed)
+
+    def _is_dead(self, left: State, linearized: int) -> bool:
+        return self._look_ahead is not None and self._look_ahead.is_dead(left, linearized)
+
+    def _hidden_before(self, op: Op, done: int, linearized: int) -> int:
+        """Bits of the open writes that may as well be linearized just before ``op``."""
+        if self._look_ahead is None or not self._look_ahead.is_blind(op):
+            return 0
+        hidden = self._look_ahead.hidden & ~done & ~self._bits[op.index]
+        if not self._after:
+            return hidden
+        return sum(bit for bit in _bits_of(hidden) if self._is_ready(bit, linearized))
 
     def _settle(self, state: State, done: int, entry: _Entry, owed: int) -> _Entry:
         """Linearize every observer among the bits ``owed`` that ``state`` agrees with."""

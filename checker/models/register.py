@@ -29,10 +29,6 @@ class CasRegister:
         """``initial`` is what the register holds before the first write."""
         self.initial: RegisterState = (type(initial), initial)
 
-    @property
-    def initial_value(self) -> Hashable:
-        return self.initial
-
     def step(
         self, state: RegisterState, call: Call, outcome: Ok | None
     ) -> RegisterState | Inconsistent:

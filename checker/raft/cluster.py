@@ -6,6 +6,7 @@ other is found when the second arrives.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,6 @@ from checker.raft.completeness import Completeness, Gap, Record, add_longest
 from checker.raft.findings import Findings, Invariant, Sighting
 from checker.raft.prefix import Prefix, common, cut, empty_log, extend, holds
 from histories.trace import Answered, Applied
-
 
 BEFORE_ALL_TERMS: Final = -1
 """When the empty log was committed."""
@@ -49,6 +49,7 @@ class Cluster:
         # By whether the leader's own disk held the entry when it decided.
         self._decided: tuple[dict[int, list[Record]], ...] = ({}, {})
         self._durable: dict[int, dict[str, list[Record]]] = {}
+        self._durable_terms: list[int] = []
         self._acknowledged = Completeness(self.root)
         self._learnt: dict[str, list[Record]] = {}
         self._answered: dict[Prefix, Sighting] = {}
@@ -80,8 +81,8 @@ class Cluster:
                 assert other.seen is not None, "only the empty log was never appended"
                 self._findings.report(
                     Invariant.LOG_MATCHING,
-                    f"{other.seen.node} and {here.node} both hold entry {prefix.index} of term"
-                    f" {term}, but their logs up to there first differ at index"
+                    f"{_who(other.seen, here)} held entry {prefix.index} of term {term} in logs"
+                    f" that differ before it or at it, first at index"
                     f" {common(other, prefix).index + 1}",
                     other.seen,
                     here,
@@ -90,16 +91,20 @@ class Cluster:
 
     def durable(self, node: str, term: int, log: Prefix, here: Sighting) -> None:
         """``node``'s disk holds ``log`` together with the current term ``term``."""
-        by_node = self._durable.setdefault(term, {})
+        by_node = self._durable.get(term)
+        if by_node is None:
+            by_node = self._durable[term] = {}
+            insort(self._durable_terms, term)
         add_longest(by_node.setdefault(node, []), Record(term, log, here))
 
     def was_durable(self, node: str, term: int, last_index: int, last_term: int) -> bool:
         """Whether ``node``'s disk ever held that position in ``term`` or a later one."""
+        first = bisect_left(self._durable_terms, term)
         return any(
-            record.prefix.index >= last_index and cut(record.prefix, last_index).term == last_term
-            for later, by_node in self._durable.items()
-            if later >= term
-            for record in by_node.get(node, ())
+            0 <= last_index <= record.prefix.index
+            and cut(record.prefix, last_index).term == last_term
+            for later in self._durable_terms[first:]
+            for record in self._durable[later].get(node, ())
         )
 
     def decided(self, term: int, log: Prefix, here: Sighting, *, own_disk: bool) -> None:
@@ -140,7 +145,7 @@ class Cluster:
         if (known.term, known.digest) != (event.term, event.digest):
             self._findings.report(
                 Invariant.STATE_MACHINE_SAFETY,
-                f"{first.node} and {here.node} applied different entries at index {event.index},"
+                f"{_who(first, here)} applied different entries at index {event.index},"
                 f" of term {known.term} and of term {event.term}",
                 first,
                 here,
@@ -153,7 +158,7 @@ class Cluster:
         if known.result_digest != event.result_digest:
             self._findings.report(
                 Invariant.DETERMINISM,
-                f"{first.node} and {here.node} applied the same entry {event.index} of term"
+                f"{_who(first, here)} applied the same entry {event.index} of term"
                 f" {event.term} with different results",
                 first,
                 here,
@@ -234,7 +239,7 @@ class Cluster:
         assert seen is not None, "every log holds the empty one"
         self._findings.report(
             Invariant.COMMITTED_AGREE,
-            f"{seen.node} and {here.node} committed logs, up to index {longest.index} of term"
+            f"{_who(seen, here)} committed logs, up to index {longest.index} of term"
             f" {longest.term} and index {log.index} of term {log.term}, that first differ at"
             f" index {common(longest, log).index + 1}",
             seen,
@@ -279,3 +284,9 @@ class Cluster:
                 promise.sighting,
                 election.sighting,
             )
+
+
+def _who(first: Sighting, second: Sighting) -> str:
+    if first.node == second.node:
+        return f"{first.node} at two times"
+    return f"{first.node} and {second.node}"

@@ -15,7 +15,7 @@ from checker.linearizability.check import LinearizabilityChecker
 from checker.models.catalogue import MODELS
 from checker.verdict import Unknown, UnknownCause, Verdict
 from harness.analysis import analyze, judge
-from harness.cli.run import COLOURS, conclude
+from harness.cli.conclusion import COLOURS, conclude
 from harness.cli.words import explanation_lines
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict

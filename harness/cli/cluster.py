@@ -7,12 +7,12 @@ import signal
 from pathlib import Path
 
 from rich.console import Console
-from system_under_test.gossip_raft.mutants.catalogue import MUTANTS
 
 from harness.config import NODES_MAX
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
 from system_under_test.gossip_raft.core.types import NodeId
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.runtime.child_process import Death
 from system_under_test.gossip_raft.runtime.cluster import (
     ClusterProcesses,
@@ -44,8 +44,8 @@ def up(
         raise BadInput(f"--nodes: {nodes} is not between 1 and {NODES_MAX}")
     if not 0 <= gateway_port <= PORT_MAX:
         raise BadInput(f"--gateway-port: {gateway_port} is not between 0 and {PORT_MAX}")
-    if bug is not None and bug not in MUTANTS:
-        raise BadInput(f"--bug: no bug is named {bug!r}; there are: {', '.join(MUTANTS)}")
+    if bug is not None and bug not in CATALOGUE:
+        raise BadInput(f"--bug: no bug is named {bug!r}; there are: {', '.join(CATALOGUE)}")
     try:
         data.mkdir(parents=True, exist_ok=True)
         if configuration is not None:

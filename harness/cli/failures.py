@@ -9,12 +9,13 @@ from histories.errors import HistoryError, UnwritableHistory
 
 def explain_failure(error: Exception) -> tuple[str, ExitCode] | None:
     """The line and the code that ``error`` means; ``None`` for a bug of ours."""
+    line = ": ".join(line.strip() for line in str(error).splitlines())
     match error:
         case HarnessError():
-            return str(error), error.exit_code
+            return line, error.exit_code
         case UnwritableHistory():
-            return str(error), ExitCode.ENVIRONMENT
+            return line, ExitCode.ENVIRONMENT
         case HistoryError():
-            return str(error), ExitCode.BAD_INPUT
+            return line, ExitCode.BAD_INPUT
         case _:
             return None

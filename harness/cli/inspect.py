@@ -11,7 +11,7 @@ from rich.text import Text
 
 from checker.stats import Counts, Latency, stats
 from checker.verdict import Verdict, combine
-from harness.cli.run import COLOURS
+from harness.cli.conclusion import COLOURS
 from harness.cli.words import explanation_lines
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict

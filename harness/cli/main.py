@@ -44,7 +44,7 @@ def run(
     time: Annotated[float, typer.Option(help="Seconds under load and faults.")] = 30.0,
     concurrency: Annotated[int, typer.Option(help="Clients at once.")] = 10,
     rate: Annotated[float, typer.Option(help="Operations a second, all clients together.")] = 100.0,
-    timeout: Annotated[int, typer.Option(help="Milliseconds a client waits for an answer.")] = 3000,
+    timeout: Annotated[int, typer.Option(help="Milliseconds a client waits for an answer.")] = 1000,
     seed: Annotated[int | None, typer.Option(help="Fixes the plan; fresh if absent.")] = None,
     bug: Annotated[
         str | None, typer.Option(help="Run a deliberately wrong node; 'list' names them.")

@@ -11,25 +11,22 @@ from typing import Final
 
 from msgspec.structs import replace
 from rich.console import Console
-from system_under_test.gossip_raft.mutants.catalogue import MUTANTS
 
 from checker.base import Budget
-from harness.analysis import Analysis, analyze
+from harness.analysis import analyze
+from harness.cli.conclusion import conclude
 from harness.cli.progress import Progress
-from harness.cli.words import explanation_lines, statistics_line
 from harness.config import RunConfig, RunRecord
-from harness.errors import BadInput, ReportError
-from harness.exit_codes import ExitCode, of_verdict, worst
+from harness.errors import BadInput
+from harness.exit_codes import ExitCode, worst
 from harness.live import plan_faults, run_live
-from harness.reporting import write_report
-from harness.store import RunDirectory, RunStore
-from harness.verdict_file import sentence, word, write_verdicts
+from harness.store import RunStore
 from harness.wall_clock import RunClock, deadline_after, fresh_seed, utc_now
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import workload
 from workloads.errors import WorkloadError
 
 CHECK_SECONDS: Final = 300.0
-COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 _ROOT: Final = Path(__file__).parents[2]
 
 
@@ -69,7 +66,7 @@ class Chosen:
             workload(config.workload)
         except WorkloadError as error:
             raise BadInput(f"--workload: {error}") from error
-        if config.bug is not None and config.bug not in MUTANTS:
+        if config.bug is not None and config.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
         plan_faults(config)
         return config
@@ -79,7 +76,7 @@ def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> Ex
     """Run ``chosen.repeat`` campaigns with seeds counting up; the worst code of all."""
     console = Console(highlight=False, soft_wrap=True)
     if chosen.bug == "list":
-        for name, mutant in MUTANTS.items():
+        for name, mutant in CATALOGUE.items():
             console.print(f"{name:20} {mutant.summary}", markup=False)
         return ExitCode.VALID
     first = chosen.config()
@@ -108,31 +105,6 @@ def _run_one(
     if problem is not None:
         console.print(f"The run is incomplete: {problem}.", style="yellow", markup=False)
     return code, problem is not None
-
-
-def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
-    """Store the verdict, make the report, and say both."""
-    verdict = analysis.verdict
-    write_verdicts(run.verdict, analysis.verdicts)
-    store.judged(run, verdict)
-    for warning in analysis.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False)
-    try:
-        write_report(run, analysis)
-        report = str(run.report)
-    except ReportError as error:
-        # The verdict stands, whatever became of its picture.
-        report = f"none ({error})"
-    console.print(statistics_line(analysis), markup=False)
-    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
-    code = of_verdict(verdict)
-    if code is not ExitCode.VALID:
-        for line in explanation_lines(analysis.verdicts, analysis.history):
-            console.print(line, markup=False)
-    console.print(f"report  {report}", markup=False)
-    if code is not ExitCode.VALID:
-        console.print(f"again   {analysis.record.command}", markup=False)
-    return code
 
 
 def _record(config: RunConfig, arguments: tuple[str, ...], clock: RunClock) -> RunRecord:

@@ -80,8 +80,7 @@ class Host:
     def stop(self) -> None:
         """End this life by decision; what is under way is dropped, as in a crash."""
         if self._node is not None:
-            self._node = None
-            self._recorder.record((Stopped(reason="shut down"),))
+            self._end("shut down")
 
     # --- the loop --------------------------------------------------------------
 
@@ -102,10 +101,13 @@ class Host:
                     break
         except InvariantViolation as violation:
             # The one border where it is caught: to stop this node loudly, and only it.
-            self._node = None
-            self._recorder.record((Stopped(reason=f"invariant violated: {violation}"),))
+            self._end(f"invariant violated: {violation}")
             if self._on_stopped is not None:
                 self._on_stopped(violation)
+        except BaseException as error:
+            # Somebody else's error, but a Ready half obeyed must not be gone on with.
+            self._end(f"{type(error).__name__}: {error}")
+            raise
         finally:
             self._running = False
 
@@ -143,6 +145,10 @@ class Host:
             self._time_passed = False
             node.tick(now)
         return True
+
+    def _end(self, reason: str) -> None:
+        self._node = None
+        self._recorder.record((Stopped(reason=reason),))
 
     def _durable(self, node: Node) -> None:
         if self._node is node:  # Otherwise it was stopped meanwhile.

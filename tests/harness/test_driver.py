@@ -44,6 +44,7 @@ from workloads.draws import Draws
 from workloads.generator import (
     Completion,
     Context,
+    EachWorker,
     Generator,
     Limit,
     Phases,
@@ -275,6 +276,17 @@ def test_calls_that_never_return_do_not_hold_up_the_end() -> None:  # 43
     assert all(isinstance(event.outcome, Indeterminate) for event in run.completed)
     assert max(event.time for event in run.invoked if event.time < 10 * SECOND) == 9 * SECOND
     assert run.times(HealAll) == [10 * SECOND]
+
+
+def test_final_reads_without_end_are_cut_off_and_waited_for() -> None:  # 43
+    run = virtual_run(
+        TEN_HZ,
+        after(900 * MS),
+        final_generator=lambda calls: EachWorker(READS),  # noqa: ARG005
+    ).run()
+    settling = run.times(AwaitSettled)[0]
+    assert settling == max(event.time for event in run.completed)
+    assert 5 * SECOND < settling - run.times(HealAll)[0] < 7 * SECOND
 
 
 def test_the_rate_is_that_of_all_clients_together() -> None:  # 42

@@ -30,7 +30,8 @@ def test_no_code_at_all_is_unknown() -> None:
 
 
 def test_one_invalid_among_unknowns_makes_the_whole_invalid() -> None:
-    for verdicts in itertools.permutations([Valid(), INVALID, UNKNOWN]):
+    each: list[Verdict] = [Valid(), INVALID, UNKNOWN]
+    for verdicts in itertools.permutations(each):
         assert combine(verdicts) == INVALID
 
 

@@ -107,5 +107,5 @@ def test_the_printed_command_names_every_choice() -> None:
     config = RunConfig(seed=9, faults=("kill",), bug="stale-read", time_s=12.5)
     assert config.command() == (
         "hearsay run --workload register --nodes 3 --faults kill --time 12.5 --concurrency 10"
-        " --rate 100 --timeout 3000 --seed 9 --bug stale-read"
+        " --rate 100 --timeout 1000 --seed 9 --bug stale-read"
     )

@@ -204,6 +204,14 @@ def test_each_worker_makes_every_call_once_though_processes_are_retired(seed: in
         assert tuple(mine) == calls
 
 
+def test_phases_of_one_worker_do_not_wait_for_the_others() -> None:
+    own = EachWorker(Phases((once(Read("a")), once(Read("b")))))
+    done = run(own, takes(MS), 2)
+    assert Counter((one.process, one.call.key) for one in done) == Counter(
+        (process, key) for process in (0, 1) for key in "ab"
+    )
+
+
 def test_repeat_starts_again_as_often_as_told() -> None:
     twice = Repeat(Sequence((Read("x"), Read("y"))), 2)
     assert [one.call.key for one in run(twice, takes(1), 1)] == ["x", "y", "x", "y"]

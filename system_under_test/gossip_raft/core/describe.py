@@ -188,12 +188,9 @@ def status(s: Status) -> str:
     )
 
 
-def message(m: Message, *, gossip: bool = False) -> str:
-    """``gossip`` shows the records of the envelope as well, one a line."""
-    head = f"{m.source}->{m.target} t{m.term} {body(m.body)}"
-    if not gossip:
-        return head
-    return "\n".join([head, *(f"    {record(r)}" for r in m.gossip)])
+def message(m: Message) -> str:
+    """Without the gossip of the envelope."""
+    return f"{m.source}->{m.target} t{m.term} {body(m.body)}"
 
 
 def hard_state(h: HardState) -> str:

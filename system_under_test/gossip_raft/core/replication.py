@@ -47,6 +47,7 @@ class Puller:
         self._denied: dict[NodeId, tuple[Nanos, Nanos]] = {}
         self._report = False
         self._report_due = state.now
+        self._term = state.term
         self.source: NodeId | None = None
 
     @property
@@ -68,6 +69,9 @@ class Puller:
         if state.role is not Role.FOLLOWER:
             self.source, self._pull = None, None
             return
+        if self._term != state.term:
+            self._term = state.term
+            self._denied.clear()  # What was wrong with them may be over; so may their role.
         if self._pull is not None:
             if state.now >= self._pull.deadline:
                 self._deny(self._pull.source)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from system_under_test.gossip_raft.core.types import NodeId
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.runtime.configuration import load_configuration
 from system_under_test.gossip_raft.runtime.errors import ConfigurationError, ExitCode, LiveError
 from system_under_test.gossip_raft.runtime.logs import log_to
@@ -42,11 +43,14 @@ async def _serve(arguments: argparse.Namespace) -> ExitCode:
     configuration = load_configuration(arguments.configuration)
     node = NodeId(arguments.node)
     configuration.node_config(node)  # A mistake is told before anything is created.
+    mutant = None if arguments.bug is None else CATALOGUE[arguments.bug]
     directory = DataDirectory(arguments.data)
     log_to(directory.server_log)
     seed = int.from_bytes(os.urandom(8)) if arguments.seed is None else arguments.seed
-    log.info("starting", extra={"fields": {"node": node, "pid": os.getpid(), "seed": seed}})
-    server = NodeServer(configuration, node, directory, random.Random(f"{seed}/{node}"))
+    fields = {"node": node, "pid": os.getpid(), "seed": seed, "bug": arguments.bug}
+    log.info("starting", extra={"fields": fields})
+    rng = random.Random(f"{seed}/{node}")
+    server = NodeServer(configuration, node, directory, rng, mutant)
     on_termination(server.stop)
     try:
         port, incarnation = await server.start()
@@ -67,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--configuration", type=Path, required=True, metavar="FILE")
     parser.add_argument("--node", required=True, metavar="NAME")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--bug", metavar="NAME", help="run this wrong variant of the bug zoo")
+    parser.add_argument("--bug", choices=CATALOGUE, help="run this wrong variant of the bug zoo")
     parser.add_argument("--seed", type=int, help="of the election timeouts; default: from the OS")
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process does")
     return parser

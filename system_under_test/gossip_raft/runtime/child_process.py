@@ -82,8 +82,7 @@ class ChildProcess:
         """
         if self.running:
             return {}
-        if self._watch is not None:
-            await self._watch
+        await self._ended()
         paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -118,21 +117,20 @@ class ChildProcess:
     async def kill(self) -> None:
         """SIGKILL; returns when it is dead and reaped.  Harmless if it does not run."""
         self._signal(signal.SIGKILL)
-        if self._watch is not None:
-            await self._watch
+        await self._ended()
 
     async def terminate(self) -> int | None:
         """SIGTERM, and SIGKILL if that does not help; answers the exit status.
 
         ``None`` if it did not run.  It may be paused.
         """
-        if not self.running or self._watch is None or self._process is None:
+        if self._process is None or not self.running:
             return None
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                await asyncio.shield(self._watch)
+                await self._ended()
         except TimeoutError:
             await self.kill()
         return self._process.returncode
@@ -179,6 +177,11 @@ class ChildProcess:
         status = await process.wait()
         if not self._asked_to_end:
             self._on_death(Death(self.name, status, self._last_log_lines()))
+
+    async def _ended(self) -> None:
+        """Until the process started last, if any, is reaped and its death told."""
+        if self._watch is not None:
+            await asyncio.shield(self._watch)  # Whoever gives up waiting must not end it.
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal that ends it by our will, or serves that."""

@@ -68,7 +68,8 @@ class Connections:
         assert isinstance(request, WireRequest), f"{message.body} is not a question"
         peer = self._peer(message.target)
         try:
-            async with asyncio.timeout(min(CONNECT_TIMEOUT_S, timeout_s)):
+            # Half, so that the caller learns in time that nothing was sent.
+            async with asyncio.timeout(min(CONNECT_TIMEOUT_S, timeout_s / 2)):
                 connected = await peer.connected()
         except TimeoutError:
             connected = False
@@ -125,7 +126,8 @@ class SessionRunner:
         not to be used again.
 
         Raises:
-            CodecError: The request cannot be encoded; nothing was sent.
+            CodecError: The request cannot be encoded; nothing was sent, and the session
+                is not to be used again.
         """
         now = self._clock.now()
         self._ending = asyncio.get_running_loop().create_future()

@@ -121,7 +121,7 @@ class GatewayService:
 
     async def close(self) -> None:
         if self._server is not None:
-            await self._server.stop(grace=None)
+            await self._server.stop(grace=0.2)
         await self._connections.close()
 
     async def execute(self, request: Execute | ReadKeys) -> Ending:

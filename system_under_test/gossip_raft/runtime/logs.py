@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from system_under_test.gossip_raft.runtime.errors import StorageError
+
 
 class JsonLines(logging.Formatter):
     """``{"level": ..., "logger": ..., "message": ..., ...}``, then the ``fields`` given as extra.
@@ -28,7 +30,14 @@ class JsonLines(logging.Formatter):
 
 
 def log_to(file: Path) -> None:
-    """Send all logging of this process to ``file``, appending."""
-    handler = logging.FileHandler(file, encoding="utf-8")
+    """Send all logging of this process to ``file``, appending.
+
+    Raises:
+        StorageError: The file cannot be opened.
+    """
+    try:
+        handler = logging.FileHandler(file, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{file}: {error.strerror}") from error
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -33,6 +33,8 @@ from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, Peer, start_s
 
 IN_FLIGHT_MAX: Final = 64
 """Calls under way to one address; beyond them a message is lost at once."""
+STOP_GRACE_S: Final = 0.2
+"""For calls that were just told off, so that they do not end in noise on the other side."""
 
 log = logging.getLogger(__name__)
 
@@ -89,12 +91,15 @@ class GrpcNetwork:
         self._receive = _drop
 
     async def close(self) -> None:
-        """Stop at once: callers and called see a broken connection."""
+        """Stop: whoever waits for an answer is told that none will come."""
         self.fall_silent()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_result(None)
         for call in self._calls:
             call.cancel()
         if self._server is not None:
-            await self._server.stop(grace=None)
+            await self._server.stop(grace=STOP_GRACE_S)
         for peer in self._peers.values():
             await peer.channel.close()
 
@@ -150,11 +155,11 @@ class GrpcNetwork:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
         reply = await self._answer(message)
         if reply is None:
-            await context.abort(grpc.StatusCode.ABORTED, "the same was asked again")
+            await context.abort(grpc.StatusCode.ABORTED, "there will be no answer")
         return reply
 
     async def _answer(self, message: Message) -> WireReply | None:
-        """The node's reply; ``None`` if the same caller repeats its question meanwhile.
+        """The node's reply; ``None`` if we stop or the caller repeats its question meanwhile.
 
         Ends by cancellation when the caller's deadline passes or it goes away.
         """

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
 from typing import Any, Final
 
 from system_under_test.gossip_raft.core.messages import Message
 from system_under_test.gossip_raft.core.node import Node
-from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import DurableState, Nanos, NodeId
 from system_under_test.gossip_raft.host import Host
-from system_under_test.gossip_raft.ports import Storage
+from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.runtime.clock import MonotonicClock
 from system_under_test.gossip_raft.runtime.codec import Codec
 from system_under_test.gossip_raft.runtime.configuration import Configuration
@@ -29,7 +27,7 @@ log = logging.getLogger(__name__)
 class NodeServer:
     """Runs ``node`` on ``directory`` until it is told to stop or must.
 
-    ``rules`` and ``around_storage`` are how a wrong variant (the bug zoo) gets in.
+    ``mutant`` is how a wrong variant (the bug zoo) gets in.
     """
 
     def __init__(
@@ -38,9 +36,7 @@ class NodeServer:
         node: NodeId,
         directory: DataDirectory,
         rng: random.Random,
-        *,
-        rules: Rules | None = None,
-        around_storage: Callable[[Storage], Storage] | None = None,
+        mutant: Mutant | None = None,
     ) -> None:
         """
         Raises:
@@ -63,13 +59,13 @@ class NodeServer:
         def make_node(durable: DurableState, now: Nanos) -> Node:
             # Raised and made durable by the node before it says anything (PROTOCOL D8).
             self._incarnation = durable.hard.incarnation + 1
-            return Node(config, durable, rng, now, rules)
+            return Node(config, durable, rng, now, None if mutant is None else mutant.rules())
 
         self._host: Final = Host(
             make_node,
             clock=self._clock,
             network=self._network,
-            storage=self._files if around_storage is None else around_storage(self._files),
+            storage=self._files if mutant is None else mutant.storage(self._files),
             recorder=self._recorder,
             on_stopped=self._break_down,
         )

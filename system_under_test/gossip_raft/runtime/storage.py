@@ -87,10 +87,7 @@ class FileStorage:
         """
         file = self._directory.wal
         try:
-            is_new = not file.exists()
             self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            if is_new:
-                sync_directory(self._directory.path)
             data = file.read_bytes()
             recovered = recover(data, file)
             if recovered.owner not in (None, self._owner):
@@ -99,7 +96,10 @@ class FileStorage:
             self.torn_bytes = len(data) - recovered.end
             if self.torn_bytes:
                 os.ftruncate(self._file, self._end)
-                os.fsync(self._file)
+            # A process killed between write and sync left records that only the page cache
+            # has: they must not count before they are on disk.
+            os.fsync(self._file)
+            sync_directory(self._directory.path)
             if recovered.owner is None:
                 self._append(owner_record(self._owner))
         except OSError as error:

@@ -171,6 +171,11 @@ def test_a_history_without_answers_proves_nothing(text: str) -> None:
     assert verdict.cause is UnknownCause.NOTHING_TO_CHECK
 
 
+def test_where_every_call_failed_nothing_happened_and_that_is_valid() -> None:
+    verdict = check(parse_history("0: write x 1: failed [1, 2]"), CasRegister())
+    assert verdict == Valid("1 key, 0 answered ops")
+
+
 def hard_key(key: str, writers: int) -> str:
     """Many concurrent writes, all seen, and reads that keep every order possible."""
     lines = [f"{number}: write {key} {number} [1, 1000]" for number in range(writers)]

@@ -56,9 +56,16 @@ class Model:
         self._written = {node.name: [] for node in self.nodes}
 
     def run(self, steps: int) -> tuple[Script, ...]:
-        actions = (self._elect, self._propose, self._propose, self._pull, self._pull, self._pull)
-        actions += (self._report, self._report, self._report, self._count, self._count)
-        actions += (self._learn, self._learn, self._apply, self._apply)
+        weights = {
+            self._elect: 1,
+            self._propose: 2,
+            self._pull: 3,
+            self._report: 3,
+            self._count: 2,
+            self._learn: 2,
+            self._apply: 2,
+        }
+        actions = [action for action, weight in weights.items() for _ in range(weight)]
         for _ in range(steps):
             node = self._rng.choice(self.nodes)
             if self._rng.random() < 0.03:

@@ -21,6 +21,11 @@ CHECKED = (
 )
 """The kinds that ``definitions`` defines; a node's own terms and disk are not noisy here."""
 
+ACTIONS = (
+    *("lead", "append", "append", "copy", "copy", "truncate", "persist", "persist"),
+    *("commit", "commit", "apply", "apply", "answer", "boot"),
+)
+
 
 def noisy_cluster(rng: random.Random) -> tuple[Script, ...]:
     """One to four nodes; how often they misbehave is drawn too, from never to often."""
@@ -33,10 +38,7 @@ def noisy_cluster(rng: random.Random) -> tuple[Script, ...]:
 
 def _act(rng: random.Random, node: Script, nodes: tuple[Script, ...], wild: float) -> None:
     leads = _leads(node)
-    action = rng.choice(
-        ("lead", "append", "append", "copy", "copy", "truncate", "persist", "persist")
-        + ("commit", "commit", "apply", "apply", "answer", "boot")
-    )
+    action = rng.choice(ACTIONS)
     if action == "lead" and node.term < 4:
         highest = max(other.term for other in nodes)
         node.lead(node.term + 1 if rng.random() < wild else max(highest, node.term) + 1)

@@ -187,6 +187,12 @@ def cluster(size: int = 3) -> tuple[Script, ...]:
     return nodes
 
 
+def new_leader(leader: Script, voter: Script, term: int) -> None:
+    voter.grant(term, leader.name)
+    leader.lead(term)
+    leader.append(term)
+
+
 def replicate(leader: Script, *followers: Script) -> None:
     """What the leader has reaches its disk and the followers', who say so."""
     leader.persist()
@@ -225,7 +231,9 @@ def judge(*nodes: Script) -> Verdict:
 
 
 def kinds(verdict: Verdict) -> set[str]:
-    return {anomaly.kind for anomaly in verdict.anomalies} if isinstance(verdict, Invalid) else set()
+    return (
+        {anomaly.kind for anomaly in verdict.anomalies} if isinstance(verdict, Invalid) else set()
+    )
 
 
 def found(verdict: Verdict, kind: str) -> Anomaly:

@@ -8,21 +8,24 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     nodes N                       start n0 ... n(N-1)
     wait [NODES] MS               their clocks move on, but they do not look at them
     tick [NODES] MS               their clocks move on and they act on it
+    run MS                        everybody ticks at every heartbeat, all is delivered
     campaign NODE                 its election time-out passes
-    elect NODE                    the same, for nodes that forgot the last leader; stabilize
+    elect NODE                    all compare notes and forget the last leader; NODE
+                                  campaigns; stabilize
     put NODE CLIENT#SEQ COMMAND [to ADDRESS]
     read NODE KEYS... [local]
-    deliver [A->B | B]            what is in flight on that link, or to that node
-    drop [A->B | B]               loses it
-    repeat A->B                   delivers it, and leaves it in flight too
+    deliver [A->B | B] [TYPE]     what is in flight on that link, or to that node
+    drop [A->B | B] [TYPE]        loses it
+    repeat A->B [TYPE]            delivers it, and leaves it in flight too
     cut A B / cut A->B            from now on nothing passes; ``heal`` ends all cuts
     isolate NODE                  cuts all its links
     stabilize [NODES]             deliver all there is (among NODES) until nothing is in flight
     crash NODE [before persist|send|apply]    at once, or just before such an effect
     restart NODE
     log / status / gossip NODE / flight       look
+    anew                          forget everything: another story
     quietly COMMAND               show only the status after it
-    verbose / terse               show every event, heartbeat and gossip record, or not
+    verbose / terse               show every event and every heartbeat, or not
 """
 
 from __future__ import annotations
@@ -137,8 +140,8 @@ class Actor:
     def send(self, message: Message) -> None:
         if self._reaches("send"):
             chatter = isinstance(message.body, CHATTER)
-            text = describe.message(message, gossip=self.env.verbose)
-            self.env.say(f"  -> {text.removeprefix(f'{self.node}->')}", chatter=chatter)
+            text = describe.message(message).removeprefix(f"{self.node}->")
+            self.env.say(f"  -> {text}", chatter=chatter)
             if message.target in self.env.actors:
                 self.env.in_flight.append(message)
 
@@ -167,7 +170,6 @@ class Actor:
 
     def _reaches(self, effect: str) -> bool:
         if self.host is not None and self.trap == effect:
-            self.host.stop()
             self.crash()
         return self.host is not None
 
@@ -178,6 +180,10 @@ class Actor:
 
 class InteractionEnv:
     def __init__(self) -> None:
+        self._do_anew([])
+
+    def _do_anew(self, words: list[str]) -> None:
+        del words
         self.config = NodeConfig(id=NodeId("n0"), members=(NodeId("n0"),))
         self.actors: dict[str, Actor] = {}
         self.in_flight: list[Message] = []
@@ -269,12 +275,20 @@ class InteractionEnv:
             if actor.alive:
                 actor.tick()
 
+    def _do_run(self, words: list[str]) -> None:
+        interval = self.config.heartbeat_interval_ns // MS
+        for _ in range(int(words[0]) // interval):
+            self._do_tick([str(interval)])
+            self._do_stabilize([])
+
     def _do_campaign(self, words: list[str]) -> None:
         timeout = self.config.election_timeout_max_ns // MS
         self._do_tick([*words, str(timeout)])
 
     def _do_elect(self, words: list[str]) -> None:
         forgets = self.config.election_timeout_min_ns // MS
+        self._do_tick([str(self.config.heartbeat_interval_ns // MS)])
+        self._do_stabilize([])
         self._do_wait([str(forgets)])
         self._do_campaign(words)
         self._do_stabilize([])
@@ -341,8 +355,7 @@ class InteractionEnv:
     def _deliver(self, message: Message) -> None:
         actor = self.actors[message.target]
         chatter = isinstance(message.body, CHATTER)
-        text = describe.message(message, gossip=self.verbose)
-        text = text.removeprefix(f"{message.source}->{message.target} ")
+        text = describe.message(message).removeprefix(f"{message.source}->{message.target} ")
         if (message.source, message.target) in self.cuts or not actor.alive:
             self._heading = ""
             self.say(f"{message.target} x- {message.source} {text}", chatter=chatter)
@@ -357,11 +370,12 @@ class InteractionEnv:
         self._heading = ""
 
     def _take(self, words: Sequence[str]) -> list[Message]:
-        where = words[0] if words else ""
+        where, kind = [*words, "", ""][:2]
         taken = [
-            m
-            for m in self.in_flight
-            if where in {"", m.target, f"{m.source}->{m.target}"}
+            message
+            for message in self.in_flight
+            if where in {"", message.target, f"{message.source}->{message.target}"}
+            if kind in {"", type(message.body).__name__}
         ]
         self.in_flight = [m for m in self.in_flight if m not in taken]
         return taken

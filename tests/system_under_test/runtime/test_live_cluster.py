@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 
 from histories.trace import Booted, NodeEvent, Stopped
 from system_under_test.gossip_raft.core.client_session import (
+    Answered,
     Execute,
     Refused,
     SessionTimeouts,
     TimedOut,
 )
-from system_under_test.gossip_raft.core.types import Cas, Nanos, NodeId, Put
-from system_under_test.gossip_raft.runtime.client import Connections
+from system_under_test.gossip_raft.core.types import Cas, ClientId, Nanos, NodeId, Put
+from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
 from system_under_test.gossip_raft.runtime.cluster import NodeProcess, NodeSpec, ReservedPort
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 from tests.system_under_test.runtime.live import LiveCluster, live_cluster
@@ -136,6 +138,8 @@ async def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
         await lone(tmp_path / "second", port.address).start()
     with pytest.raises(ProcessFailed, match=r"exit code 2\n.*timing: .*fanout"):
         await lone(tmp_path / "third", "127.0.0.1:0", timing={"fanout": 0}).start()
+    with pytest.raises(ProcessFailed, match=r"exit code 2\n(.*\n)*.*--bug: invalid choice: 'none'"):
+        await lone(tmp_path / "fourth", "127.0.0.1:0", bug="none").start()
     assert await first.terminate() == 0
     port.close()
 
@@ -145,3 +149,42 @@ async def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
     wal.write_bytes(damaged)
     with pytest.raises(ProcessFailed, match=r"exit code 4\n(.*\n)*.*wal.log: offset 0: .*damaged"):
         await first.start()
+
+
+async def test_a_bug_of_the_zoo_runs_live(tmp_path: Path) -> None:
+    node = lone(tmp_path / "n0", "127.0.0.1:0", bug="forgets-vote")
+    for incarnation in (1, 2):
+        assert (await node.start()).incarnation == incarnation
+        client = GrpcClient(
+            ClientId(f"c{incarnation}"),
+            {NodeId("n0"): (await node.start()).address},
+            NodeId("n0"),
+            "test",
+        )
+        assert isinstance(await client.call(Execute((Put("x", incarnation),))), Answered)
+        await client.close()
+        await node.kill()
+    lines = (tmp_path / "n0" / "trace.jsonl").read_bytes().splitlines()
+    events = [msgspec.json.decode(line, type=NodeEvent) for line in lines]
+    # The correct node remembers its vote of the first life.
+    assert [event.term for event in events if isinstance(event, Booted)] == [0, 0]
+
+
+async def test_a_node_whose_disk_fails_stops_and_acknowledges_nothing(tmp_path: Path) -> None:
+    async with live_cluster(tmp_path, size=1) as cluster:
+        for value in range(30):
+            await cluster.write(Put("x", value))
+        pid = (await cluster.processes.nodes[NodeId("n0")].start()).pid
+        # No file of the process may grow beyond this: its trace has that length already.
+        size = (tmp_path / "n0" / "trace.jsonl").stat().st_size
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, size))
+        client = cluster.client(timeouts=SessionTimeouts(operation=Nanos(2_000_000_000)))
+        assert isinstance(await client.call(Execute((Put("x", 30),))), TimedOut)
+        await client.close()
+        async with asyncio.timeout(10):
+            death = await cluster.deaths.get()
+        assert death.status == 4
+        assert any("trace.jsonl: File too large" in line for line in death.last_log_lines)
+
+        await cluster.processes.nodes[NodeId("n0")].start()
+        assert await cluster.read("x") in {(29,), (30,)}

@@ -114,6 +114,26 @@ async def test_damage_in_the_middle_is_refused_and_left_as_it_is(tmp_path: Path)
     assert (tmp_path / "wal.log").read_bytes() == damaged
 
 
+async def test_what_a_killed_process_left_in_the_page_cache_is_synced_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Opened(tmp_path)
+    first.storage.load()
+    await first.persist(appending(1))
+    first.close()
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    second = Opened(tmp_path)
+    assert second.storage.load().log == (entry(1),)
+    second.close()
+    assert str(tmp_path / "wal.log") in synced
+    assert str(tmp_path) in synced
+
+
 async def test_a_failed_write_is_reported_once_and_never_repeated(tmp_path: Path) -> None:
     opened = Opened(tmp_path)
     opened.storage.load()

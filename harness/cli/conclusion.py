@@ -1,0 +1,42 @@
+"""How every command that judges a run ends: verdict stored, report made, both said."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+
+from harness.analysis import Analysis
+from harness.cli.words import explanation_lines, statistics_line
+from harness.errors import ReportError
+from harness.exit_codes import ExitCode, of_verdict
+from harness.reporting import write_report
+from harness.store import RunDirectory, RunStore
+from harness.verdict_file import sentence, word, write_verdicts
+
+COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
+
+
+def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
+    """Store the verdict, make the report, and say both."""
+    verdict = analysis.verdict
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, verdict)
+    for warning in analysis.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+    try:
+        write_report(run, analysis)
+        report = str(run.report)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        report = f"none ({error})"
+    console.print(statistics_line(analysis), markup=False)
+    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+    code = of_verdict(verdict)
+    if code is not ExitCode.VALID:
+        for line in explanation_lines(analysis.verdicts, analysis.history):
+            console.print(line, markup=False)
+    console.print(f"report  {report}", markup=False)
+    if code is not ExitCode.VALID:
+        console.print(f"again   {analysis.record.command}", markup=False)
+    return code

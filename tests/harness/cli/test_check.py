@@ -1,0 +1,137 @@
+"""``hearsay check`` on good, bad and broken files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from histories.call import Indeterminate, Ok, Outcome, Read, Write
+from histories.event import Completed, Invoked
+from histories.journal import JournalWriter
+from histories.op import Nanos, ProcessId
+from tests.harness.cli.hearsay import hearsay
+
+
+def journal(path: Path, *calls: tuple[int, Read | Write, Outcome]) -> Path:
+    """A journal of calls one after the other."""
+    with JournalWriter(path) as writer:
+        for op, (process, call, outcome) in enumerate(calls):
+            at = Nanos(op * 1_000_000)
+            writer.write(Invoked(time=at, op=op, process=ProcessId(process), call=call))
+            done = Nanos(at + 500_000)
+            writer.write(Completed(time=done, op=op, process=ProcessId(process), outcome=outcome))
+    return path
+
+
+@pytest.fixture
+def valid(tmp_path: Path) -> Path:
+    return journal(tmp_path / "valid.jsonl", (0, Write("k", 1), Ok()), (1, Read("k"), Ok((1,))))
+
+
+@pytest.fixture
+def stale(tmp_path: Path) -> Path:
+    return journal(
+        tmp_path / "stale.jsonl",
+        (0, Write("k", 1), Ok()),
+        (0, Write("k", 2), Ok()),
+        (1, Read("k"), Ok((1,))),
+    )
+
+
+def test_a_valid_history_exits_0(valid: Path) -> None:
+    done = hearsay("check", valid, "--model", "cas-register")
+    assert done.returncode == 0, done
+    assert done.stdout.startswith("Valid")
+
+
+def test_a_stale_read_exits_1_and_is_explained(stale: Path) -> None:
+    done = hearsay("check", stale, "--model", "cas-register")
+    assert done.returncode == 1, done
+    assert "process 1" in done.stdout
+    assert "nonlinearizable (Herlihy & Wing 1990)" in done.stdout
+
+
+def test_json_says_the_same(stale: Path) -> None:
+    done = hearsay("check", stale, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["verdict"] == "invalid"
+
+
+def test_an_initial_value_can_be_given(tmp_path: Path) -> None:
+    path = journal(tmp_path / "initial.jsonl", (0, Read("k"), Ok((7,))))
+    assert hearsay("check", path, "--initial", "7").returncode == 0
+    assert hearsay("check", path).returncode == 1
+
+
+def test_an_empty_file_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    done = hearsay("check", tmp_path / "empty.jsonl")
+    assert done.returncode == 3, done
+    assert "empty.jsonl holds no operations" in done.stdout
+
+
+def test_a_history_without_answers_proves_nothing(tmp_path: Path) -> None:
+    path = journal(tmp_path / "lost.jsonl", (0, Write("k", 1), Indeterminate("time-out")))
+    assert hearsay("check", path).returncode == 3
+
+
+def test_a_truncated_file_is_checked_up_to_the_torn_line_and_says_so(stale: Path) -> None:
+    whole = stale.read_bytes()
+    stale.write_bytes(whole[:-30])
+    done = hearsay("check", stale)
+    assert done.returncode == 0, done  # The stale read was in the torn line.
+    assert "line 7 is torn and was left out" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "problem"),
+    [
+        (2, "garbage\n", "not JSON"),
+        (3, '{"event":"completed","time":"soon"}\n', "time"),
+        (1, '{"event":"invoked"}\n', "line 1"),
+        (4, '{"event":"guessed"}\n', "event"),
+    ],
+)
+def test_a_garbled_line_is_one_error_with_file_line_and_field(
+    valid: Path, line: int, text: str, problem: str
+) -> None:
+    lines = valid.read_text().splitlines(keepends=True)
+    lines[line - 1] = text
+    valid.write_text("".join(lines))
+    done = hearsay("check", valid)
+    assert done.returncode == 2, done
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "valid.jsonl" in done.stderr
+    assert f"line {line}" in done.stderr
+    assert problem in done.stderr
+
+
+def test_binary_garbage_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "noise.jsonl").write_bytes(bytes(range(256)) * 4)
+    done = hearsay("check", tmp_path / "noise.jsonl")
+    assert done.returncode == 2, done
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--model", "telepathy"), "no model is named 'telepathy'; there are: "),
+        (("--initial", "{"), "--initial"),
+        (("--initial", "[1]"), "--initial"),
+    ],
+)
+def test_bad_options_exit_2(valid: Path, arguments: tuple[str, ...], problem: str) -> None:
+    done = hearsay("check", valid, *arguments)
+    assert done.returncode == 2, done
+    assert problem in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_no_such_run_exits_2(tmp_path: Path) -> None:
+    done = hearsay("check", "nothing", "--store", tmp_path)
+    assert done.returncode == 2
+    assert "nothing: no such run" in done.stderr

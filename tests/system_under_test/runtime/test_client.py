@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import pytest
+
+from system_under_test.gossip_raft.core.client_session import (
+    Answered,
+    ClientSession,
+    Execute,
+    Refused,
+    SessionTimeouts,
+    TimedOut,
+)
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Body,
+    Forwarded,
+    Lost,
+    Message,
+    NotLeader,
+    PutEntries,
+    Results,
+)
+from system_under_test.gossip_raft.core.types import (
+    Applied,
+    ClientId,
+    LogIndex,
+    Nanos,
+    NodeId,
+    Position,
+    Put,
+    Term,
+)
+from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient, SessionRunner
+from system_under_test.gossip_raft.runtime.cluster import ReservedPort
+from system_under_test.gossip_raft.runtime.codec import Codec
+from system_under_test.gossip_raft.runtime.errors import CodecError
+from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, start_server
+
+N0 = NodeId("n0")
+WRITE = Execute((Put("x", 1),))
+RESULTS = Results(Position(Term(1), LogIndex(2)), (Applied(),))
+TIMEOUTS = SessionTimeouts(attempt=Nanos(200_000_000), operation=Nanos(600_000_000))
+PATIENCE = SessionTimeouts(attempt=Nanos(10_000_000_000), operation=Nanos(20_000_000_000))
+
+
+class FakeNode:
+    """Answers every request with ``body``, or breaks it off if that is ``None``."""
+
+    def __init__(self, body: Body | None) -> None:
+        self.body = body
+        self.asked: list[Message] = []
+        self.was_asked = asyncio.Event()
+        self.address = ""
+        self._codec = Codec("test")
+
+    async def _serve(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+        message = self._codec.decode(request)
+        self.asked.append(message)
+        self.was_asked.set()
+        if self.body is None:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "broken off")
+        reply = replace(message, source=message.target, target=message.source, body=self.body)
+        return self._codec.encode(reply)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[FakeNode]:
+        server, port = await start_server(GOSSIP_RAFT, self._serve, "127.0.0.1:0")
+        self.address = f"127.0.0.1:{port}"
+        yield self
+        await server.stop(grace=None)
+
+
+def client_of(address: str, timeouts: SessionTimeouts = TIMEOUTS) -> GrpcClient:
+    return GrpcClient(ClientId("c"), {N0: address}, N0, "test", timeouts)
+
+
+async def test_an_answer_ends_the_call() -> None:
+    async with FakeNode(RESULTS).serving() as node:
+        client = client_of(node.address, PATIENCE)
+        for _ in range(2):
+            assert await client.call(WRITE) == Answered(RESULTS)
+        sessions = [m.body.session.sequence for m in node.asked if isinstance(m.body, PutEntries)]
+        assert sessions == [1, 2]
+        await client.close()
+
+
+async def test_a_call_to_a_closed_port_is_refused_and_the_client_lives() -> None:
+    port = ReservedPort()
+    client = client_of(port.address)
+    assert isinstance(await client.call(WRITE), Refused)
+    assert not client.dead
+    await client.close()
+    port.close()
+
+
+async def test_a_call_into_a_link_that_swallows_everything_is_refused() -> None:
+    writers: list[asyncio.StreamWriter] = []
+
+    async def swallow(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    client = client_of(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert isinstance(await client.call(WRITE), Refused)
+    assert not client.dead
+    await client.close()
+    for writer in writers:
+        writer.close()
+    server.close()
+
+
+async def test_a_call_that_broke_off_is_of_unknown_fate() -> None:
+    async with FakeNode(None).serving() as node:
+        client = client_of(node.address)
+        assert isinstance(await client.call(WRITE), TimedOut)
+        assert client.dead
+        assert node.asked
+        await client.close()
+
+
+async def test_an_answer_that_makes_no_sense_is_of_unknown_fate() -> None:
+    async with FakeNode(RESULTS).serving() as node:
+        other = GrpcClient(ClientId("c"), {N0: node.address}, N0, "other", TIMEOUTS)
+        # The node breaks on another cluster's message; the client cannot know what it did.
+        assert isinstance(await other.call(WRITE), TimedOut)
+        await other.close()
+
+
+async def test_what_cannot_be_encoded_is_the_callers_fault() -> None:
+    async with FakeNode(RESULTS).serving() as node:
+        client = client_of(node.address)
+        with pytest.raises(CodecError, match="PutEntries to n0"):
+            await client.call(Execute((Put("x", 2**63),)))
+        assert node.asked == []
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending"),
+    [(RESULTS, Answered), (Lost("deposed"), TimedOut), (NotLeader(None), TimedOut)],
+)
+async def test_an_acknowledgement_answers_a_write(
+    answer: Results | Lost | NotLeader, ending: type[object]
+) -> None:
+    async with FakeNode(Forwarded(NodeId("n1"))).serving() as node:
+        connections = Connections({N0: node.address}, "test")
+        timeouts = PATIENCE if ending is Answered else TIMEOUTS
+        session = ClientSession(ClientId("c"), (N0,), N0, timeouts)
+        runner = SessionRunner(session, connections, timeouts, acknowledge_to="127.0.0.1:1")
+        call = asyncio.get_running_loop().create_task(runner.call(WRITE))
+        async with asyncio.timeout(10):
+            await node.was_asked.wait()
+        asked = node.asked[0].body
+        assert isinstance(asked, PutEntries)
+        assert asked.acknowledge_to == "127.0.0.1:1"
+
+        stale = replace(asked.session, sequence=99)
+        runner.acknowledge(AckEntries(stale, RESULTS))
+        runner.acknowledge(AckEntries(asked.session, answer))
+        assert isinstance(await call, ending)
+        runner.acknowledge(AckEntries(asked.session, answer))
+        await connections.close()
