@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from typing import Final
 
@@ -83,6 +84,7 @@ async def run_live(
         chosen.final_generator,
         [FaultTime(Nanos(s.at_ns), Nanos(s.duration_ns)) for s in schedule.steps[:-1]],
     )
+    _allow_many_connections()
     try:
         system = LiveSystem(config, run.nodes, derive(config.seed, "system"))
         with JournalWriter(run.journal) as journal:
@@ -104,6 +106,12 @@ async def run_live(
                 return await _interruptible(live)
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error
+
+
+def _allow_many_connections() -> None:
+    """A cut link keeps what it swallowed open until it is healed: that takes descriptors."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _interruptible(live: LiveRun) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, assert_never
+from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 from harness.driver import (
     AwaitSettled,
@@ -37,7 +37,10 @@ from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.base import Workload
 from workloads.client import outcome_of
 
-NemesisStep = Inject | Undo | HealAll | ProbeConnectivity | AwaitSettled
+NemesisStep: TypeAlias = Inject | Undo | HealAll | ProbeConnectivity | AwaitSettled
+
+STEP_TIMEOUT_S: Final = 40.0
+"""Longer than a node may take to start.  A step that hangs must not keep healing waiting."""
 
 
 class Watcher(Protocol):
@@ -199,9 +202,10 @@ class LiveRun:
             case Inject(fault=number):
                 fault = self._schedule.steps[number].fault
                 try:
-                    done = await inject(fault, self._system, self._rng)
-                except (NemesisError, LiveError) as error:
-                    self._tell(self._driver.noted(f"fault {number} failed: {error}", now()))
+                    async with asyncio.timeout(STEP_TIMEOUT_S):
+                        done = await inject(fault, self._system, self._rng)
+                except (NemesisError, LiveError, TimeoutError) as error:
+                    self._tell(self._driver.noted(f"fault {number} failed: {error!r}", now()))
                 else:
                     self._injected[number] = done
                     self._tell(
@@ -209,9 +213,10 @@ class LiveRun:
                     )
             case Undo(fault=number):
                 try:
-                    evidence = await undo(self._injected[number], self._system)
-                except (NemesisError, LiveError) as error:
-                    self._tell(self._driver.noted(f"undoing {number} failed: {error}", now()))
+                    async with asyncio.timeout(STEP_TIMEOUT_S):
+                        evidence = await undo(self._injected[number], self._system)
+                except (NemesisError, LiveError, TimeoutError) as error:
+                    self._tell(self._driver.noted(f"undoing {number} failed: {error!r}", now()))
                 else:
                     self._tell(self._driver.undone(number, evidence, now()))
             case HealAll():
@@ -227,9 +232,10 @@ class LiveRun:
 
     async def _heal(self) -> str:
         try:
-            return await heal_all(self._system)
-        except* (NemesisError, LiveError) as errors:
-            said = "; ".join(str(error) for error in errors.exceptions)
+            async with asyncio.timeout(STEP_TIMEOUT_S):
+                return await heal_all(self._system)
+        except* (NemesisError, LiveError, TimeoutError) as errors:
+            said = "; ".join(map(repr, errors.exceptions))
         return f"healing failed: {said}"
 
     def _node_died(self, node: str, status: str, last_lines: tuple[str, ...]) -> None:

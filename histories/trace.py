@@ -25,7 +25,8 @@ class TraceEvent(Struct, frozen=True, kw_only=True, tag_field="type"):
 class Booted(TraceEvent, frozen=True, tag="booted"):
     """The node started with what it found on disk.
 
-    ``incarnation`` counts its starts from 1; ``log_digest`` is the chained
+    ``incarnation`` counts its starts from 1, except those that ended before their first
+    ``persisted``; ``log_digest`` is the chained
     digest of the recovered log (see ``chain`` in ``checker.raft``), 0 if empty.
     """
 

@@ -13,6 +13,7 @@ from typing import Final
 from checker.base import Budget, Model, State, ValueModel
 from checker.linearizability.minimal import minimal_part
 from checker.linearizability.search import DeadEnd, Stuck, search
+from checker.linearizability.zones import Zone, conflict
 from checker.verdict import Anomaly
 from histories.call import Call, CompareAndSet, Failed, Ok, Read, Scalar, Value, Write
 from histories.history import History
@@ -26,6 +27,7 @@ from histories.notation import (
     describe_value,
 )
 from histories.op import FOREVER, Nanos, Op
+from histories.values import same
 
 KIND: Final = "nonlinearizable"
 SOURCE: Final = "Herlihy & Wing 1990"
@@ -110,7 +112,8 @@ class _Story:
             for op in latest_first:
                 if facts.seen(op) is not None and (sentence := template(facts, op)):
                     return sentence
-        return self.fallback()
+        zones = conflict(self.ops, self.evidence, model)
+        return self.fallback() if zones is None else self._both_at_once(*zones, model)
 
     def fallback(self) -> str:
         op = self.stuck.op
@@ -156,7 +159,7 @@ class _Story:
         value = _describe_seen(op)
         for other in sorted(self.evidence, key=lambda each: each.invoked):
             there = facts.value_certainly_there(other)
-            if there is None or there == facts.seen(op) or other.completed >= op.invoked:
+            if there is None or there == facts.seen(op) or not _precedes(other, op):
                 continue
             if not facts.all_before(op, other):
                 continue
@@ -197,6 +200,38 @@ class _Story:
             f"each must have found it and replaced it"
         )
 
+    def _both_at_once(self, one: Zone, other: Zone, model: ValueModel) -> str:
+        """``one`` was there all the time, and ``other`` can be neither before nor after."""
+        ours, theirs = self._values_of(one, model), self._values_of(other, model)
+        begun = (
+            "the start"
+            if one.first is None
+            else f"{self.clock(one.begun_by)}, when {self._attempt(one.first)} had finished,"
+        )
+        until = f"{self.clock(one.not_ended_at)}, when {self._attempt(one.last)} began"
+        after = f"{self._attempt(other.last)} began at {self.clock(other.not_ended_at)}"
+        before = (
+            f"{theirs} was there from the start"
+            if other.first is None
+            else f"{self._attempt(other.first)} had finished at {self.clock(other.begun_by)}"
+        )
+        return (
+            f"{ours} was there from {begun} to {until}; so {theirs} can only have come before or "
+            f"after, but {after} and {before}, and each value was written only once"
+        )
+
+    def _values_of(self, zone: Zone, model: ValueModel) -> str:
+        """``3``, or ``2 and then 5`` for a value changed directly into another."""
+        names = {
+            value: text
+            for op in self.evidence
+            for value, text in (
+                (model.installs(op.call, _answer(op)), _describe_installed(op.call)),
+                (model.needs(op.call, _answer(op)), _describe_found(op)),
+            )
+        }
+        return " and then ".join(names[value] for value in zone.values if value in names)
+
     def _saw(self, op: Op) -> str:
         """``process 4 read 7 at 1.204 s``, the moment being its completion."""
         return f"{self._did(op)} at {self.clock(op.completed)}"
@@ -220,6 +255,13 @@ class _Story:
                 return f"process {op.process}'s read of {describe_value(values[0])}"
             case Write(value=value), _:
                 return f"process {op.process}'s write of {describe_value(value)}"
+            case CompareAndSet(expected=expected), Ok(values=values) if not same(
+                values[0], expected
+            ):
+                return (
+                    f"process {op.process}'s {describe_call(op.call)} "
+                    f"that found {describe_value(values[0])}"
+                )
             case CompareAndSet(expected=expected, replacement=replacement), _:
                 return (
                     f"process {op.process}'s change from {describe_value(expected)} "
@@ -285,10 +327,17 @@ class _Facts:
         its value had been seen by then; as after ``op`` if it began later.
         """
         sources = [each for each in self.installers(op) if each.invoked <= op.completed]
-        if all(each.completed < other.invoked for each in sources):
+        if all(_precedes(each, other) for each in sources):
             return True
         seen_first = self._seen_first.get(self.seen(op), FOREVER)
         return len(sources) + self.is_initial(op) == 1 and seen_first < other.invoked
+
+
+def _precedes(earlier: Op, later: Op) -> bool:
+    """In real time, or in the order of their process where their intervals touch."""
+    if earlier.process == later.process:
+        return earlier.index < later.index
+    return earlier.completed < later.invoked
 
 
 def _answer(op: Op) -> Ok | None:
@@ -299,6 +348,12 @@ def _describe_seen(op: Op) -> str:
     assert isinstance(op.outcome, Ok), "only an answered op saw something"
     value: Value = op.outcome.values[0]
     return describe_value(value)
+
+
+def _describe_found(op: Op) -> str:
+    if isinstance(op.outcome, Ok) and op.outcome.values:
+        return describe_value(op.outcome.values[0])
+    return describe_value(op.call.expected) if isinstance(op.call, CompareAndSet) else ""
 
 
 def _noun(call: Call) -> str:

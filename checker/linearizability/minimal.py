@@ -17,7 +17,7 @@ from typing import Final
 from checker.base import Budget, Model, State, ValueModel
 from checker.linearizability.search import Stuck, search
 from histories.call import Failed, Ok
-from histories.op import Nanos, Op
+from histories.op import FOREVER, Nanos, Op
 
 _NEVER: Final = Nanos(-(2**63))
 
@@ -107,12 +107,11 @@ class _Sources:
         self._installers: dict[Hashable, _Installers] = {}
         certain: list[tuple[Nanos, Nanos, Hashable]] = []
         for position, op in enumerate(ops):
-            outcome = op.outcome if isinstance(op.outcome, Ok) else None
-            value = model.installs(op.call, outcome)
+            value = model.installs(op.call, _answer(op))
             if value is None:
                 continue
             installers = self._installers.setdefault(value, _Installers())
-            if outcome is not None:
+            if isinstance(op.outcome, Ok):
                 installers.answered.append((position, op))
                 before = installers.latest_end[-1] if installers.latest_end else op.completed
                 installers.latest_end.append(max(before, op.completed))
@@ -122,6 +121,7 @@ class _Sources:
             else:
                 installers.optional.append((position, op))
         self._overwriters = _Overwriters(certain)
+        self._needed_until = self._latest_needs(ops)
 
     def of(self, op: Op) -> list[int]:
         """Positions of the installers that ``op`` cannot be judged without.
@@ -132,13 +132,12 @@ class _Sources:
         """
         if isinstance(op.outcome, Failed):
             return []
-        needed = self._model.needs(op.call, op.outcome if isinstance(op.outcome, Ok) else None)
+        needed = self._model.needs(op.call, _answer(op))
         installers = None if needed is None else self._installers.get(needed)
         if installers is None:
             return []
-        began_in_time = bisect_right(
-            installers.answered, op.completed, key=lambda each: each[1].invoked
-        )
+        latest = self._latest_effect(op)
+        began_in_time = bisect_right(installers.answered, latest, key=lambda each: each[1].invoked)
         horizon = self._overwriters.latest_start(needed, before=op.invoked)
         serving: list[int] = []
         for at in reversed(range(began_in_time)):
@@ -150,7 +149,7 @@ class _Sources:
         serving += [
             position
             for position, source in installers.optional
-            if source.invoked <= op.completed and source is not op
+            if source.invoked <= latest and source is not op
         ]
         if not serving:
             earlier = installers.answered[:began_in_time]
@@ -158,6 +157,25 @@ class _Sources:
         if not serving and needed != self._model.initial:
             serving = [position for position, _ in installers.failed[:1]]
         return serving
+
+    def _latest_effect(self, op: Op) -> Nanos:
+        """When ``op`` must have taken effect, if it is to matter to anyone."""
+        if op.completed != FOREVER:
+            return op.completed
+        return self._needed_until.get(self._model.installs(op.call, None), _NEVER)
+
+    def _latest_needs(self, ops: Sequence[Op]) -> dict[Hashable, Nanos]:
+        """Until when some operation may find each value."""
+        until: dict[Hashable, Nanos] = {}
+        for op in ops:
+            value = self._model.needs(op.call, _answer(op))
+            if value is not None and not isinstance(op.outcome, Failed):
+                until[value] = max(until.get(value, _NEVER), op.completed)
+        return until
+
+
+def _answer(op: Op) -> Ok | None:
+    return op.outcome if isinstance(op.outcome, Ok) else None
 
 
 class _Overwriters:

@@ -160,8 +160,11 @@ class Node:
         self._reads.proceed()
         self._source.answer()
         self._puller.request()
-        decided, outbox.decided = tuple(outbox.decided), []
         persist = state.take_persist()
+        quiet = not (outbox.decided or outbox.sends)
+        if quiet and persist is None and state.commit == self._handed_over:
+            return Ready(wake_at=self._wake_at())
+        decided, outbox.decided = tuple(outbox.decided), []
         sends, outbox.sends = outbox.sends, []
         told, outbox.told = outbox.told, []
         peers_are_told = any(self._gossip.is_peer(target) for target, _, _ in sends)

@@ -89,9 +89,7 @@ class Puller:
         if self._pull is None:
             config = state.config
             commit = state.commit_point_at_departure
-            body = PullEntries(
-                state.log.last, commit, config.entries_max, config.pull_wait_ns
-            )
+            body = PullEntries(state.log.last, commit, config.entries_max, config.pull_wait_ns)
             request = state.outbox.ask(self.source, body)
             deadline = state.now + config.pull_wait_ns + config.request_timeout_ns
             self._pull = Pull(self.source, request, Nanos(deadline))

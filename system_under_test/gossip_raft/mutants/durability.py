@@ -23,9 +23,7 @@ class ForgetsVote:
 
     def load(self) -> DurableState:
         durable = self._storage.load()
-        remembered = HardState(
-            incarnation=durable.hard.incarnation, commit=durable.hard.commit
-        )
+        remembered = HardState(incarnation=durable.hard.incarnation, commit=durable.hard.commit)
         return DurableState(remembered, durable.log)
 
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:

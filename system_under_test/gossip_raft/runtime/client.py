@@ -37,6 +37,9 @@ from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, N
 from system_under_test.gossip_raft.runtime.rpc import Peer
 
 CONNECT_TIMEOUT_S: Final = 0.5
+SEND_MARGIN: Final = Nanos(20_000_000)
+"""So shortly before its deadline an operation is not sent any more: no answer would come in
+time, and what is not sent need not be feared."""
 
 
 class Connections:
@@ -160,8 +163,12 @@ class SessionRunner:
                 assert_never(ack.answer)
 
     def _obey(self, effects: tuple[SessionEffect, ...]) -> None:
+        too_late: Message | None = None
+        now = self._clock.now()
         for effect in effects:
             match effect:
+                case Transmit(message=message) if now + SEND_MARGIN > self._deadline:
+                    too_late = message
                 case Transmit(message=message):
                     self._asked = message
                     sent = asyncio.get_running_loop().create_task(self._transmit(message))
@@ -174,6 +181,8 @@ class SessionRunner:
                         self._ending.set_result(effect)
                 case _:
                     assert_never(effect)
+        if too_late is not None:
+            self._obey(self.session.undelivered(too_late.request, now))
 
     async def _transmit(self, message: Message) -> None:
         if self._acknowledge_to is not None and isinstance(message.body, PutEntries):

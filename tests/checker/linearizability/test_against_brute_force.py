@@ -46,6 +46,8 @@ def test_the_verdict_is_that_of_the_definition(
         expected = is_linearizable(history.ops, MODEL)
         found = search(history.ops, MODEL, Budget(), traced=True)
         assert isinstance(found, Linearizable if expected else Stuck), print_history(history)
+        plain = search(history.ops, MODEL, Budget(), prophetic=False)
+        assert isinstance(plain, Linearizable if expected else Stuck), print_history(history)
         linearizable += expected
         if isinstance(found, Linearizable):
             assert is_linearization(found.order, history.ops, MODEL), print_history(history)

@@ -161,6 +161,62 @@ def test_what_fits_no_template_is_still_told_truthfully() -> None:
     assert "process" in anomaly.explanation
 
 
+def test_a_cas_that_changed_nothing_is_not_called_a_change() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1            [1, 2]
+        0: write x 2: unknown   [3, ?]
+        1: cas x 8 -> 9: saw 2  [4, 5]
+        2: read x -> 1          [6, 7]
+        """
+    )
+    assert "process 1's cas x 8 -> 9 that found 2 had finished at 5 ns" in anomaly.explanation
+
+
+def test_two_values_that_were_both_there_all_the_time_exclude_each_other() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 3    [331, 2413]
+        1: write x 4    [841, 3940]
+        3: read x -> 4  [4165, 5603]
+        2: read x -> 3  [4342, 7917]
+        """
+    )
+    assert anomaly.evidence == (0, 1, 2, 3)
+    assert anomaly.explanation == (
+        "key x: 3 was there from 2413 ns, when process 0's write of 3 had finished, to 4342 ns, "
+        "when process 2's read of 3 began; so 4 can only have come before or after, but process "
+        "3's read of 4 began at 4165 ns and process 1's write of 4 had finished at 3940 ns, and "
+        "each value was written only once"
+    )
+
+
+def test_values_changed_into_each_other_are_there_in_one_stretch() -> None:
+    anomaly = the_anomaly(
+        """
+        3: write x 18: unknown     [379, ?]
+        4: write x 2               [710, 883]
+        4: cas x 2 -> 5: swapped   [1513, 3322]
+        2: read x -> 18            [2820, 5803]
+        7: cas x 5 -> 15: swapped  [9840, 9900]
+        """
+    )
+    assert "2 and then 5 and then 15 was there from 883 ns" in anomaly.explanation
+    assert "so 18 can only have come before or after" in anomaly.explanation
+
+
+def test_what_an_unknown_cas_expected_later_is_no_evidence() -> None:
+    anomaly = the_anomaly(
+        """
+        2: cas x 3 -> 0: unknown  [1, ?]
+        1: read x -> 0            [3, 5]
+        1: write x 3              [11, 20]
+        4: write x 3              [11, 23]
+        """
+    )
+    assert anomaly.evidence == (0, 1)
+
+
 def test_when_a_value_was_written_twice_nothing_false_is_claimed() -> None:
     anomaly = the_anomaly(
         """

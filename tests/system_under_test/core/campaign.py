@@ -75,7 +75,7 @@ class Campaign:
         world, rng = self.world, self.rng
         for client in self.clients:
             client.sequence = 1
-        for _ in range(12):
+        for _ in range(8):
             self._change_weather()
             for _ in range(20):
                 client = rng.choice(self.clients)
@@ -121,10 +121,10 @@ class Campaign:
         world = self.world
         world.weather, world.cut = Weather(), set()
         world.revive_all()
-        world.run(8_000 * MS)
+        world.run(3_000 * MS)
         for client in self.clients:
             client.write()
-        world.run(2_000 * MS)
+        world.run(1_000 * MS)
         statuses = [life.host.node.status for life in world.lives.values() if life.alive]
         if sum(status.role == "leader" for status in statuses) != 1:
             self.judge.problems.append("no single leader after healing")

@@ -60,10 +60,10 @@ class Judge:
                 known_chain = self._terms.setdefault((index, term), chains[-1])
                 self._require(known_chain == chains[-1], f"log mismatch at ({term}, {index})")
             case trace.Truncated(from_index=start):
-                for index in range(start, len(chains)):
+                for i in range(start, len(chains)):
                     self._require(
-                        self._committed.get(index) != chains[index],
-                        f"{node} truncated the committed entry {index}",
+                        self._committed.get(i) != chains[i],
+                        f"{node} truncated the committed entry {i}",
                     )
                 del chains[start:]
             case trace.Persisted():

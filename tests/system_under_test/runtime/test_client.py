@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     Body,
     Forwarded,
+    GetStatus,
     Lost,
     Message,
     NotLeader,
@@ -35,17 +37,19 @@ from system_under_test.gossip_raft.core.types import (
     NodeId,
     Position,
     Put,
+    RequestId,
     Term,
 )
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient, SessionRunner
 from system_under_test.gossip_raft.runtime.cluster import ReservedPort
 from system_under_test.gossip_raft.runtime.codec import Codec
-from system_under_test.gossip_raft.runtime.errors import CodecError
+from system_under_test.gossip_raft.runtime.errors import CodecError, NotConnected
 from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, start_server
 
 N0 = NodeId("n0")
 WRITE = Execute((Put("x", 1),))
 RESULTS = Results(Position(Term(1), LogIndex(2)), (Applied(),))
+QUESTION = Message("c", N0, RequestId(1), Term(0), (), GetStatus())
 TIMEOUTS = SessionTimeouts(attempt=Nanos(200_000_000), operation=Nanos(600_000_000))
 PATIENCE = SessionTimeouts(attempt=Nanos(10_000_000_000), operation=Nanos(20_000_000_000))
 
@@ -91,29 +95,40 @@ async def test_an_answer_ends_the_call() -> None:
         await client.close()
 
 
-async def test_a_call_to_a_closed_port_is_refused_and_the_client_lives() -> None:
+async def test_a_closed_port_is_surely_not_reached() -> None:
+    port = ReservedPort()
+    connections = Connections({N0: port.address}, "test")
+    with pytest.raises(NotConnected, match="n0 cannot be reached"):
+        await connections.ask(QUESTION, 10)
+    await connections.close()
+    port.close()
+
+
+async def test_a_link_that_swallows_everything_is_surely_not_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # Connects, as the kernel does that.
+        connections = Connections({N0: f"127.0.0.1:{silent.getsockname()[1]}"}, "test")
+        with pytest.raises(NotConnected, match="n0 cannot be reached"):
+            await connections.ask(QUESTION, 10)
+        await connections.close()
+
+
+async def test_an_operation_that_was_never_sent_is_refused_and_the_client_lives() -> None:
     port = ReservedPort()
     client = client_of(port.address)
-    assert isinstance(await client.call(WRITE), Refused)
-    assert not client.dead
+    for _ in range(2):
+        assert isinstance(await client.call(WRITE), Refused)
+        assert not client.dead
     await client.close()
     port.close()
 
 
-async def test_a_call_into_a_link_that_swallows_everything_is_refused() -> None:
-    writers: list[asyncio.StreamWriter] = []
-
-    async def swallow(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    client = client_of(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    assert isinstance(await client.call(WRITE), Refused)
-    assert not client.dead
-    await client.close()
-    for writer in writers:
-        writer.close()
-    server.close()
+async def test_so_shortly_before_its_deadline_an_operation_is_not_sent() -> None:
+    async with FakeNode(RESULTS).serving() as node:
+        hasty = SessionTimeouts(attempt=Nanos(10_000_000), operation=Nanos(10_000_000))
+        client = client_of(node.address, hasty)
+        assert isinstance(await client.call(WRITE), Refused)
+        assert node.asked == []
+        await client.close()
 
 
 async def test_a_call_that_broke_off_is_of_unknown_fate() -> None:

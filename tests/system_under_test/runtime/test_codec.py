@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protos.generated import gossip_raft_pb2 as wire
@@ -44,6 +44,7 @@ def test_strategies_cover_every_body() -> None:
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body.__name__)
+@settings(deadline=None)  # Other tests may have the processor.
 @given(data=st.data())
 def test_every_body_survives_the_wire(body: type[Body], data: st.DataObject) -> None:
     message = data.draw(messages(BODIES[body]))

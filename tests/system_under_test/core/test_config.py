@@ -1,0 +1,35 @@
+"""A configuration says which field is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.types import NodeId
+
+MEMBERS = (NodeId("n0"), NodeId("n1"))
+
+
+def test_the_defaults_are_valid_and_peers_are_the_others() -> None:
+    assert NodeConfig(id=NodeId("n0"), members=MEMBERS).peers == (NodeId("n1"),)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"id": "n9"}, "id"),
+        ({"members": ("n0", "n1", "n1")}, "members"),
+        ({"heartbeat_interval_ns": 0}, "heartbeat_interval_ns"),
+        ({"fanout": 0}, "fanout"),
+        ({"entries_max": -1}, "entries_max"),
+        ({"request_timeout_ns": 0}, "request_timeout_ns"),
+        ({"pull_wait_ns": -1}, "pull_wait_ns"),
+        ({"election_timeout_min_ns": 1}, "election_timeout_min_ns"),
+        ({"election_timeout_max_ns": 1}, "election_timeout_max_ns"),
+    ],
+)
+def test_a_wrong_field_is_named(wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValueError, match=f"^{field}: "):
+        NodeConfig(**{"id": NodeId("n0"), "members": MEMBERS, **wrong})

@@ -1,0 +1,65 @@
+"""The log in memory, against a plain list."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from system_under_test.gossip_raft.core.log import Log, common_point
+from system_under_test.gossip_raft.core.types import ORIGIN, Entry, LogIndex, Position, Term
+
+terms = st.lists(st.integers(1, 5), max_size=12).map(sorted)
+
+
+def entries(of: list[int]) -> tuple[Entry, ...]:
+    return tuple(Entry(Term(t), LogIndex(i), None, ()) for i, t in enumerate(of, 1))
+
+
+def positions(of: list[int]) -> list[Position]:
+    return [ORIGIN, *(Position(Term(t), LogIndex(i)) for i, t in enumerate(of, 1))]
+
+
+@given(terms, st.integers(0, 12), terms)
+def test_the_log_behaves_like_a_list(first: list[int], keep: int, more: list[int]) -> None:
+    log = Log(entries(first))
+    plain = list(first)
+    keep = min(keep, len(plain))
+    log.truncate(LogIndex(keep))
+    del plain[keep:]
+    for term in more:
+        if not plain or term >= plain[-1]:
+            plain.append(term)
+            log.append(Entry(Term(term), LogIndex(len(plain)), None, ()))
+    expected = positions(plain)
+    assert len(log) == len(plain)
+    assert log.last == expected[-1]
+    assert [log.position_at(i) for i in range(len(plain) + 1)] == expected
+    assert log.after(1, 3) == entries(plain)[1:4]
+    assert log.runs == tuple(
+        max(p for p in expected if p.term == term) for term in sorted(set(plain))
+    )
+    for term in range(6):
+        for index in range(15):
+            position = Position(Term(term), LogIndex(index))
+            assert log.holds(position) == (position in expected)
+
+
+@given(st.data())
+def test_the_common_point_is_the_last_entry_both_hold(data: st.DataObject) -> None:
+    # Logs that obey log matching: of every term one run of entries exists, and a log
+    # holds a prefix of it behind a prefix of what its leader held.
+    leaders: dict[int, list[int]] = {0: []}
+    for term in range(1, data.draw(st.integers(1, 5)) + 1):
+        base = leaders[data.draw(st.sampled_from(sorted(leaders)))]
+        held = base[: data.draw(st.integers(0, len(base)))]
+        leaders[term] = held + [term] * data.draw(st.integers(1, 3))
+    one, other = (
+        Log(entries(full[: data.draw(st.integers(0, len(full)))]))
+        for full in (leaders[data.draw(st.sampled_from(sorted(leaders)))] for _ in range(2))
+    )
+    both = [
+        one.position_at(i)
+        for i in range(min(len(one), len(other)) + 1)
+        if one.position_at(i) == other.position_at(i)
+    ]
+    assert common_point(one.runs, other.runs) == both[-1]

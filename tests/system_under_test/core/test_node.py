@@ -1,0 +1,216 @@
+"""What transcripts cannot show: several messages between two Readys, and hostile input."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.messages import (
+    Body,
+    GetStatus,
+    GossipRecord,
+    Heartbeat,
+    Message,
+    PulledEntries,
+    PullEntries,
+    ReadLog,
+    RequestVote,
+    Status,
+    Vote,
+)
+from system_under_test.gossip_raft.core.node import Node
+from system_under_test.gossip_raft.core.ready import Ready
+from system_under_test.gossip_raft.core.trace import PositionTold, VoteTold
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    ClientId,
+    DurableState,
+    Entry,
+    HardState,
+    Incarnation,
+    InvariantViolation,
+    LogIndex,
+    Nanos,
+    NodeId,
+    Position,
+    Put,
+    Raw,
+    RequestId,
+    Session,
+    Term,
+)
+
+MEMBERS = (NodeId("n0"), NodeId("n1"), NodeId("n2"))
+NOW = Nanos(0)
+
+
+def record(node: str, counter: int = 1, term: int = 0, last: Position = ORIGIN) -> GossipRecord:
+    return GossipRecord(
+        node=NodeId(node),
+        incarnation=Incarnation(1),
+        counter=counter,
+        term=Term(term),
+        leader=None,
+        last=last,
+        commit=ORIGIN,
+        source=None,
+        reachable=MEMBERS,
+    )
+
+
+def message(source: str, body: Body, *records: GossipRecord, term: int = 0) -> Message:
+    return Message(source, "n0", RequestId(1), Term(term), records, body)
+
+
+def booted(durable: DurableState | None = None) -> Node:
+    config = NodeConfig(id=NodeId("n0"), members=MEMBERS)
+    node = Node(config, durable or DurableState(), random.Random(1), NOW)
+    drain(node)
+    return node
+
+
+def drain(node: Node) -> list[Ready]:
+    readys = []
+    while ready := node.take_ready():
+        readys.append(ready)
+        if ready.persist is not None:
+            node.persisted()
+        for entry in ready.committed:
+            node.apply(entry)
+    return readys
+
+
+def entry(term: int, index: int) -> Entry:
+    session = Session(ClientId(f"c{index}"), 1)
+    return Entry(Term(term), LogIndex(index), session, (Put("x", index),))
+
+
+def test_a_vote_overtaken_by_a_newer_term_before_it_is_durable_was_never_given() -> None:
+    node = booted()
+    node.step(message("n1", RequestVote(Term(1), ORIGIN, pre_vote=False), term=1), NOW)
+    node.step(message("n2", Heartbeat(), term=2), NOW)
+    (ready,) = drain(node)
+    assert ready.persist is not None
+    assert (ready.persist.hard.term, ready.persist.hard.vote) == (2, None)
+    assert [m.body for m in ready.messages if isinstance(m.body, Vote)] == [
+        Vote(Term(1), granted=False, pre_vote=False)
+    ]
+    assert not any(isinstance(event, VoteTold) for event in ready.told)
+
+
+def test_two_candidates_of_a_term_in_one_batch_get_one_vote() -> None:
+    node = booted()
+    for source in ("n1", "n2"):
+        node.step(message(source, RequestVote(Term(1), ORIGIN, pre_vote=False), term=1), NOW)
+    (ready,) = drain(node)
+    granted = [m.target for m in ready.messages if isinstance(m.body, Vote) and m.body.granted]
+    assert granted == ["n1"]
+
+
+def test_every_envelope_states_what_is_durable_when_it_leaves() -> None:
+    node = booted()
+    node.step(message("n1", Heartbeat(), term=3), NOW)
+    node.step(message("n2", Heartbeat(), term=5), NOW)
+    (ready,) = drain(node)
+    assert ready.persist is not None
+    assert {m.term for m in ready.messages} == {ready.persist.hard.term} == {5}
+    own = {r for m in ready.messages for r in m.gossip if r.node == "n0"}
+    assert {r.term for r in own} == {5}
+    assert len(own) == 1
+
+
+def test_a_position_is_told_once() -> None:
+    node = booted(DurableState(HardState(term=Term(1)), (entry(1, 1),)))
+    told = []
+    for _ in range(2):
+        node.step(message("n1", Heartbeat(), term=1), NOW)
+        told += [e for ready in drain(node) for e in ready.told if isinstance(e, PositionTold)]
+    assert told == [PositionTold(term=Term(1), last_term=Term(1), last_index=LogIndex(1))]
+
+
+def test_clients_teach_no_terms_and_strangers_enter_no_map() -> None:
+    node = booted()
+    node.step(message("client", GetStatus(), record("n1", term=9), term=9), NOW)
+    node.step(message("n1", Heartbeat(), record("n9")), NOW)
+    node.step(message("client", GetStatus()), NOW)
+    statuses = [m.body for r in drain(node) for m in r.messages if isinstance(m.body, Status)]
+    assert statuses[-1].term == 0
+    assert {r.node for r in statuses[-1].records} <= set(MEMBERS)
+
+
+def test_a_term_in_a_relayed_record_is_adopted() -> None:
+    node = booted()
+    node.step(message("n1", Heartbeat(), record("n2", term=4)), NOW)
+    assert node.status.term == 4
+
+
+def test_nobody_but_the_owner_speaks_for_a_node() -> None:
+    node = booted()
+    forged = record("n0", counter=99, last=Position(Term(0), LogIndex(7)))
+    node.step(message("n1", Heartbeat(), forged), NOW)
+    (ready,) = drain(node)
+    (own,) = [r for r in ready.messages[0].gossip if r.node == "n0"]
+    assert own.last == ORIGIN
+
+
+def test_entries_nobody_asked_for_are_not_taken() -> None:
+    node = booted()
+    pulled = PulledEntries(ORIGIN, (entry(1, 1),), Position(Term(1), LogIndex(1)), ORIGIN)
+    node.step(message("n1", pulled, term=1), NOW)
+    assert node.log == ()
+
+
+def test_a_node_that_would_drop_committed_entries_stops() -> None:
+    hard = HardState(term=Term(1), commit=LogIndex(2))
+    node = booted(DurableState(hard, (entry(1, 1), entry(1, 2))))
+    with pytest.raises(InvariantViolation, match="below its commit point 2"):
+        node._state.truncate(Position(Term(1), LogIndex(1)))
+
+
+def test_after_a_restart_committed_entries_are_applied_again_from_the_first() -> None:
+    hard = HardState(incarnation=Incarnation(4), term=Term(1), commit=LogIndex(1))
+    config = NodeConfig(id=NodeId("n0"), members=MEMBERS)
+    node = Node(config, DurableState(hard, (entry(1, 1), entry(1, 2))), random.Random(1), NOW)
+    first, *rest = drain(node)
+    assert first.persist is not None
+    assert first.persist.hard.incarnation == 5
+    assert first.messages == ()
+    assert [e.index for ready in (first, *rest) for e in ready.committed] == [1]
+    assert node.status.applied == 1
+
+
+def test_a_request_has_no_number_of_a_former_life() -> None:
+    hard = HardState(incarnation=Incarnation(1))
+    numbers = []
+    for durable in (DurableState(), DurableState(hard)):
+        node = booted(durable)
+        node.tick(Nanos(10**10))
+        numbers.append({m.request for ready in drain(node) for m in ready.messages})
+    assert numbers[0]
+    assert not numbers[0] & numbers[1]
+
+
+def test_a_held_pull_is_answered_when_its_time_is_up() -> None:
+    node = booted()
+    node.step(message("n1", PullEntries(ORIGIN, ORIGIN, 10, Nanos(5))), NOW)
+    readys = drain(node)
+    assert not any(isinstance(m.body, PulledEntries) for r in readys for m in r.messages)
+    assert node.take_ready().wake_at <= 5
+    node.tick(Nanos(5))
+    (answer,) = [
+        m.body for r in drain(node) for m in r.messages if isinstance(m.body, PulledEntries)
+    ]
+    assert answer == PulledEntries(ORIGIN, (), ORIGIN, ORIGIN)
+
+
+def test_the_raw_log_lists_only_what_is_applied() -> None:
+    raw = tuple(
+        Entry(Term(1), LogIndex(i), Session(ClientId("web"), i), (Raw(str(i)),)) for i in (1, 2)
+    )
+    node = booted(DurableState(HardState(term=Term(1), commit=LogIndex(1)), raw))
+    node.step(message("web", ReadLog(LogIndex(1), 10)), NOW)
+    (ready,) = drain(node)
+    (reply,) = ready.messages
+    assert reply.body.entries == raw[:1]  # type: ignore[union-attr]

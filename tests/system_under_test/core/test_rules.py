@@ -1,0 +1,223 @@
+"""Each rule of the protocol, by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from system_under_test.gossip_raft.core.messages import (
+    Consistency,
+    GossipRecord,
+    Heartbeat,
+    Message,
+    RequestVote,
+    Vote,
+)
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    Entry,
+    Incarnation,
+    LogIndex,
+    NodeId,
+    Position,
+    RequestId,
+    Term,
+)
+
+RULES = Rules()
+A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
+positions = st.builds(Position, st.integers(0, 4), st.integers(0, 9))
+
+
+def at(term: int, index: int) -> Position:
+    return Position(Term(term), LogIndex(index))
+
+
+def record(node: NodeId, last: Position = ORIGIN, term: int = 1, counter: int = 1) -> GossipRecord:
+    return GossipRecord(
+        node=node,
+        incarnation=Incarnation(1),
+        counter=counter,
+        term=Term(term),
+        leader=None,
+        last=last,
+        commit=ORIGIN,
+        source=None,
+        reachable=(),
+    )
+
+
+def test_a_longer_log_of_an_older_term_is_not_up_to_date() -> None:
+    assert not RULES.log_is_up_to_date(at(1, 9), at(2, 1))
+    assert RULES.log_is_up_to_date(at(2, 1), at(1, 9))
+    assert RULES.log_is_up_to_date(at(2, 3), at(2, 3))
+
+
+def test_a_vote_is_given_once_a_term_and_repeated_to_the_same_candidate() -> None:
+    ask = RequestVote(Term(2), at(1, 1), pre_vote=False)
+    assert RULES.grants_vote(ask, A, Term(2), None, at(1, 1))
+    assert RULES.grants_vote(ask, A, Term(2), A, at(1, 1))
+    assert not RULES.grants_vote(ask, A, Term(2), B, at(1, 1))
+    assert not RULES.grants_vote(ask, A, Term(3), None, at(1, 1))
+    assert not RULES.grants_vote(ask, A, Term(2), None, at(1, 2))
+
+
+def test_a_pre_vote_is_refused_by_whoever_hears_a_leader() -> None:
+    ask = RequestVote(Term(2), at(1, 1), pre_vote=True)
+    assert RULES.grants_pre_vote(ask, Term(1), at(1, 1), leader_is_recent=False)
+    assert not RULES.grants_pre_vote(ask, Term(1), at(1, 1), leader_is_recent=True)
+    assert not RULES.grants_pre_vote(ask, Term(2), at(1, 1), leader_is_recent=False)
+    assert not RULES.grants_pre_vote(ask, Term(1), at(1, 2), leader_is_recent=False)
+
+
+def test_a_vote_of_an_older_election_does_not_count() -> None:
+    assert RULES.counts_vote(Vote(Term(2), granted=True, pre_vote=False), Term(2))
+    assert not RULES.counts_vote(Vote(Term(1), granted=True, pre_vote=False), Term(2))
+    assert not RULES.counts_vote(Vote(Term(2), granted=False, pre_vote=False), Term(2))
+
+
+@given(st.integers(1, 101))
+def test_two_quorums_always_share_a_node(members: int) -> None:
+    assert 2 * RULES.quorum_size(members) > members
+    assert 2 * (RULES.quorum_size(members) - 1) <= members
+
+
+def test_a_term_is_seen_wherever_it_stands() -> None:
+    gossip = (record(B, term=3), record(C, term=7))
+    message = Message("b", "a", RequestId(1), Term(5), gossip, Heartbeat())
+    assert RULES.highest_term_seen(message) == 7
+    assert RULES.highest_term_seen(replace(message, gossip=())) == 5
+
+
+def test_only_a_leaders_own_word_of_our_term_is_evidence_of_it() -> None:
+    own_word = replace(record(A), leader=A)
+    assert RULES.is_leader_evidence(own_word, Term(1))
+    assert not RULES.is_leader_evidence(own_word, Term(2))
+    assert not RULES.is_leader_evidence(replace(own_word, node=B), Term(1))
+
+
+def test_contact_counts_only_in_both_directions_and_in_the_leaders_term() -> None:
+    near = replace(record(B), reachable=(A,))
+    assert RULES.is_contact(near, A, Term(1))
+    assert not RULES.is_contact(near, A, Term(2))
+    assert not RULES.is_contact(record(B), A, Term(1))
+    assert not RULES.is_contact(None, A, Term(1))
+
+
+def test_a_position_counts_only_if_record_and_entry_are_of_the_leaders_term() -> None:
+    assert RULES.counts_toward_commit(record(B, at(3, 5), term=3), Term(3))
+    assert not RULES.counts_toward_commit(record(B, at(3, 5), term=4), Term(3))
+    assert not RULES.counts_toward_commit(record(B, at(2, 5), term=3), Term(3))
+
+
+@given(st.lists(positions, max_size=7), st.integers(1, 7))
+def test_the_commit_point_is_held_by_a_majority_and_nothing_higher_is(
+    held: list[Position], members: int
+) -> None:
+    held = held[:members]
+    quorum = RULES.quorum_size(members)
+    reached = RULES.commit_point_from_positions(held, members)
+    if reached is None:
+        assert len(held) < quorum
+        return
+    assert sum(position >= reached for position in held) >= quorum
+    assert sum(position > reached for position in held) < quorum
+
+
+def test_only_entries_of_the_own_term_are_committed_by_counting() -> None:
+    entry = Entry(Term(2), LogIndex(1), None, ())
+    assert RULES.may_commit(entry, Term(2))
+    assert not RULES.may_commit(entry, Term(3))
+
+
+def test_a_commit_point_is_believed_only_on_the_same_branch() -> None:
+    assert RULES.advances_commit_from_gossip(at(2, 3), at(2, 9))
+    assert not RULES.advances_commit_from_gossip(at(1, 9), at(2, 3))
+
+
+def test_a_log_is_cut_only_for_a_higher_last_term() -> None:
+    assert RULES.may_truncate(at(1, 9), at(2, 1))
+    assert not RULES.may_truncate(at(2, 9), at(2, 1))
+    assert not RULES.may_truncate(at(2, 9), at(1, 20))
+
+
+def test_entries_are_taken_only_where_the_log_ends() -> None:
+    assert RULES.accepts_pulled_entries(at(1, 2), at(1, 2), Term(1), Term(1))
+    assert not RULES.accepts_pulled_entries(at(1, 2), at(1, 1), Term(1), Term(1))
+
+
+def test_the_leader_is_the_source_if_it_is_within_reach() -> None:
+    ahead = record(B, at(1, 9))
+    assert RULES.chooses_sync_source(at(1, 5), record(A, at(1, 5)), [ahead]) == A
+    assert RULES.chooses_sync_source(at(1, 5), None, [ahead, record(C, at(1, 7))]) == B
+    assert RULES.chooses_sync_source(at(1, 9), None, [ahead]) is None
+
+
+def test_among_equal_sources_the_one_with_fewer_children_is_chosen() -> None:
+    busy, idle = record(B, at(1, 9)), record(A, at(1, 9))
+    child = replace(record(C, at(1, 9)), source=B)
+    assert RULES.chooses_sync_source(at(1, 5), None, [busy, idle]) == B
+    assert RULES.chooses_sync_source(at(1, 5), None, [busy, idle, child]) in {A, C}
+
+
+def test_a_source_that_fell_behind_is_given_up() -> None:
+    assert RULES.keeps_sync_source(at(1, 5), record(B, at(1, 5)))
+    assert not RULES.keeps_sync_source(at(1, 5), record(B, at(1, 4)))
+
+
+def test_a_sequence_not_above_the_newest_is_a_repeat() -> None:
+    assert RULES.is_repeat(3, 3)
+    assert RULES.is_repeat(2, 3)
+    assert not RULES.is_repeat(4, 3)
+
+
+def test_only_local_reads_are_served_from_the_applied_state() -> None:
+    assert RULES.reads_applied_state(Consistency.LOCAL)
+    assert not RULES.reads_applied_state(Consistency.LINEARIZABLE)
+
+
+def test_a_leader_is_confirmed_by_a_majority_and_knows_the_commit_point_of_its_term() -> None:
+    assert RULES.confirms_leadership(2, 3)
+    assert not RULES.confirms_leadership(1, 3)
+    assert RULES.knows_commit_point(at(2, 4), Term(2))
+    assert not RULES.knows_commit_point(at(1, 4), Term(2))
+
+
+# --- gossip ------------------------------------------------------------------------
+
+# Records of one node: what it says is decided by (incarnation, counter), as in the core,
+# where the owner raises the counter whenever it states something new.
+versions = st.tuples(st.integers(1, 3), st.integers(1, 5)).map(
+    lambda version: replace(
+        record(A, at(version[0], version[1] * 7 % 5)),
+        incarnation=Incarnation(version[0]),
+        counter=version[1],
+        term=Term(version[0] + version[1] % 2),
+    )
+)
+
+
+@given(versions, versions)
+def test_merging_is_commutative(one: GossipRecord, other: GossipRecord) -> None:
+    assert RULES.merge_records(one, other) == RULES.merge_records(other, one)
+
+
+@given(versions, versions, versions)
+def test_merging_is_associative(a: GossipRecord, b: GossipRecord, c: GossipRecord) -> None:
+    merge = RULES.merge_records
+    assert merge(merge(a, b), c) == merge(a, merge(b, c))
+
+
+@given(versions)
+def test_merging_is_idempotent(one: GossipRecord) -> None:
+    assert RULES.merge_records(one, one) is one
+
+
+@given(versions, versions)
+def test_merging_never_goes_back_and_never_mixes(one: GossipRecord, other: GossipRecord) -> None:
+    merged = RULES.merge_records(one, other)
+    assert merged is one or merged is other
+    assert (merged.incarnation, merged.counter) >= (one.incarnation, one.counter)
