@@ -7,7 +7,7 @@ it claims is by itself enough to rule out every linearization.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from checker.base import Budget, Model, State, ValueModel
@@ -34,6 +34,8 @@ SOURCE: Final = "Herlihy & Wing 1990"
 
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
+_PREFIX_STATES_MAX: Final = 200_000
+"""The prefix is an extra: it must not cost as much as the verdict did."""
 
 
 def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: Budget) -> Anomaly:
@@ -47,15 +49,13 @@ def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: 
         source=SOURCE,
         evidence=tuple(op.index for op in evidence),
         explanation=f"key {describe_key(key)}: {sentence}",
-        details=(
-            *(f"evidence: {describe_op(op, story.clock)}" for op in evidence),
-            *_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock),
-        ),
+        details=tuple(_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock)),
     )
 
 
 def _first_stuck(ops: Sequence[Op], model: Model[State], budget: Budget) -> Stuck | None:
-    found = search(ops, model, budget, traced=True, prophetic=False)
+    bounded = replace(budget, states_max=min(budget.states_max, _PREFIX_STATES_MAX))
+    found = search(ops, model, bounded, traced=True, prophetic=False)
     return found if isinstance(found, Stuck) else None
 
 
@@ -136,9 +136,10 @@ class _Story:
             return None
         source = failed[0]
         assert isinstance(source.outcome, Failed), "that is how it was chosen"
+        which = "its only source" if len(failed) == 1 else "like all sources of it"
         reason = f" ({source.outcome.reason})" if source.outcome.reason else ""
         return (
-            f"{self._saw(op)}, but its only source, {self._attempt(source)} at "
+            f"{self._saw(op)}, but {which}, {self._attempt(source)} at "
             f"{self.clock(source.invoked)}, had failed{reason} and must never have taken effect"
         )
 
@@ -163,11 +164,10 @@ class _Story:
                 continue
             if not facts.all_before(op, other):
                 continue
-            again = (
-                f"nothing wrote {value} again"
-                if facts.installers(op)
-                else f"nothing ever wrote {value}"
-            )
+            sources = facts.installers(op)
+            again = f"nothing wrote {value} again" if sources else f"nothing ever wrote {value}"
+            if any(source.invoked > op.completed for source in sources):
+                again += " until later"
             finished = (
                 f"{self._saw(op)}, although {self._attempt(other)} had finished at "
                 f"{self.clock(other.completed)}, before that {_noun(op.call)} began, and {again}"

@@ -13,7 +13,8 @@ from rich.console import Console
 from checker.base import Budget, Checker
 from checker.linearizability.check import LinearizabilityChecker
 from checker.models.catalogue import MODELS
-from checker.verdict import Unknown, UnknownCause, Verdict
+from checker.stats import VacuityChecker
+from checker.verdict import Unknown, UnknownCause, Verdict, combine
 from harness.analysis import analyze, judge
 from harness.cli.conclusion import COLOURS, conclude
 from harness.cli.words import explanation_lines
@@ -23,9 +24,8 @@ from harness.store import RunStore
 from harness.verdict_file import encode_verdicts, sentence, word
 from harness.wall_clock import deadline_after
 from histories.call import Scalar
+from histories.formats.read import read_history
 from histories.history import History
-from histories.journal import read_journal
-from histories.pairing import history_of
 
 DEFAULT_MODEL: Final = "cas-register"
 
@@ -62,26 +62,30 @@ def _checker(model: str | None, initial: str | None) -> Checker:
 
 
 def _check_file(path: Path, checker: Checker, budget: Budget, *, as_json: bool) -> ExitCode:
-    journal = read_journal(path)
-    if journal.torn is not None:
-        print(f"warning: {path}: {journal.torn}", file=sys.stderr)
-    history = history_of(journal)
-    verdict: Verdict
-    if history.ops:
-        verdict = judge(checker, history, budget)
-    else:
-        verdict = Unknown(UnknownCause.NOTHING_TO_CHECK, f"{path} holds no operations")
+    reading = read_history(path)
+    if reading.torn is not None:
+        print(f"warning: {path}: {reading.torn}", file=sys.stderr)
+    history = reading.history
+    checkers = [checker]
+    if reading.format == "journal":
+        # Foreign collections hold valid histories in which nothing succeeds; ours must not.
+        checkers.append(VacuityChecker(reads_min=0))
+    verdicts: dict[str, Verdict] = {each.name: judge(each, history, budget) for each in checkers}
+    if not history.ops:
+        nothing = Unknown(UnknownCause.NOTHING_TO_CHECK, f"{path} holds no operations")
+        verdicts = {checker.name: nothing}
     if as_json:
-        _print_json({checker.name: verdict})
+        _print_json(verdicts)
     else:
-        _say(checker.name, verdict, history)
-    return of_verdict(verdict)
+        _say(verdicts, history)
+    return of_verdict(combine(verdicts.values()))
 
 
-def _say(name: str, verdict: Verdict, history: History) -> None:
+def _say(verdicts: Mapping[str, Verdict], history: History) -> None:
+    verdict = combine(verdicts.values())
     console = Console(highlight=False, soft_wrap=True)
     console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
-    for line in explanation_lines({name: verdict}, history):
+    for line in explanation_lines(verdicts, history):
         console.print(line, markup=False)
 
 

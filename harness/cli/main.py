@@ -5,6 +5,7 @@ Commands import what they need when they run, so that ``--help`` answers at once
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -133,6 +134,8 @@ def cluster_up(
 
 def main() -> None:
     """Entry point: errors that we foresee become one line and the exit code they mean."""
+    # Broken connections are our trade; gRPC's own remarks on them are noise.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         app()
     except Exception as error:

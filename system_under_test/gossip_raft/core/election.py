@@ -27,6 +27,7 @@ class Elections:
         self._leader_heard: Nanos | None = None
         self._deadline = state.now
         self._postpone()
+        state.when_leadership_ends.append(self._postpone)
 
     @property
     def wake_at(self) -> Nanos | None:

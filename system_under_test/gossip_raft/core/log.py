@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from system_under_test.gossip_raft.core.types import ORIGIN, Entry, LogIndex, Position, Term
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    Entry,
+    InvariantViolation,
+    LogIndex,
+    Position,
+    Term,
+)
 
 
 class Log:
@@ -48,9 +55,13 @@ class Log:
         return position.index <= len(self) and self.position_at(position.index) == position
 
     def append(self, entry: Entry) -> None:
+        """
+        Raises:
+            InvariantViolation: It does not follow the last entry.
+        """
         last = self.last
-        assert entry.index == len(self._entries) + 1, f"gap: {entry.index} after {last}"
-        assert entry.term >= last.term, f"term goes back: {entry.term} after {last}"
+        if entry.index != last.index + 1 or entry.term < last.term:
+            raise InvariantViolation(f"{entry.term}/{entry.index} cannot follow {last}")
         position = Position(entry.term, entry.index)
         self._entries.append(entry)
         if entry.term == last.term:

@@ -140,8 +140,9 @@ class Consistency(Enum):
 class PutEntries:
     """PutEntriesRPC: replicate ``commands`` as one entry and answer when applied.
 
-    With ``acknowledge_to`` (an address) the answer goes there as ``AckEntries``
-    and a follower forwards the request to the leader it knows.
+    With ``acknowledge_to`` (an address) the answer goes there as ``AckEntries``, the
+    caller gets ``Forwarded`` at once, and a follower forwards the request to the leader
+    it knows, once.
     """
 
     session: Session
@@ -254,10 +255,11 @@ Body: TypeAlias = PeerRequest | PeerReply | ClientRequest | ClientReply | AckEnt
 class Message:
     """An envelope.
 
-    1. ``request`` is chosen by whoever asks, unique for that (source, incarnation);
-       a reply repeats it.
+    1. ``request`` is chosen by whoever asks, unique for that source (nodes number from
+       incarnation * 2**32 + 1, in 64 bits); a reply repeats it.
     2. ``term`` and ``gossip`` are the sender's durable term and gossip map at
-       departure, whatever the body was written for; clients send 0 and nothing.
+       departure, whatever the body was written for; clients send 0 and nothing, and
+       are sent no gossip.
     """
 
     source: str

@@ -12,6 +12,7 @@ from system_under_test.gossip_raft.core.gossip import Gossip
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     Body,
+    ClientRequest,
     Forwarded,
     GetStatus,
     GossipRecord,
@@ -119,6 +120,8 @@ class Node:
         self._state.now = now
         if self._gossip.is_peer(message.source):
             self._hear(message)
+        elif not isinstance(message.body, ClientRequest):
+            return  # Whoever is no member has no vote and no entries to offer.
         self._dispatch(message)
 
     def tick(self, now: Nanos) -> None:

@@ -44,7 +44,7 @@ class Reads:
         self._gossip = gossip
         self._waiting: deque[WaitingRead] = deque()
         self._confirmed: dict[NodeId, RequestId] = {}
-        self._round = RequestId(0)
+        self._round: RequestId | None = None
         state.when_leadership_ends.append(self._abandon)
 
     def on_read(self, message: Message, read: ReadKeys) -> None:
@@ -80,12 +80,17 @@ class Reads:
         if not self._waiting or not self._state.leads:
             return
         self._note_index()
-        if self._waiting[-1].after > self._round and self._is_confirmed(self._round):
-            # One round under way at a time; it serves all that arrived before it.
+        if self._needs_round():
             self._round = self._gossip.broadcast()
         while self._waiting and self._is_answerable(self._waiting[0]):
             waiting = self._waiting.popleft()
             self._answer(waiting.source, waiting.request, waiting.read)
+
+    def _needs_round(self) -> bool:
+        """One round is under way at a time; it serves all reads that came before it."""
+        if self._round is None:
+            return True
+        return self._waiting[-1].after > self._round and self._is_confirmed(self._round)
 
     def _note_index(self) -> None:
         state = self._state
@@ -117,4 +122,4 @@ class Reads:
             self._state.outbox.answer(waiting.source, waiting.request, unavailable)
         self._waiting.clear()
         self._confirmed.clear()
-        self._round = RequestId(0)
+        self._round = None

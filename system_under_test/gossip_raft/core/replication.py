@@ -134,27 +134,23 @@ class Puller:
     # --- source ----------------------------------------------------------------
 
     def _choose_source(self) -> None:
-        state = self._state
-        leader = state.leader
-        leader_record = None
+        rules, records, last = self._state.rules, self._gossip.records, self._state.log.last
+        current, leader = self.source, self._state.leader
         if leader is not None and self._usable(leader):
-            leader_record = self._gossip.records[leader]
-        current = self.source
-        if leader_record is None and current is not None and self._usable(current):
-            record = self._gossip.records[current]
-            if state.rules.keeps_sync_source(state.log.last, record) and not (
-                self._gossip.pulls_from_us(current)
-            ):
-                return
-        candidates = [
-            self._gossip.records[peer]
-            for peer in state.config.peers
-            if leader_record is None and self._usable(peer)
-            if not self._gossip.pulls_from_us(peer)
-        ]
-        self.source = state.rules.chooses_sync_source(state.log.last, leader_record, candidates)
+            self.source = rules.chooses_sync_source(last, records[leader], ())
+        elif (
+            current is None
+            or not self._may_chain(current)
+            or not rules.keeps_sync_source(last, records[current])
+        ):
+            candidates = [records[p] for p in self._state.config.peers if self._may_chain(p)]
+            self.source = rules.chooses_sync_source(last, None, candidates)
         if self.source != current:
             self.report()
+
+    def _may_chain(self, peer: NodeId) -> bool:
+        """Nodes that pull from each other in a circle would wait for ever (D3)."""
+        return self._usable(peer) and not self._gossip.pulls_from_us(peer)
 
     def _usable(self, peer: NodeId) -> bool:
         until, _ = self._denied.get(peer, (Nanos(0), Nanos(0)))

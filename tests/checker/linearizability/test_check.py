@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from checker.base import Budget, Inconsistent
+from checker.base import Budget, Checker, Inconsistent
 from checker.linearizability.check import LinearizabilityChecker, check, witness
 from checker.models.register import CasRegister, RegisterState
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid
@@ -263,7 +263,7 @@ def test_many_keys_and_crashes_of_a_correct_register_raise_no_alarm() -> None:
     rng = random.Random(5)
     shape = Shape(ops=2000, processes=10, keys=20, values=None, unknown=0.05)
     history = correct_history(rng, shape)
-    checker = LinearizabilityChecker(CasRegister())
+    checker: Checker = LinearizabilityChecker(CasRegister())
     assert checker.name == "linearizable"
     verdict = checker.check(history, Budget())
     assert isinstance(verdict, Valid)

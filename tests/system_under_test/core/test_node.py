@@ -140,6 +140,13 @@ def test_clients_teach_no_terms_and_strangers_enter_no_map() -> None:
     assert {r.node for r in statuses[-1].records} <= set(MEMBERS)
 
 
+def test_a_stranger_gets_no_vote() -> None:
+    node = booted()
+    node.step(message("n9", RequestVote(Term(1), ORIGIN, pre_vote=False), term=1), NOW)
+    assert drain(node) == []
+    assert node.status.term == 0
+
+
 def test_a_term_in_a_relayed_record_is_adopted() -> None:
     node = booted()
     node.step(message("n1", Heartbeat(), record("n2", term=4)), NOW)
