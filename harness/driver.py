@@ -66,6 +66,9 @@ RETRY_INTERVAL: Final = Nanos(100_000_000)
 
 PATIENCE: Final = Nanos(20_000_000_000)
 
+ANSWER_MARGIN: Final = Nanos(5_000_000_000)
+"""After the end of ``AwaitSettled``: to look once more, and to tell."""
+
 CALLS_REMEMBERED: Final = 1_000
 """How many of the latest calls the final generator is told."""
 
@@ -242,6 +245,7 @@ class Driver:
         self._recovered = False
         self._step_done = False
         self._problem: str | None = None
+        self._not_connected: str | None = None
         self._start = self._now = Nanos(0)
         self._op = 0
         self._free: deque[ProcessId] = deque()
@@ -402,8 +406,9 @@ class Driver:
                 if not over:
                     self._invoke_what_is_due()
                 if (over or self._exhausted) and not self._flights:
-                    self._enter(Phase.SETTLING, Nanos(self._now + self._options.settle_max))
-                    self._effects.append(AwaitSettled(self._phase_over))
+                    until = Nanos(self._now + self._options.settle_max)
+                    self._enter(Phase.SETTLING, Nanos(until + ANSWER_MARGIN))
+                    self._effects.append(AwaitSettled(until))
             case Phase.SETTLING:
                 if over and not self._step_done:
                     self._note("nobody told whether the nodes agree")

@@ -19,7 +19,12 @@ from system_under_test.gossip_raft.core.types import ClientId, Nanos, NodeId, Re
 from system_under_test.gossip_raft.runtime.child_process import Death, describe
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
 from system_under_test.gossip_raft.runtime.cluster import ClusterProcesses, NodeSpec
-from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
+from system_under_test.gossip_raft.runtime.errors import (
+    CodecError,
+    NoAnswer,
+    NotConnected,
+    ProcessFailed,
+)
 
 MILLISECOND: Final = 1_000_000
 STATUS_TIMEOUT_S: Final = 0.5
@@ -95,7 +100,15 @@ class LiveSystem:
         self._proxies.untarget(node)
 
     async def start(self, node: NodeId) -> None:
-        await self._serves(node, (await self._processes.nodes[node].start()).address)
+        try:
+            started = await self._processes.nodes[node].start()
+        except ProcessFailed as failure:
+            # Killed is one thing; not to come back is the node's own doing.
+            if self.on_death is not None:
+                problem, *lines = str(failure).splitlines()
+                self.on_death(node, f"did not start again: {problem}", tuple(lines))
+            raise
+        await self._serves(node, started.address)
 
     async def pause(self, node: NodeId) -> None:
         await self._processes.nodes[node].pause()

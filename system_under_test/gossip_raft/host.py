@@ -91,13 +91,7 @@ class Host:
         self._running = True
         try:
             while self._node is not None and not self._persisting:
-                if self._is_durable:
-                    self._is_durable = False
-                    self._node.persisted()
-                effect = next(self._effects, None)
-                if effect is not None:
-                    self._obey(self._node, effect)
-                elif not self._take_in(self._node):
+                if not self._proceed(self._node):
                     break
         except InvariantViolation as violation:
             # The one border where it is caught: to stop this node loudly, and only it.
@@ -110,6 +104,18 @@ class Host:
             raise
         finally:
             self._running = False
+
+    def _proceed(self, node: Node) -> bool:
+        """Obey the next effect, or get more; false if there is nothing to do."""
+        effect = next(self._effects, None)
+        if effect is None:
+            return self._take_in(node)
+        self._obey(node, effect)
+        if self._is_durable and isinstance(effect, Record):
+            # That it is durable has just been recorded, which comes first (Ready, law 2).
+            self._is_durable = False
+            node.persisted()
+        return True
 
     def _obey(self, node: Node, effect: Effect) -> None:
         match effect:

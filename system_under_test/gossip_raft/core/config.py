@@ -27,6 +27,8 @@ class NodeConfig:
         fanout: To how many random peers each round goes; to all if there are no more.
         pull_wait_ns: How long a source may hold back an answer without news.
         entries_max: In one answer to a pull.
+        batch_bytes_max: About as much at most in one answer that a source gives, but
+            always one entry: a backlog must not outgrow what a message may hold.
         request_timeout_ns: Beyond what was granted, until a request counts as lost.
 
     Raises:
@@ -41,6 +43,7 @@ class NodeConfig:
     fanout: int = 4
     pull_wait_ns: Nanos = PULL_WAIT
     entries_max: int = 256
+    batch_bytes_max: int = 1024 * 1024
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
 
     def __post_init__(self) -> None:
@@ -48,7 +51,13 @@ class NodeConfig:
             raise ValueError(f"id: {self.id!r} is not among the members {self.members}")
         if len(set(self.members)) != len(self.members):
             raise ValueError(f"members: {self.members} names a node twice")
-        for field in ("heartbeat_interval_ns", "fanout", "entries_max", "request_timeout_ns"):
+        for field in (
+            "heartbeat_interval_ns",
+            "fanout",
+            "entries_max",
+            "batch_bytes_max",
+            "request_timeout_ns",
+        ):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field}: must be positive, is {getattr(self, field)}")
         if self.pull_wait_ns < 0:

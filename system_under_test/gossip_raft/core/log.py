@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from typing import assert_never
+
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
+    Append,
+    Cas,
+    Command,
+    Delete,
     Entry,
+    Get,
     InvariantViolation,
     LogIndex,
     Position,
+    Put,
+    Raw,
+    Scalar,
     Term,
+    Txn,
 )
 
 
@@ -21,6 +33,7 @@ class Log:
     def __init__(self, entries: tuple[Entry, ...]) -> None:
         self._entries: list[Entry] = []
         self._runs: list[Position] = []
+        self._bytes: list[int] = [0]  # About how much the first i entries take.
         for entry in entries:
             self.append(entry)
 
@@ -44,6 +57,11 @@ class Log:
         """At most ``entries_max`` entries that follow ``index``."""
         return tuple(self._entries[index : index + entries_max])
 
+    def batch_after(self, index: int, entries_max: int, bytes_max: int) -> tuple[Entry, ...]:
+        """The same, but about ``bytes_max`` bytes at most; one entry always passes."""
+        end = bisect_right(self._bytes, self._bytes[index] + bytes_max) - 1
+        return self.after(index, max(1, min(entries_max, end - index)))
+
     def position_at(self, index: int) -> Position:
         if index == 0:
             return ORIGIN
@@ -64,6 +82,7 @@ class Log:
             raise InvariantViolation(f"{entry.term}/{entry.index} cannot follow {last}")
         position = Position(entry.term, entry.index)
         self._entries.append(entry)
+        self._bytes.append(self._bytes[-1] + _bytes_of(entry))
         if entry.term == last.term:
             self._runs[-1] = position
         else:
@@ -72,6 +91,7 @@ class Log:
     def truncate(self, keep: LogIndex) -> None:
         """Drop what follows ``keep``."""
         del self._entries[keep:]
+        del self._bytes[keep + 1 :]
         while self._runs and self._runs[-1].index > keep:
             self._runs.pop()
         if keep and self.last.index < keep:
@@ -89,3 +109,28 @@ def common_point(own: tuple[Position, ...], source: tuple[Position, ...]) -> Pos
         if run.term in theirs:
             return Position(run.term, min(run.index, theirs[run.term]))
     return ORIGIN
+
+
+def _bytes_of(entry: Entry) -> int:
+    """About what it takes on the wire: its texts, and a little for the rest."""
+    return 32 + sum(_bytes_of_command(command) for command in entry.commands)
+
+
+def _bytes_of_command(command: Command | Get) -> int:
+    match command:
+        case Raw(json=json):
+            return 8 + len(json.encode())
+        case Txn(micro=micro):
+            return 8 + sum(map(_bytes_of_command, micro))
+        case Get(key=key) | Delete(key=key):
+            return 8 + len(key)
+        case Put(key=key, value=value) | Append(key=key, element=value):
+            return 16 + len(key) + _bytes_of_scalar(value)
+        case Cas(key=key, expected=expected, replacement=replacement):
+            return 24 + len(key) + _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
+        case _:
+            assert_never(command)
+
+
+def _bytes_of_scalar(scalar: Scalar) -> int:
+    return len(scalar) if isinstance(scalar, str) else 8

@@ -222,5 +222,6 @@ class Source:
         log = self._state.log
         if not log.holds(asked.last):
             return PullMismatch(log.last, log.runs)
-        entries = log.after(asked.last.index, asked.entries_max)
+        bytes_max = self._state.config.batch_bytes_max
+        entries = log.batch_after(asked.last.index, asked.entries_max, bytes_max)
         return PulledEntries(asked.last, entries, log.last, self._state.commit_point_at_departure)

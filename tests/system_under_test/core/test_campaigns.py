@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from system_under_test.gossip_raft.core.messages import Message, PutEntries, Status
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import (
+    Append,
+    ClientId,
+    NodeId,
+    RequestId,
+    Session,
+    Term,
+)
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from tests.system_under_test.core.campaign import Campaign
+from tests.system_under_test.core.world import MS, World
 
 SEEDS = 200
 CHUNKS = 10
@@ -46,3 +59,50 @@ def test_a_bug_is_found_within_thirty_seeds(name: str, symptom: str) -> None:
         if any(symptom in problem for problem in problems):
             return
     pytest.fail(f"{name} went unnoticed")
+
+
+def statuses(world: World) -> dict[NodeId, Status]:
+    return {node: life.host.node.status for node, life in world.lives.items() if life.alive}
+
+
+def leader_of(world: World) -> NodeId:
+    led = [(s.term, node) for node, s in statuses(world).items() if s.role == "leader"]
+    return max(led)[1]
+
+
+def settled(seed: int, nodes: int) -> World:
+    world = World(nodes, random.Random(seed), Rules())
+    world.run(2_000 * MS)
+    return world
+
+
+@pytest.mark.parametrize("nodes", [3, 5])
+@pytest.mark.parametrize("one_way", [False, True])
+def test_a_cut_link_to_the_leader_causes_no_election_and_no_standstill(
+    nodes: int, one_way: bool
+) -> None:
+    for seed in range(5):
+        world = settled(seed, nodes)
+        leader = leader_of(world)
+        lonely = next(node for node in world.lives if node != leader)
+        world.cut = {(leader, lonely)} | (set() if one_way else {(lonely, leader)})
+        before = statuses(world)[leader].term
+        for sequence in range(1, 41):
+            session = Session(ClientId("c"), sequence)
+            put = PutEntries(session, (Append("x", sequence),))
+            world.transmit(Message("c", leader, RequestId(sequence), Term(0), (), put))
+            world.run(100 * MS)
+        world.run(500 * MS)
+        after = statuses(world)
+        assert {status.term for status in after.values()} == {before}, f"seed {seed}"
+        assert after[lonely].applied == after[leader].applied >= 40, f"seed {seed}"
+
+
+@pytest.mark.parametrize("nodes", [3, 5])
+def test_a_dead_leader_is_replaced_within_a_few_time_outs(nodes: int) -> None:
+    for seed in range(10):
+        world = settled(seed, nodes)
+        dead = leader_of(world)
+        world.lives[dead].alive = False
+        world.run(3 * world.config.election_timeout_max_ns)
+        assert leader_of(world) != dead, f"seed {seed}"

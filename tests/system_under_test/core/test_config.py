@@ -24,6 +24,7 @@ def test_the_defaults_are_valid_and_peers_are_the_others() -> None:
         ({"heartbeat_interval_ns": 0}, "heartbeat_interval_ns"),
         ({"fanout": 0}, "fanout"),
         ({"entries_max": -1}, "entries_max"),
+        ({"batch_bytes_max": 0}, "batch_bytes_max"),
         ({"request_timeout_ns": 0}, "request_timeout_ns"),
         ({"pull_wait_ns": -1}, "pull_wait_ns"),
         ({"election_timeout_min_ns": 1}, "election_timeout_min_ns"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from system_under_test.gossip_raft.core.log import Log, common_point
-from system_under_test.gossip_raft.core.types import ORIGIN, Entry, LogIndex, Position, Term
+from system_under_test.gossip_raft.core.types import ORIGIN, Entry, LogIndex, Position, Raw, Term
 
 terms = st.lists(st.integers(1, 5), max_size=12).map(sorted)
 
@@ -42,6 +42,20 @@ def test_the_log_behaves_like_a_list(first: list[int], keep: int, more: list[int
         for index in range(15):
             position = Position(Term(term), LogIndex(index))
             assert log.holds(position) == (position in expected)
+
+
+def test_a_batch_is_limited_in_entries_and_bytes_but_never_empty() -> None:
+    raw = tuple(
+        Entry(Term(1), LogIndex(i), None, (Raw("x" * length),))
+        for i, length in enumerate([10, 10, 5000, 10], 1)
+    )
+    log = Log(raw)
+    assert log.batch_after(0, 10, 1000) == raw[:2]
+    assert log.batch_after(0, 1, 1000) == raw[:1]
+    assert log.batch_after(2, 10, 1000) == raw[2:3]
+    assert log.batch_after(3, 10, 1000) == raw[3:]
+    assert log.batch_after(4, 10, 1000) == ()
+    assert log.batch_after(0, 10, 10_000) == raw
 
 
 @given(st.data())

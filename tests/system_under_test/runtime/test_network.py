@@ -76,7 +76,10 @@ class End:
             return await self.waiting.forgotten.get()
 
     async def calls_end(self, return_when: str = asyncio.ALL_COMPLETED) -> None:
-        _, pending = await asyncio.wait(self.network._calls, timeout=10, return_when=return_when)
+        calls = self.network._calls
+        if not calls:
+            return  # They were quicker than the question for them.
+        _, pending = await asyncio.wait(calls, timeout=10, return_when=return_when)
         assert not pending or return_when == asyncio.FIRST_COMPLETED
 
 
