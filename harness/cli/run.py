@@ -122,7 +122,7 @@ def _record(config: RunConfig, arguments: tuple[str, ...], clock: RunClock) -> R
 
 def _commit() -> str | None:
     """The commit of the code that runs, with "+" if the tree differs from it."""
-    command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=40", "--dirty=+"]
+    command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  Fixed words.
     except OSError:
