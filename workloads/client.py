@@ -2,7 +2,7 @@
 
 ``outcome_of`` is the one place where the ending of a session becomes an outcome.
 No workload has a mapping of its own: a time-out recorded as a failure makes a
-checker report anomalies of a correct system (BUG_ZOO R25).
+checker report anomalies of a correct system.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def check_traces(traces: Mapping[str, Sequence[NodeEvent]], *, budget: Budget) -
 
 
 def _cut_short(monitor: RaftMonitor, cause: UnknownCause, detail: str) -> Verdict:
-    """What is found stays found (JUDGE row 16); only the end is not judged."""
+    """What is found stays found; only the end is not judged."""
     found = monitor.anomalies()
     return Invalid(found) if found else Unknown(cause, detail)
 

@@ -64,7 +64,7 @@ def render(report: ReportData) -> str:
     try:
         return _render(report)
     except Exception as error:
-        # As broad as it gets: a report must never decide over a run, not even by a bug (JUDGE 14).
+        # As broad as it gets: a report must never decide over a run, not even by a bug.
         raise ReportError(
             f"report of {visible(report.run_name)} could not be made: "
             f"{type(error).__name__}: {visible(str(error))}"

@@ -20,7 +20,7 @@ class Mutant:
     Attributes:
         name: What ``--bug`` and transcripts call it.
         summary: What the wrong node does, in one sentence.
-        breaks: The properties that fail, as BUG_ZOO.md names them.
+        breaks: The properties that fail.
         rules: To be called without arguments; given to the ``Node``.
         storage: Wraps the storage that the ``Host`` is given.
     """

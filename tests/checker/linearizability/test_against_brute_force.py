@@ -60,7 +60,7 @@ def test_the_verdict_is_that_of_the_definition(
 
 
 def require_minimal(history: History, part: tuple[Op, ...]) -> None:
-    """JUDGE 36: still invalid alone; nothing can go but what would make up a value."""
+    """Still invalid alone; nothing can go but what would make up a value."""
     assert not is_linearizable(part, MODEL), print_history(history)
     for op in part:
         without = tuple(other for other in part if other is not op)

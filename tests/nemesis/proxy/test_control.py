@@ -1,4 +1,4 @@
-"""What faults do to connections: JUDGE rows 21 to 25."""
+"""What faults do to connections."""
 
 from __future__ import annotations
 
