@@ -33,11 +33,12 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff, mypy --strict, and generated protos up to date; house rules are tests."""
+    """ruff, mypy --strict, protos up to date, nothing unwanted committed (the rest are tests)."""
     session.run(PYTHON, "-m", "ruff", "format", "--check", ".")
     session.run(PYTHON, "-m", "ruff", "check", ".")
     session.run(PYTHON, "-m", "mypy", *TYPED, "tests", "noxfile.py")
     session.run(PYTHON, "-m", "protos.generate", "--check")
+    session.run(PYTHON, "-m", "tests.tidy.committed")
 
 
 @nox.session
