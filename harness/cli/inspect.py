@@ -104,17 +104,19 @@ def list_runs(store: Path, *, as_json: bool) -> ExitCode:
         ]
         print(json.dumps(listed, indent=2))
         return ExitCode.VALID
-    table = Table("run", "workload", "nodes", "faults", "bug", "seed", "verdict")
+    table = Table()
+    for name in ("run", "verdict"):
+        table.add_column(name, no_wrap=True)  # What one types next is never cut short.
+    for name in ("nodes", "faults", "bug"):
+        table.add_column(name, overflow="fold")
     for run, record, verdict in rows:
         config = record.config
         table.add_row(
             run.path.name,
-            config.workload,
-            str(config.nodes),
-            ",".join(config.faults) or "none",
-            config.bug or "",
-            str(config.seed),
             _verdict_text(verdict),
+            str(config.nodes),
+            ", ".join(config.faults) or "none",
+            config.bug or "",
         )
     Console(highlight=False).print(table)
     return ExitCode.VALID
