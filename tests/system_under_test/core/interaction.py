@@ -78,6 +78,10 @@ CHATTER = (Heartbeat, HeartbeatReply, UpdatePositionReply)
 SELF_EVIDENT = (trace.Persisted, trace.PositionTold, trace.VoteTold, trace.Appended, trace.Applied)
 
 
+DELIVERIES_MAX = 2_000
+"""More in one go is a conversation that does not end by itself."""
+
+
 class Actor:
     """One node with its disk, its clock and its ports; it writes down what it does."""
 
@@ -102,7 +106,7 @@ class Actor:
         self._life += 1
         life = self._life
         mutant = None if self.mutant is None else CATALOGUE[self.mutant]
-        rules = Rules() if mutant is None else mutant.rules()
+        rules = self.env.rules() if mutant is None else mutant.rules()
         config = replace(self.env.config, id=self.node)
         rng = random.Random(f"{self.node} {life}")
         storage: Storage = self if mutant is None else mutant.storage(self)
@@ -179,7 +183,10 @@ class Actor:
 
 
 class InteractionEnv:
-    def __init__(self) -> None:
+    """``rules`` are those of every node that a transcript does not give others."""
+
+    def __init__(self, rules: Callable[[], Rules] = Rules) -> None:
+        self.rules = rules
         self._do_anew([])
 
     def _do_anew(self, words: list[str]) -> None:
@@ -342,7 +349,7 @@ class InteractionEnv:
     def _do_stabilize(self, words: list[str]) -> None:
         """Link by link in the order of sending; ends since nothing happens without time."""
         among = set(words) or set(self.actors)
-        while True:
+        for _ in range(DELIVERIES_MAX):
             message = next(
                 (m for m in self.in_flight if {m.source, m.target} <= among),
                 None,
@@ -351,6 +358,7 @@ class InteractionEnv:
                 return
             self.in_flight.remove(message)
             self._deliver(message)
+        raise TranscriptError(f"messages without end: {DELIVERIES_MAX} and still more")
 
     def _deliver(self, message: Message) -> None:
         actor = self.actors[message.target]
