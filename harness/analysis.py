@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from checker.base import Budget, Checker
 from checker.liveness import check_liveness
 from checker.raft.invariants import check_traces
@@ -25,7 +27,7 @@ from workloads.errors import WorkloadError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """Everything that can be said of a run.
+    """Everything that can be said of a run; all times are those of its journal.
 
     ``verdicts`` by checker, in the order in which they are shown.  ``warnings``: what was
     left out, such as a torn last line.
@@ -99,7 +101,9 @@ def _read_traces(
             warnings.append(f"{node} left no trace")
             continue
         trace = read_trace(files[node])
-        traces[node] = trace.events
+        traces[node] = [
+            structs.replace(event, at=event.at - record.clock_origin_ns) for event in trace.events
+        ]
         if trace.torn is not None:
             warnings.append(f"{trace.file}: {trace.torn}")
     return traces, warnings

@@ -28,7 +28,6 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
             checks=tuple(CheckResult(*item) for item in analysis.verdicts.items()),
             history=analysis.history,
             cluster=analysis.life,
-            nodes_clock_at_start=record.clock_origin_ns,
             notes=tuple(event for event in analysis.events if isinstance(event, Note)),
         )
     )

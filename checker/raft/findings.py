@@ -56,7 +56,7 @@ class Sighting:
             f"{name}={getattr(event, name)}" for name in event.__struct_fields__ if name != "at"
         )
         tag = event.__struct_config__.tag
-        return f"{self.node} line {self.line} at {event.at} ns: {tag} {fields}"
+        return f"{self.node} line {self.line} at {event.at / 1e9:.6f} s: {tag} {fields}"
 
 
 @dataclass(slots=True)

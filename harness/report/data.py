@@ -29,8 +29,7 @@ class ReportData:
         replay_command: The line that runs it again, ready to paste.
         verdict: The combined verdict; the page repeats it and never forms its own.
         checks: What it was combined from.
-        cluster: What the nodes' traces say, on the clock of the nodes.
-        nodes_clock_at_start: What the nodes' clock said when the history's said 0.
+        cluster: What the nodes' traces say, on the clock of the history.
         notes: The journal's notes: phases, nodes that died by themselves.
     """
 
@@ -42,5 +41,4 @@ class ReportData:
     checks: tuple[CheckResult, ...]
     history: History
     cluster: ClusterLife
-    nodes_clock_at_start: int = 0
     notes: tuple[Note, ...] = ()

@@ -66,7 +66,7 @@ def run_end(data: ReportData) -> int:
         (lead.until_at for lead in data.cluster.leaderships),
         (boot.at for boot in data.cluster.boots),
     )
-    last = max(seen, default=0) or max(told, default=0) - data.nodes_clock_at_start
+    last = max(seen, default=0) or max(told, default=0)
     return max(NANOS_PER_MILLISECOND, last)
 
 
@@ -189,11 +189,11 @@ def faults_payload(faults: Sequence[FaultWindow], end: int) -> list[Json]:
     ]
 
 
-def cluster_payload(cluster: ClusterLife, clock_at_start: int, end: int) -> dict[str, Json]:
-    """The nodes' life with their times moved to the run's clock and cut to the run."""
+def cluster_payload(cluster: ClusterLife, end: int) -> dict[str, Json]:
+    """The nodes' life with its times cut to the run."""
 
-    def moved(at: int) -> int:
-        return min(max(at - clock_at_start, 0), end)
+    def within(at: int) -> int:
+        return min(max(at, 0), end)
 
     return {
         "nodes": [shortened(node) for node in cluster.terms],
@@ -201,26 +201,26 @@ def cluster_payload(cluster: ClusterLife, clock_at_start: int, end: int) -> dict
             {
                 "node": shortened(lead.node),
                 "term": lead.term,
-                "began": moved(lead.from_at),
-                "ended": moved(lead.until_at),
+                "began": within(lead.from_at),
+                "ended": within(lead.until_at),
             }
             for lead in cluster.leaderships
         ],
         "boots": [
             {
                 "node": shortened(boot.node),
-                "at": moved(boot.at),
+                "at": within(boot.at),
                 "text": f"booted, incarnation {boot.incarnation}, term {boot.term}",
             }
             for boot in cluster.boots
         ],
         "terms": [
-            [[moved(point.at), point.value] for point in points]
+            [[within(point.at), point.value] for point in points]
             for points in cluster.terms.values()
         ],
         "commits": commits_payload(
             {
-                node: tuple((moved(point.at), point.value) for point in points)
+                node: tuple((within(point.at), point.value) for point in points)
                 for node, points in cluster.commit_points.items()
             },
             end,
@@ -259,5 +259,5 @@ def payload_of(
             "quantiles": series.quantiles_ns,
         },
         "unavailable": [[window.began, window.ended] for window in unavailable],
-        "cluster": cluster_payload(data.cluster, data.nodes_clock_at_start, end),
+        "cluster": cluster_payload(data.cluster, end),
     }

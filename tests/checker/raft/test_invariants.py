@@ -129,8 +129,8 @@ def test_two_leaders_of_one_term_are_named_with_their_events() -> None:
     assert anomaly.source == "Ongaro & Ousterhout 2014, Figure 3: Election Safety"
     assert anomaly.evidence == ()
     assert anomaly.details == (
-        "n0 line 6 at 60 ns: role_changed role=leader term=4",
-        "n2 line 6 at 60 ns: role_changed role=leader term=4",
+        "n0 line 6 at 0.000000 s: role_changed role=leader term=4",
+        "n2 line 6 at 0.000000 s: role_changed role=leader term=4",
     )
 
 

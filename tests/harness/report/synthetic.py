@@ -136,12 +136,8 @@ def _faults(scale: float) -> tuple[FaultWindow, ...]:
     )
 
 
-CLOCK_AT_START: Final = 91_000_000_000_000
-"""The nodes' clock counts from another beginning than the run's."""
-
-
-def _nodes_clock(second: float) -> int:
-    return CLOCK_AT_START + int(second * SECOND)
+def _at(second: float) -> int:
+    return int(second * SECOND)
 
 
 def synthetic_cluster() -> ClusterLife:
@@ -154,15 +150,15 @@ def synthetic_cluster() -> ClusterLife:
     }
     return ClusterLife(
         leaderships=tuple(
-            Leadership(node=node, term=term, from_at=_nodes_clock(a), until_at=_nodes_clock(b))
+            Leadership(node=node, term=term, from_at=_at(a), until_at=_at(b))
             for node, term, a, b in led
         ),
         boots=tuple(
-            Boot(node=node, at=_nodes_clock(at), incarnation=incarnation, term=term)
+            Boot(node=node, at=_at(at), incarnation=incarnation, term=term)
             for node, incarnation, term, at in boots
         ),
         terms={
-            node: tuple(Point(_nodes_clock(at), term) for at, term in steps)
+            node: tuple(Point(_at(at), term) for at, term in steps)
             for node, steps in terms.items()
         },
         commit_points={node: _commits(node, lag) for lag, node in enumerate(NODES)},
@@ -178,7 +174,7 @@ def _commits(node: str, lag: int) -> tuple[Point, ...]:
         if not any(a <= second < b for a, b in STALLS):
             index += 3
         if not down[0] <= second < down[1]:
-            points.append(Point(_nodes_clock(second), index))
+            points.append(Point(_at(second), index))
     return tuple(points)
 
 
@@ -267,7 +263,6 @@ def report_of(
         checks=tuple(CheckResult(name, verdict) for name, verdict in verdicts.items()),
         history=history,
         cluster=cluster or EMPTY_CLUSTER,
-        nodes_clock_at_start=CLOCK_AT_START,
         notes=notes,
     )
 

@@ -26,7 +26,6 @@ from histories.history import History
 from histories.op import Nanos, Op, ProcessId
 from tests.harness.report.hostile import hostile_report
 from tests.harness.report.synthetic import (
-    CLOCK_AT_START,
     invalid_report,
     report_of,
     unknown_report,
@@ -245,15 +244,15 @@ def test_lives_of_nodes_are_moved_to_the_clock_of_the_run_and_cut_to_it() -> Non
             Leadership(
                 node="n0",
                 term=1,
-                from_at=CLOCK_AT_START - 5,
-                until_at=CLOCK_AT_START + 500_000_000_000,
+                from_at=-5,
+                until_at=500_000_000_000,
             ),
         ),
         boots=(),
-        terms={"n0": (Point(CLOCK_AT_START + 3, 1),)},
+        terms={"n0": (Point(3, 1),)},
         commit_points={
-            "n0": (Point(CLOCK_AT_START + 10, 1), Point(CLOCK_AT_START + 20, 2)),
-            "n1": (Point(CLOCK_AT_START + 15, 1),),
+            "n0": (Point(10, 1), Point(20, 2)),
+            "n1": (Point(15, 1),),
         },
     )
     note = Note(time=Nanos(2_000_000), text="over")
