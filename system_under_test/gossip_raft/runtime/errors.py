@@ -66,5 +66,9 @@ class ProcessFailed(LiveError):
     """A process that we started did not do what it was started for."""
 
 
+class CertificatesFailed(LiveError):
+    """Certificates cannot be made."""
+
+
 class BadRequest(LiveError, ValueError):
     """The HTTP client's fault."""
