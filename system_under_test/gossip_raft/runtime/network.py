@@ -20,6 +20,7 @@ from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     Message,
     PullEntries,
+    RequestVote,
 )
 from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
 from system_under_test.gossip_raft.runtime.codec import (
@@ -36,6 +37,9 @@ IN_FLIGHT_MAX: Final = 64
 """Calls under way to one address; beyond them a message is lost at once."""
 STOP_GRACE_S: Final = 0.2
 """For calls that were just told off, so that they do not end in noise on the other side."""
+
+TERM_MAX: Final = 2**62
+"""No cluster gets there; adopting a higher one would leave no room for elections."""
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +179,10 @@ class GrpcNetwork:
             problem = f"this is {self._node}, not {message.target}"
             log.warning("a request is refused: %s", problem)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        if _highest_term(message) > TERM_MAX:
+            problem = "a term that no cluster reaches"
+            log.warning("a request is refused: %s", problem)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
         if self._security is not None:
             members = {self._node, *self._addresses}
             forged = objection(speaker(context), message.source, members)
@@ -203,6 +211,13 @@ class GrpcNetwork:
         finally:
             if self._waiting.get(key) is waiting:
                 del self._waiting[key]
+
+
+def _highest_term(message: Message) -> int:
+    terms = [message.term, *(record.term for record in message.gossip)]
+    if isinstance(message.body, RequestVote):
+        terms.append(message.body.term)
+    return max(terms)
 
 
 def _drop(_message: Message) -> None:

@@ -199,7 +199,7 @@ def _serving(method: Method, serve: Serve, observe: Observe | None) -> Serve:
             reply = await serve(request, context)
             code = "OK"
         except grpc.aio.AbortError:
-            code = _CODE_NAMES.get(context.code(), "UNKNOWN")
+            code = _CODE_NAMES.get(context.code(), str(context.code()))
             raise
         finally:
             if observe is not None:

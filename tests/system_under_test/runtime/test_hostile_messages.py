@@ -148,6 +148,12 @@ def put(*commands: wire.Command, **envelope: Any) -> wire.PutEntriesRequest:
             "session is missing",
         ),
         ("RequestVoteRPC", wire.VoteRequest(envelope=ENVELOPE, term=99), "last is missing"),
+        (
+            "RequestVoteRPC",
+            wire.VoteRequest(envelope=ENVELOPE, term=2**64 - 1, last=wire.Position()),
+            "a term that no cluster reaches",
+        ),
+        ("PutEntriesRPC", put(term=2**63), "a term that no cluster reaches"),
         ("PullEntriesRPC", wire.PullEntriesRequest(envelope=ENVELOPE), "last is missing"),
         ("ReadRPC", wire.ReadRequest(envelope=ENVELOPE, keys=["x"]), "consistency 0"),
         (
