@@ -49,7 +49,6 @@ log = logging.getLogger(__name__)
 
 Observe: TypeAlias = Callable[[str, str], None]
 """Hears of every call that ended: its method and the name of its status code."""
-_CODE_NAMES: Final[dict[object, str]] = {code.value[0]: code.name for code in grpc.StatusCode}
 Serve: TypeAlias = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
 
 
@@ -199,7 +198,7 @@ def _serving(method: Method, serve: Serve, observe: Observe | None) -> Serve:
             reply = await serve(request, context)
             code = "OK"
         except grpc.aio.AbortError:
-            code = _CODE_NAMES.get(context.code(), str(context.code()))
+            code = context.code().name
             raise
         finally:
             if observe is not None:

@@ -83,8 +83,9 @@ async def test_the_metrics_say_what_the_node_did(alone: NodeInProcess) -> None:
     for point in ("last", "commit", "applied"):
         assert seen["log_index", (point,)] == 6  # The no-op and five writes.
     assert seen["proposals_total", ()] == 6
-    assert seen["rpcs_served_total", ("OK", "PutEntriesRPC")] == 5
-    assert seen["messages_received_total", ("PutEntries",)] == 5
+    # More if it was asked before it led.
+    assert seen["rpcs_served_total", ("OK", "PutEntriesRPC")] >= 5
+    assert seen["messages_received_total", ("PutEntries",)] >= 5
     assert seen["messages_sent_total", ("Results",)] == 5
     assert seen["trace_events_total", ("Applied",)] == 6
     assert seen["persist_seconds_count", ()] >= 6
