@@ -194,6 +194,10 @@ class GatewayProcess:
         """
         return f"{LOOPBACK}:{(await self._process.start())['port']}"
 
+    async def kill(self) -> None:
+        """End it at once; returns when it is dead and reaped."""
+        await self._process.kill()
+
     async def stop(self) -> int | None:
         """End it gracefully; answers the exit status, ``None`` if it did not run."""
         return await self._process.terminate()

@@ -72,3 +72,10 @@ class CertificatesFailed(LiveError):
 
 class BadRequest(LiveError, ValueError):
     """The HTTP client's fault."""
+
+
+class KeyReused(LiveError, ValueError):
+    """The HTTP client's fault: its idempotency key belongs to another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency-Key {key!r} belongs to a request with another body")
