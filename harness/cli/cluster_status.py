@@ -110,13 +110,16 @@ async def _ask(connections: Connections, node: NodeId, request: RequestId) -> St
 
 def status_table(statuses: Statuses) -> Table:
     """One row a node.  Its lag is how many entries the longest log has that it has not applied."""
-    table = Table("node", "role", "term", "leader", "last", "commit", "applied", "lag", "source")
+    # Without a box ten columns fit into 80 characters.
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("node", "role", "term", "leader", "last", "commit", "applied", "lag", "source"):
+        table.add_column(name)
     table.add_column("hears")
     answers = [answer for answer in statuses.values() if answer is not None]
     longest = max((answer.last.index for answer in answers), default=0)
     for node, answer in statuses.items():
         if answer is None:
-            table.add_row(node, "does not answer", style="red")
+            table.add_row(node, "silent", style="red")
             continue
         table.add_row(
             node,
@@ -128,7 +131,7 @@ def status_table(statuses: Statuses) -> Table:
             str(answer.applied),
             str(longest - answer.applied),
             answer.source or "-",
-            ", ".join(_reachable(node, answer)) or "-",
+            ",".join(_reachable(node, answer)) or "-",
             style="bold" if answer.role == "leader" else None,
         )
     return table
