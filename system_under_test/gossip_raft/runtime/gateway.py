@@ -84,6 +84,7 @@ from system_under_test.gossip_raft.runtime.errors import (
     PortInUse,
 )
 from system_under_test.gossip_raft.runtime.idempotency import IdempotentRequests
+from system_under_test.gossip_raft.runtime.logs import log_problems_to_stderr
 from system_under_test.gossip_raft.runtime.process import (
     die_with_parent,
     fail,
@@ -129,7 +130,8 @@ class GatewayService:
         self._idle: list[SessionRunner] = []
         self._busy: dict[ClientId, SessionRunner] = {}
         self._server: grpc.aio.Server | None = None
-        self._acknowledge_to = ""
+        self.acknowledge_to = ""
+        """Where nodes tell what became of our requests, once started."""
 
     async def start(self) -> None:
         """Host AckEntriesRPC on a free port.
@@ -140,7 +142,7 @@ class GatewayService:
         self._server, port = await start_server(
             GATEWAY, self._serve_ack, f"{LOOPBACK}:0", security=self._security
         )
-        self._acknowledge_to = f"{LOOPBACK}:{port}"
+        self.acknowledge_to = f"{LOOPBACK}:{port}"
 
     async def close(self) -> None:
         if self._server is not None:
@@ -237,7 +239,7 @@ class GatewayService:
             ClientSession(client, nodes, contact, self._timeouts),
             self._connections,
             self._timeouts,
-            acknowledge_to=self._acknowledge_to,
+            acknowledge_to=self.acknowledge_to,
         )
 
     async def _serve_ack(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
@@ -470,6 +472,7 @@ def main() -> ExitCode:
             die_with_parent(arguments.parent)
         operation = Nanos(round(arguments.timeout * 1e9))
         timeouts = SessionTimeouts(attempt=min(ATTEMPT_TIMEOUT, operation), operation=operation)
+        log_problems_to_stderr()
         return asyncio.run(serve(load_configuration(arguments.configuration), timeouts))
     except ConfigurationError as error:
         return fail(error, ExitCode.CONFIGURATION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import subprocess
@@ -151,9 +152,18 @@ async def test_with_tls_the_metrics_are_for_holders_of_certificates(tmp_path: Pa
         async with httpx.AsyncClient(verify=context) as http:
             with pytest.raises(httpx.TransportError):
                 await http.get(url)
+        host, _, port = str(node.server.metrics_address).rpartition(":")
+        for data in (b"GET /metrics HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + b"\xff" * 99):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(data)
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ConnectionResetError):
+                    assert b"hearsay" not in await reader.read()
+            writer.close()
         context.load_cert_chain(tls / "_clients.pem", tls / "_clients.key")
         async with httpx.AsyncClient(verify=context) as http:
             assert b"hearsay_up 1.0" in (await http.get(url)).content
+        assert "the node stops" not in node.log()
 
 
 async def test_a_busy_metrics_port_is_named(alone: NodeInProcess) -> None:

@@ -13,12 +13,15 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 
+from system_under_test.gossip_raft.core.client_session import SessionTimeouts
 from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
     Body,
     GetStatus,
     Heartbeat,
     HeartbeatReply,
     Message,
+    NotLeader,
     PutEntries,
     RequestVote,
     Status,
@@ -38,8 +41,14 @@ from system_under_test.gossip_raft.runtime.client import Connections
 from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
 from system_under_test.gossip_raft.runtime.configuration import Configuration, parse_configuration
 from system_under_test.gossip_raft.runtime.errors import ConfigurationError, NotConnected
+from system_under_test.gossip_raft.runtime.gateway import GatewayService
 from system_under_test.gossip_raft.runtime.rpc import Peer
-from system_under_test.gossip_raft.runtime.security import CLIENTS, Security, load_security
+from system_under_test.gossip_raft.runtime.security import (
+    CLIENTS,
+    Security,
+    load_security,
+    security_of,
+)
 from tests.system_under_test.runtime.in_process import NodeInProcess, node_in_process
 
 NOW = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
@@ -156,6 +165,31 @@ async def test_a_caller_insists_on_the_name_of_whom_it_calls(
             Message("c1", NodeId("n1"), RequestId(1), Term(0), (), GetStatus()), 5.0
         )
     await connections.close()
+
+
+async def test_only_a_node_acknowledges_to_a_gateway(certificates: Path) -> None:
+    file = certificates / "c.json"
+    configuration = Configuration(file, "test", {N0: "127.0.0.1:1"}, tls=certificates)
+    security = security_of(configuration, CLIENTS)
+    service = GatewayService(configuration, SessionTimeouts(), security)
+    await service.start()
+    ack = AckEntries(Session(ClientId("c"), 1), NotLeader(None))
+    codec = Codec("test")
+    for identity, source, accepted in (
+        ("n0", "n0", True),
+        ("n0", "n1", False),
+        (CLIENTS, "n0", False),
+    ):
+        peer = Peer(service.acknowledge_to, load_security(certificates, identity), CLIENTS)
+        request: Any = codec.encode(Message(source, CLIENTS, RequestId(1), Term(1), (), ack))
+        if accepted:
+            await peer.call(request, 5)
+        else:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await peer.call(request, 5)
+            assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        await peer.channel.close()
+    await service.close()
 
 
 async def test_a_node_with_tls_sends_nothing_in_the_clear(
