@@ -25,6 +25,7 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     rate_hz: float = 100.0
     operation_timeout_ms: int = 1000
     bug: str | None = None
+    tls: bool = False
 
     def check(self) -> None:
         """Raises: BadInput: A value cannot be; names the option."""
@@ -47,6 +48,8 @@ class RunConfig(Struct, frozen=True, kw_only=True):
         words += ["--timeout", str(self.operation_timeout_ms), "--seed", str(self.seed)]
         if self.bug is not None:
             words += ["--bug", self.bug]
+        if self.tls:
+            words.append("--tls")
         return shlex.join(words)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final, Self
 
+from harness.certificates import make_security
 from harness.config import RunConfig
 from harness.wall_clock import deadline_after, pause
 from nemesis.proxy.control import ProxyLayer
@@ -51,6 +52,10 @@ class LiveSystem:
             attempt=Nanos(config.operation_timeout_ms * MILLISECOND // 2),
             operation=Nanos(config.operation_timeout_ms * MILLISECOND),
         )
+        certificates, self._security = None, None
+        if config.tls:
+            certificates = directory.parent / "certificates"
+            self._security = make_security(certificates, self.nodes)
         self._proxies = ProxyLayer(self.nodes, rng)
         specs = [
             NodeSpec(
@@ -60,6 +65,7 @@ class LiveSystem:
                 directory=directory / node,
                 bug=config.bug,
                 seed=rng.getrandbits(32),
+                tls=certificates,
             )
             for node in self.nodes
         ]
@@ -86,7 +92,14 @@ class LiveSystem:
     def client(self, name: ClientId, contact: int) -> GrpcClient:
         """A new client with connections of its own, through the proxies."""
         addresses = {node: self._route(CLIENTS, node) for node in self.nodes}
-        return GrpcClient(name, addresses, self.nodes[contact], self._cluster, self._timeouts)
+        return GrpcClient(
+            name,
+            addresses,
+            self.nodes[contact],
+            self._cluster,
+            self._timeouts,
+            security=self._security,
+        )
 
     # --- capabilities (see system_under_test.control) --------------------------
 
@@ -196,7 +209,7 @@ class LiveSystem:
         self._proxies.retarget(node, host, int(port))
         if (old := self._control.pop(node, None)) is not None:
             await old.close()
-        self._control[node] = Connections({node: address}, self._cluster)
+        self._control[node] = Connections({node: address}, self._cluster, self._security)
 
     def _route(self, source: str, target: str) -> str:
         host, port = self._proxies.address(source, target)

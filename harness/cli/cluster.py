@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from harness.certificates import make_security
 from harness.config import NODES_MAX
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
@@ -32,9 +34,15 @@ PORT_MAX = 65535
 
 
 def up(
-    nodes: int, configuration: Path | None, gateway_port: int, data: Path, bug: str | None
+    nodes: int,
+    configuration: Path | None,
+    gateway_port: int,
+    data: Path,
+    bug: str | None,
+    *,
+    tls: bool = False,
 ) -> ExitCode:
-    """Run until Ctrl-C.
+    """Run until Ctrl-C.  ``data`` gets a configuration file that says where all is.
 
     Raises:
         BadInput: An option or the configuration file is wrong.
@@ -46,14 +54,28 @@ def up(
         raise BadInput(f"--gateway-port: {gateway_port} is not between 0 and {PORT_MAX}")
     if bug is not None and bug not in CATALOGUE:
         raise BadInput(f"--bug: no bug is named {bug!r}; there are: {', '.join(CATALOGUE)}")
+    if tls and configuration is not None:
+        raise BadInput('--tls: say it in the configuration file ("tls")')
     try:
         data.mkdir(parents=True, exist_ok=True)
         if configuration is not None:
-            return asyncio.run(_serve(load_configuration(configuration), data, bug))
+            given = load_configuration(configuration)
+            copy = replace(given, file=data / FILE_NAME)
+            if configuration.resolve() != copy.file.resolve():
+                copy.file.write_bytes(copy.encode())
+            return asyncio.run(_serve(copy, data, bug))
         ports = [ReservedPort() for _ in range(nodes)]
         addresses = {NodeId(f"n{number}"): port.address for number, port in enumerate(ports)}
         gateway = f"{LOOPBACK}:{gateway_port}"
-        chosen = Configuration(data / FILE_NAME, "hand", addresses, gateway)
+        observed = {node: ReservedPort() for node in addresses}
+        chosen = Configuration(
+            data / FILE_NAME,
+            "hand",
+            addresses,
+            gateway,
+            tls=(data / "certificates").resolve() if tls else None,
+            metrics={node: port.address for node, port in observed.items()},
+        )
         chosen.file.write_bytes(chosen.encode())
         return asyncio.run(_serve(chosen, data, bug))
     except ConfigurationError as error:
@@ -71,6 +93,8 @@ async def _serve(configuration: Configuration, data: Path, bug: str | None) -> E
     def died(death: Death) -> None:
         console.print(str(death), style="red", markup=False)
 
+    if configuration.tls is not None:
+        make_security(configuration.tls, configuration.addresses)
     specs = [
         NodeSpec(
             id=node,
@@ -79,6 +103,8 @@ async def _serve(configuration: Configuration, data: Path, bug: str | None) -> E
             directory=data / node,
             timing=configuration.timing,
             bug=bug,
+            tls=configuration.tls,
+            metrics=configuration.metrics.get(node),
         )
         for node, address in configuration.addresses.items()
     ]
@@ -88,14 +114,16 @@ async def _serve(configuration: Configuration, data: Path, bug: str | None) -> E
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        await cluster.start_all()
-        for node, address in configuration.addresses.items():
-            console.print(f"{node}  {address}", markup=False)
+        scheme = "http" if configuration.tls is None else "https"
+        for node, started in (await cluster.start_all()).items():
+            seen = "" if started.metrics is None else f"  {scheme}://{started.metrics}/metrics"
+            console.print(f"{node}  {started.address}{seen}", markup=False)
+        if configuration.tls is not None:
+            console.print(f"certificates  {configuration.tls}", markup=False)
         if configuration.gateway is not None:
-            address = await gateway.start()
-            console.print(f"gateway  http://{address}  (Ctrl-C stops everything)", markup=False)
+            url = f"{scheme}://{await gateway.start()}"
+            console.print(f"gateway  {url}  (Ctrl-C stops everything)", markup=False)
         await stop.wait()
     finally:
-        await gateway.stop()
-        await cluster.stop_all()
+        await asyncio.gather(gateway.stop(), cluster.stop_all())
     return ExitCode.VALID

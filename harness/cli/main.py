@@ -51,6 +51,7 @@ def run(
         str | None, typer.Option(help="Run a deliberately wrong node; 'list' names them.")
     ] = None,
     repeat: Annotated[int, typer.Option(help="Campaigns in a row, seeds counting up.")] = 1,
+    tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
     store: StoreOption = STORE,
 ) -> None:
     """Run one fault campaign against a live cluster, and judge it."""
@@ -67,6 +68,7 @@ def run(
         seed=seed,
         bug=bug,
         repeat=repeat,
+        tls=tls,
     )
     raise typer.Exit(run_campaigns(chosen, store, tuple(sys.argv[1:])))
 
@@ -125,11 +127,29 @@ def cluster_up(
         "cluster-data"
     ),
     bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
 ) -> None:
     """Start nodes and HTTP gateway; Ctrl-C stops them."""
     from harness.cli.cluster import up
 
-    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug))
+    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug, tls=tls))
+
+
+@cluster_app.command("status")
+def cluster_status(
+    data: Annotated[Path, typer.Option(help="Directory given to 'cluster up'.")] = Path(
+        "cluster-data"
+    ),
+    configuration: Annotated[
+        Path | None, typer.Option(help="A cluster-configuration.json to use instead.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Until Ctrl-C.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show role, term, log and lag of every node; exit 4 if none answers."""
+    from harness.cli.cluster_status import status
+
+    raise typer.Exit(status(data, configuration, watch=watch, as_json=json))
 
 
 def main() -> None:

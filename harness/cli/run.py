@@ -44,6 +44,7 @@ class Chosen:
     seed: int | None
     bug: str | None
     repeat: int
+    tls: bool = False
 
     def config(self) -> RunConfig:
         """Raises: BadInput: An option makes no sense; the message names it."""
@@ -58,6 +59,7 @@ class Chosen:
             rate_hz=self.rate_hz,
             operation_timeout_ms=self.operation_timeout_ms,
             bug=self.bug,
+            tls=self.tls,
         )
         config.check()
         if self.repeat < 1:

@@ -150,3 +150,14 @@ def test_two_campaigns_at_once_do_not_disturb_each_other(tmp_path: Path) -> None
             said, _ = campaign.communicate(timeout=TIMEOUT_S)
             assert campaign.returncode == 0, said
     assert len(list(RunStore(tmp_path).runs())) == 2
+
+
+def test_a_campaign_with_tls_says_so_and_is_valid_behind_its_proxies(tmp_path: Path) -> None:
+    arguments = ("--tls", "--time", "6", "--seed", "3", "--faults", "partition,reset")
+    done = hearsay("run", *arguments, "--store", tmp_path)
+    assert done.returncode == 0, done
+    run = only_run(tmp_path)
+    assert run.read_record().config.tls
+    assert run.read_record().command.endswith("--tls")
+    assert '"tls"' in (run.nodes / "n0" / "cluster-configuration.json").read_text()
+    assert sum(isinstance(op.outcome, Ok) for op in history_of(read_journal(run.journal)).ops) > 100

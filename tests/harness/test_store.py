@@ -109,3 +109,4 @@ def test_the_printed_command_names_every_choice() -> None:
         "hearsay run --workload register --nodes 3 --faults kill --time 12.5 --concurrency 10"
         " --rate 100 --timeout 1000 --seed 9 --bug stale-read"
     )
+    assert RunConfig(seed=9, tls=True).command().endswith("--seed 9 --tls")

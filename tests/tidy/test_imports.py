@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     HOST: frozenset({CORE, PORTS}),
     CONTROL: frozenset({CORE}),
     RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MUTANTS, "protos"})
-    | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"}),
+    | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"})
+    | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
     MUTANTS: frozenset({CORE, PORTS}),
     "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),

@@ -51,11 +51,22 @@ async def _serve(arguments: argparse.Namespace) -> ExitCode:
     log.info("starting", extra={"fields": fields})
     rng = random.Random(f"{seed}/{node}")
     server = NodeServer(configuration, node, directory, rng, mutant)
-    on_termination(server.stop)
+
+    def stop() -> None:
+        log.info("asked to stop")
+        server.stop()
+
+    on_termination(stop)
     try:
         port, incarnation = await server.start()
-        say_ready(node=node, port=port, pid=os.getpid(), incarnation=incarnation)
+        metrics = {} if server.metrics_address is None else {"metrics": server.metrics_address}
+        say_ready(node=node, port=port, pid=os.getpid(), incarnation=incarnation, **metrics)
         code = await server.wait()
+    except LiveError as error:
+        # Said on stderr as well, but this is where an operator's tools look.
+        kind = type(error).__name__
+        log.critical("cannot run: %s", error, extra={"fields": {"node": node, "kind": kind}})
+        raise
     finally:
         await server.close()
         directory.close()

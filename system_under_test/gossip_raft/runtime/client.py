@@ -35,6 +35,7 @@ from system_under_test.gossip_raft.runtime.clock import MonotonicClock
 from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
 from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
 from system_under_test.gossip_raft.runtime.rpc import Peer
+from system_under_test.gossip_raft.runtime.security import Security
 
 CONNECT_TIMEOUT_S: Final = 0.5
 SEND_MARGIN: Final = Nanos(20_000_000)
@@ -50,9 +51,12 @@ class Connections:
     closed = 0
     """How many of them it has closed."""
 
-    def __init__(self, addresses: Mapping[NodeId, str], cluster: str) -> None:
+    def __init__(
+        self, addresses: Mapping[NodeId, str], cluster: str, security: Security | None = None
+    ) -> None:
         self.codec: Final = Codec(cluster)
         self._addresses = dict(addresses)
+        self._security = security
         self._peers: dict[str, Peer] = {}
 
     @property
@@ -96,7 +100,7 @@ class Connections:
 
     def _peer(self, target: str) -> Peer:
         if target not in self._peers:
-            self._peers[target] = Peer(self._addresses[NodeId(target)])
+            self._peers[target] = Peer(self._addresses[NodeId(target)], self._security, target)
             Connections.opened += 1
         return self._peers[target]
 
@@ -216,10 +220,12 @@ class GrpcClient:
         contact: NodeId,
         cluster: str,
         timeouts: SessionTimeouts | None = None,
+        *,
+        security: Security | None = None,
     ) -> None:
         """``addresses`` are where this client reaches the nodes: proxies, for instance."""
         timeouts = SessionTimeouts() if timeouts is None else timeouts
-        self._connections = Connections(addresses, cluster)
+        self._connections = Connections(addresses, cluster, security)
         session = ClientSession(client, self._connections.nodes, contact, timeouts)
         self._runner = SessionRunner(session, self._connections, timeouts)
 

@@ -49,6 +49,8 @@ class NodeSpec:
         timing: As in the configuration file.
         bug: The wrong variant of the bug zoo to run, if any.
         seed: Of its election timeouts; ``None`` draws one from the OS.
+        tls: The directory of its certificates, if links are to be secure.
+        metrics: Where it serves its metrics, if it does; port 0 means any.
     """
 
     id: NodeId
@@ -58,6 +60,8 @@ class NodeSpec:
     timing: Mapping[str, int] = field(default_factory=dict)
     bug: str | None = None
     seed: int | None = None
+    tls: Path | None = None
+    metrics: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Started:
     address: str
     pid: int
     incarnation: Incarnation
+    metrics: str | None = None
 
 
 class NodeProcess:
@@ -81,6 +86,8 @@ class NodeProcess:
             # All nodes must list the members in the same order.
             dict(sorted({**spec.peers, spec.id: spec.address}.items())),
             timing=spec.timing,
+            tls=None if spec.tls is None else spec.tls.resolve(),
+            metrics={} if spec.metrics is None else {spec.id: spec.metrics},
         )
         arguments = ["--configuration", str(directory / FILE_NAME)]
         arguments += ["--node", spec.id, "--data", str(directory)]
@@ -107,7 +114,9 @@ class NodeProcess:
             self._configuration.file.write_bytes(self._configuration.encode())
             said = await self._process.start()
             address = f"{LOOPBACK}:{said['port']}"
-            self._started = Started(address, said["pid"], Incarnation(said["incarnation"]))
+            self._started = Started(
+                address, said["pid"], Incarnation(said["incarnation"]), said.get("metrics")
+            )
         return self._started
 
     async def kill(self) -> None:
@@ -184,6 +193,10 @@ class GatewayProcess:
             ProcessFailed: It ended or was not ready in time; says its last log lines.
         """
         return f"{LOOPBACK}:{(await self._process.start())['port']}"
+
+    async def kill(self) -> None:
+        """End it at once; returns when it is dead and reaped."""
+        await self._process.kill()
 
     async def stop(self) -> int | None:
         """End it gracefully; answers the exit status, ``None`` if it did not run."""

@@ -5,10 +5,15 @@
     {"cluster": "demo",
      "nodes": {"n0": {"address": "127.0.0.1:7001"}, "n1": {"address": "127.0.0.1:7002"}},
      "gateway": {"address": "127.0.0.1:8000"},
-     "timing": {"heartbeat_interval_ms": 100}}
+     "timing": {"heartbeat_interval_ms": 100},
+     "tls": {"directory": "certificates"}}
 
-``gateway`` and ``timing`` may be left out.  Every mistake is one ``ConfigurationError``
-that names the file and the field; nothing unknown is accepted.
+``gateway``, ``timing`` and ``tls`` may be left out; with ``tls`` all links are mutual TLS, by
+the certificates in that directory, relative to the file's.  A node may also have
+``"metrics": {"address": "127.0.0.1:9001"}``, where Prometheus finds its metrics.
+
+Every mistake is one ``ConfigurationError`` that names the file and the field; nothing
+unknown is accepted.
 """
 
 from __future__ import annotations
@@ -46,7 +51,8 @@ class Configuration:
     """A valid configuration.
 
     ``addresses`` are where each node listens, as this reader shall see it; port 0 means
-    any free one.  ``timing`` is the section as it stands in the file.
+    any free one.  ``timing`` is the section as it stands in the file.  ``metrics`` are
+    where nodes serve their metrics, those that do.
     """
 
     file: Path
@@ -54,6 +60,8 @@ class Configuration:
     addresses: Mapping[NodeId, str]
     gateway: str | None = None
     timing: Mapping[str, int] = field(default_factory=dict)
+    tls: Path | None = None
+    metrics: Mapping[NodeId, str] = field(default_factory=dict)
 
     def node_config(self, node: NodeId) -> NodeConfig:
         """
@@ -85,14 +93,18 @@ class Configuration:
 
     def encode(self) -> bytes:
         """The contents of a file that reads as this."""
-        document: dict[str, object] = {
-            "cluster": self.cluster,
-            "nodes": {node: {"address": address} for node, address in self.addresses.items()},
+        nodes: dict[str, dict[str, object]] = {
+            node: {"address": address} for node, address in self.addresses.items()
         }
+        for node, address in self.metrics.items():
+            nodes[node]["metrics"] = {"address": address}
+        document: dict[str, object] = {"cluster": self.cluster, "nodes": nodes}
         if self.gateway is not None:
             document["gateway"] = {"address": self.gateway}
         if self.timing:
             document["timing"] = dict(self.timing)
+        if self.tls is not None:
+            document["tls"] = {"directory": str(self.tls)}
         return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -119,16 +131,21 @@ def parse_configuration(text: str, file: Path) -> Configuration:
     root = _Object(file, "", _parse_json(text, file))
     cluster = root.text("cluster")
     nodes = root.section("nodes")
-    addresses = {
-        NodeId(nodes.checked_name(name)): nodes.section(name).address() for name in nodes.names()
-    }
+    addresses: dict[NodeId, str] = {}
+    metrics: dict[NodeId, str] = {}
+    for name in nodes.names():
+        node, section = NodeId(nodes.checked_name(name)), nodes.section(name)
+        if section.has("metrics"):
+            metrics[node] = section.section("metrics").address()
+        addresses[node] = section.address()
     if not addresses:
         nodes.fail("", "must name at least one node")
     gateway = root.section("gateway").address() if root.has("gateway") else None
     timing = _timing(root.section("timing")) if root.has("timing") else {}
+    tls = root.section("tls").directory(file.parent) if root.has("tls") else None
     root.done()
-    _refuse_duplicates(file, addresses, gateway)
-    return Configuration(file, cluster, addresses, gateway, timing)
+    _refuse_duplicates(file, addresses, gateway, metrics)
+    return Configuration(file, cluster, addresses, gateway, timing, tls, metrics)
 
 
 class _Object:
@@ -179,9 +196,15 @@ class _Object:
         if matched is None or int(matched[2]) > _PORT_MAX:
             self.fail("address", f"must be host:port, is {text!r}")
         if matched[1] != LOOPBACK:
-            # Nodes and gateway speak without authentication to whoever connects.
+            # Without "tls" nodes and gateway speak to whoever connects.
             self.fail("address", f"must be on {LOOPBACK}, is {text!r}")
         return f"{LOOPBACK}:{int(matched[2])}"
+
+    def directory(self, base: Path) -> Path:
+        """The field ``directory`` of an object that has no other."""
+        directory = base / self.text("directory")
+        self.done()
+        return directory
 
     def done(self) -> None:
         """Refuse whatever was not asked for."""
@@ -222,9 +245,15 @@ def _timing(section: _Object) -> dict[str, int]:
     return timing
 
 
-def _refuse_duplicates(file: Path, addresses: Mapping[NodeId, str], gateway: str | None) -> None:
+def _refuse_duplicates(
+    file: Path,
+    addresses: Mapping[NodeId, str],
+    gateway: str | None,
+    metrics: Mapping[NodeId, str],
+) -> None:
     taken: dict[str, str] = {}
     places = {f"nodes.{node}": address for node, address in addresses.items()}
+    places |= {f"nodes.{node}.metrics": address for node, address in metrics.items()}
     if gateway is not None:
         places["gateway"] = gateway
     for place, address in places.items():

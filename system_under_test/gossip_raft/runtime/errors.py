@@ -66,5 +66,16 @@ class ProcessFailed(LiveError):
     """A process that we started did not do what it was started for."""
 
 
+class CertificatesFailed(LiveError):
+    """Certificates cannot be made."""
+
+
 class BadRequest(LiveError, ValueError):
     """The HTTP client's fault."""
+
+
+class KeyReused(LiveError, ValueError):
+    """The HTTP client's fault: its idempotency key belongs to another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency-Key {key!r} belongs to a request with another body")

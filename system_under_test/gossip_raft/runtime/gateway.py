@@ -5,7 +5,10 @@ Start it with ``python -m system_under_test.gossip_raft.runtime.gateway --help``
 1. ``POST /put_all`` (a JSON list of objects) is answered with 200 only when all of it is
    committed, as one entry.
 2. 503 means that it was not executed and never will be; 504 that nobody knows.
-3. ``GET /kv/{key}`` is linearizable; ``GET /log`` is what one node has applied.
+3. A ``/put_all`` with an ``Idempotency-Key`` header may be repeated after any answer or
+   none: it is executed once, and answered as the first time.
+4. With TLS, nobody is answered who shows no certificate of the cluster.
+5. ``GET /kv/{key}`` is linearizable; ``GET /log`` is what one node has applied.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import asyncio
 import os
 import secrets
 import socket
+import ssl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,9 +57,11 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import (
     ClientId,
+    Command,
     LogIndex,
     Nanos,
     NodeId,
+    Position,
     Raw,
     RequestId,
     Term,
@@ -71,11 +77,14 @@ from system_under_test.gossip_raft.runtime.errors import (
     CodecError,
     ConfigurationError,
     ExitCode,
+    KeyReused,
     LiveError,
     NoAnswer,
     NotConnected,
     PortInUse,
 )
+from system_under_test.gossip_raft.runtime.idempotency import IdempotentRequests
+from system_under_test.gossip_raft.runtime.logs import log_problems_to_stderr
 from system_under_test.gossip_raft.runtime.process import (
     die_with_parent,
     fail,
@@ -83,6 +92,12 @@ from system_under_test.gossip_raft.runtime.process import (
     say_ready,
 )
 from system_under_test.gossip_raft.runtime.rpc import GATEWAY, start_server
+from system_under_test.gossip_raft.runtime.security import (
+    CLIENTS,
+    Security,
+    security_of,
+    speaker,
+)
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 LOG_PAGE: Final = 1000
@@ -98,8 +113,15 @@ class GatewayService:
     operation at a time; sessions are used again, except those that timed out.
     """
 
-    def __init__(self, configuration: Configuration, timeouts: SessionTimeouts) -> None:
-        self._connections = Connections(configuration.addresses, configuration.cluster)
+    def __init__(
+        self,
+        configuration: Configuration,
+        timeouts: SessionTimeouts,
+        security: Security | None = None,
+    ) -> None:
+        self._security = security
+        self._connections = Connections(configuration.addresses, configuration.cluster, security)
+        self._idempotent = IdempotentRequests(self._execute_as, self._commands_at)
         self._timeouts = timeouts
         # Sessions live for ever, so no two gateways may ever use the same names.
         self._name = f"gateway-{secrets.token_hex(8)}"
@@ -108,7 +130,8 @@ class GatewayService:
         self._idle: list[SessionRunner] = []
         self._busy: dict[ClientId, SessionRunner] = {}
         self._server: grpc.aio.Server | None = None
-        self._acknowledge_to = ""
+        self.acknowledge_to = ""
+        """Where nodes tell what became of our requests, once started."""
 
     async def start(self) -> None:
         """Host AckEntriesRPC on a free port.
@@ -116,8 +139,10 @@ class GatewayService:
         Raises:
             PortInUse: There is none.
         """
-        self._server, port = await start_server(GATEWAY, self._serve_ack, f"{LOOPBACK}:0")
-        self._acknowledge_to = f"{LOOPBACK}:{port}"
+        self._server, port = await start_server(
+            GATEWAY, self._serve_ack, f"{LOOPBACK}:0", security=self._security
+        )
+        self.acknowledge_to = f"{LOOPBACK}:{port}"
 
     async def close(self) -> None:
         if self._server is not None:
@@ -126,14 +151,22 @@ class GatewayService:
 
     async def execute(self, request: Execute | ReadKeys) -> Ending:
         runner = self._idle.pop() if self._idle else self._new_runner()
-        client = runner.session.client
-        self._busy[client] = runner
         try:
-            return await runner.call(request)
+            return await self._call(runner, request)
         finally:
-            del self._busy[client]
             if not runner.session.dead and not runner.session.busy:
                 self._idle.append(runner)
+
+    async def execute_once(self, key: str, request: Execute) -> Ending:
+        """At most once among all requests with ``key``, whichever gateway they came to.
+
+        An ending says what became of this attempt; an earlier one may have succeeded.
+
+        Raises:
+            BadRequest: The key is none.
+            KeyReused: It belongs to another request.
+        """
+        return await self._idempotent.execute(key, request)
 
     async def ask(self, node: NodeId, question: ReadLog | GetStatus) -> ClientReply | None:
         """One question to one node; ``None`` if it does not answer."""
@@ -175,9 +208,30 @@ class GatewayService:
                 return raw
             first = LogIndex(page.entries[-1].index + 1)
 
-    def _new_runner(self) -> SessionRunner:
+    async def _execute_as(self, client: ClientId, request: Execute) -> Ending:
+        return await self._call(self._new_runner(client), request)
+
+    async def _call(self, runner: SessionRunner, request: Execute | ReadKeys) -> Ending:
+        client = runner.session.client
+        self._busy[client] = runner
+        try:
+            return await runner.call(request)
+        finally:
+            del self._busy[client]
+
+    async def _commands_at(self, position: Position) -> tuple[Command, ...] | None:
+        """Of the entry at ``position``; ``None`` if no node shows it."""
+        for node in self._connections.nodes:
+            page = await self.ask(node, ReadLog(position.index, 1))
+            if isinstance(page, LogEntries):
+                for entry in page.entries:
+                    if (entry.term, entry.index) == (position.term, position.index):
+                        return entry.commands
+        return None
+
+    def _new_runner(self, client: ClientId | None = None) -> SessionRunner:
         nodes = self._connections.nodes
-        client = ClientId(f"{self._name}-{self._sessions}")
+        client = ClientId(f"{self._name}-{self._sessions}") if client is None else client
         # The first contacts are spread over the nodes; all of them can take every request.
         contact = nodes[self._sessions % len(nodes)]
         self._sessions += 1
@@ -185,7 +239,7 @@ class GatewayService:
             ClientSession(client, nodes, contact, self._timeouts),
             self._connections,
             self._timeouts,
-            acknowledge_to=self._acknowledge_to,
+            acknowledge_to=self.acknowledge_to,
         )
 
     async def _serve_ack(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
@@ -193,6 +247,11 @@ class GatewayService:
             message = self._connections.codec.decode(request)
         except CodecError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if self._security is not None:
+            said_by = speaker(context)
+            if said_by != message.source or said_by not in self._connections.nodes:
+                problem = f"{said_by!r} cannot acknowledge as {message.source!r}"
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem)
         if isinstance(message.body, AckEntries):
             runner = self._busy.get(message.body.session.client)
             if runner is not None:
@@ -224,7 +283,16 @@ class GatewayHttp:
             return _problem(400, str(error))
         if not commands:
             return _json(200, {"entries": 0})
-        ending = await self._service.execute(Execute(commands))
+        key = request.headers.get("Idempotency-Key")
+        try:
+            if key is None:
+                ending = await self._service.execute(Execute(commands))
+            else:
+                ending = await self._service.execute_once(key, Execute(commands))
+        except (BadRequest, CodecError) as error:
+            return _problem(400, str(error))
+        except KeyReused as error:
+            return _problem(422, str(error))
         match ending:
             case Answered(reply=Results(position=position)):
                 answer = {
@@ -233,6 +301,9 @@ class GatewayHttp:
                     "index": position.index,
                 }
                 return _json(200, answer)
+            case Refused(reason=reason) if key is not None:
+                said = f"this attempt was not executed, an earlier one may have been: {reason}"
+                return _problem(503, said, retry_after_s=1)
             case _:
                 return _ended_badly(ending)
 
@@ -249,7 +320,7 @@ class GatewayHttp:
         raw = await self._service.log()
         if raw is None:
             return _problem(503, "no node answers", retry_after_s=1)
-        return Response(f"[{','.join(raw)}]", media_type="application/json")
+        return Response(f"[{','.join(map(_as_json, raw))}]", media_type="application/json")
 
     async def _status(self, _request: HttpRequest) -> Response:
         return _json(200, {"nodes": await self._service.statuses()})
@@ -276,6 +347,9 @@ def parse_objects(body: bytes) -> tuple[Raw, ...]:
 
 async def _body(request: HttpRequest) -> bytes | None:
     """The body, or ``None`` as soon as it is too large."""
+    length = request.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) > BODY_BYTES_MAX:
+        return None
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -294,6 +368,15 @@ def _ended_badly(ending: Ending) -> Response:
             return _problem(502, f"an answer to another question: {reply}")
         case _:
             assert_never(ending)
+
+
+def _as_json(raw: str) -> str:
+    """``raw`` if it is JSON; other clients than us may have written what is not."""
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return _JSON.encode(raw).decode()
+    return raw
 
 
 def _problem(status: int, error: str, *, retry_after_s: int | None = None) -> Response:
@@ -319,13 +402,14 @@ async def serve(configuration: Configuration, timeouts: SessionTimeouts) -> Exit
     """Run the gateway of ``configuration`` until SIGTERM.
 
     Raises:
-        ConfigurationError: It has none.
+        ConfigurationError: It has none, or a certificate is missing.
         PortInUse: Its address cannot be listened on.
     """
     if configuration.gateway is None:
         raise ConfigurationError(configuration.file, "gateway", "is missing")
+    security = security_of(configuration, CLIENTS)
     listener = _listen(configuration.gateway)
-    service = GatewayService(configuration, timeouts)
+    service = GatewayService(configuration, timeouts, security)
     server = _HttpServer(
         uvicorn.Config(
             GatewayHttp(service).app,
@@ -333,6 +417,7 @@ async def serve(configuration: Configuration, timeouts: SessionTimeouts) -> Exit
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
+            **_https(security),
         )
     )
     # uvicorn stops on these by itself and raises them again when it has: not to die then.
@@ -344,6 +429,18 @@ async def serve(configuration: Configuration, timeouts: SessionTimeouts) -> Exit
         await service.close()
         listener.close()
     return ExitCode.STOPPED
+
+
+def _https(security: Security | None) -> dict[str, Any]:
+    """uvicorn's options for mutual TLS."""
+    if security is None:
+        return {}
+    return {
+        "ssl_ca_certs": security.authority_file,
+        "ssl_certfile": security.certificate_file,
+        "ssl_keyfile": security.key_file,
+        "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    }
 
 
 def _listen(address: str) -> socket.socket:
@@ -375,6 +472,7 @@ def main() -> ExitCode:
             die_with_parent(arguments.parent)
         operation = Nanos(round(arguments.timeout * 1e9))
         timeouts = SessionTimeouts(attempt=min(ATTEMPT_TIMEOUT, operation), operation=operation)
+        log_problems_to_stderr()
         return asyncio.run(serve(load_configuration(arguments.configuration), timeouts))
     except ConfigurationError as error:
         return fail(error, ExitCode.CONFIGURATION)

@@ -29,6 +29,13 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+def log_problems_to_stderr() -> None:
+    """Warnings and worse as JSON lines, where whoever started us collects them."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
 def log_to(file: Path) -> None:
     """Send all logging of this process to ``file``, appending.
 

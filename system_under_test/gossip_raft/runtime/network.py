@@ -20,6 +20,7 @@ from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     Message,
     PullEntries,
+    RequestVote,
 )
 from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
 from system_under_test.gossip_raft.runtime.codec import (
@@ -29,12 +30,16 @@ from system_under_test.gossip_raft.runtime.codec import (
 )
 from system_under_test.gossip_raft.runtime.configuration import LOOPBACK
 from system_under_test.gossip_raft.runtime.errors import CodecError
-from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, Peer, start_server
+from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, Observe, Peer, start_server
+from system_under_test.gossip_raft.runtime.security import CLIENTS, Security, objection, speaker
 
 IN_FLIGHT_MAX: Final = 64
 """Calls under way to one address; beyond them a message is lost at once."""
 STOP_GRACE_S: Final = 0.2
 """For calls that were just told off, so that they do not end in noise on the other side."""
+
+TERM_MAX: Final = 2**62
+"""No cluster gets there; adopting a higher one would leave no room for elections."""
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +48,18 @@ class GrpcNetwork:
     """``peers`` are the addresses under which this node reaches the others."""
 
     def __init__(
-        self, node: NodeId, peers: Mapping[NodeId, str], codec: Codec, request_timeout_ns: Nanos
+        self,
+        node: NodeId,
+        peers: Mapping[NodeId, str],
+        codec: Codec,
+        request_timeout_ns: Nanos,
+        security: Security | None = None,
     ) -> None:
         self._node = node
         self._addresses = dict(peers)
         self._codec = codec
         self._request_timeout_ns = request_timeout_ns
+        self._security = security
         self._peers: dict[str, Peer] = {}
         self._in_flight: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
@@ -57,13 +68,27 @@ class GrpcNetwork:
         self._server: grpc.aio.Server | None = None
         self._closed = False
 
-    async def listen(self, address: str) -> int:
+    async def listen(
+        self,
+        address: str,
+        observe: Observe | None = None,
+        also: tuple[grpc.GenericRpcHandler, ...] = (),
+    ) -> int:
         """Answers the port, which ``address`` may have left open (0).
+
+        ``observe`` hears of every call served, ``also`` are others' services beside ours.
 
         Raises:
             PortInUse: The address cannot be listened on.
         """
-        self._server, port = await start_server(GOSSIP_RAFT, self._serve, address)
+        self._server, port = await start_server(
+            GOSSIP_RAFT,
+            self._serve,
+            address,
+            security=self._security,
+            observe=observe,
+            also=also,
+        )
         return port
 
     def deliver_to(self, receive: Callable[[Message], None]) -> None:
@@ -119,7 +144,8 @@ class GrpcNetwork:
     async def _call(self, address: str, message: Message, encoded: WireRequest) -> None:
         peer = self._peers.get(address)
         if peer is None:
-            peer = self._peers[address] = Peer(address)
+            name = message.target if message.target in self._addresses else CLIENTS
+            peer = self._peers[address] = Peer(address, self._security, name)
         timeout_ns = self._request_timeout_ns
         if isinstance(message.body, PullEntries):
             timeout_ns = Nanos(timeout_ns + message.body.wait)
@@ -153,6 +179,16 @@ class GrpcNetwork:
             problem = f"this is {self._node}, not {message.target}"
             log.warning("a request is refused: %s", problem)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        if _highest_term(message) > TERM_MAX:
+            problem = "a term that no cluster reaches"
+            log.warning("a request is refused: %s", problem)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        if self._security is not None:
+            members = {self._node, *self._addresses}
+            forged = objection(speaker(context), message.source, members)
+            if forged is not None:
+                log.warning("a request is refused: %s", forged)
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, forged)
         reply = await self._answer(message)
         if reply is None:
             await context.abort(grpc.StatusCode.ABORTED, "there will be no answer")
@@ -175,6 +211,13 @@ class GrpcNetwork:
         finally:
             if self._waiting.get(key) is waiting:
                 del self._waiting[key]
+
+
+def _highest_term(message: Message) -> int:
+    terms = [message.term, *(record.term for record in message.gossip)]
+    if isinstance(message.body, RequestVote):
+        terms.append(message.body.term)
+    return max(terms)
 
 
 def _drop(_message: Message) -> None:

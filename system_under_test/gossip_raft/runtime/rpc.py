@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from protos.generated import gossip_raft_pb2 as wire
 from system_under_test.gossip_raft.runtime.codec import WireMessage, WireRequest
-from system_under_test.gossip_raft.runtime.errors import PortInUse
+from system_under_test.gossip_raft.runtime.errors import CodecError, PortInUse
+from system_under_test.gossip_raft.runtime.security import CLIENTS, Security
 
 GOSSIP_RAFT: Final = "GossipRaft"
 GATEWAY: Final = "Gateway"
@@ -42,6 +45,10 @@ SERVER_OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
 )
 
+log = logging.getLogger(__name__)
+
+Observe: TypeAlias = Callable[[str, str], None]
+"""Hears of every call that ended: its method and the name of its status code."""
 Serve: TypeAlias = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
 
 
@@ -68,11 +75,25 @@ METHODS: Final = {service: _methods(service) for service in (GOSSIP_RAFT, GATEWA
 _METHOD_OF: Final = {method.request: method for methods in METHODS.values() for method in methods}
 
 
-class Peer:
-    """One target address and the channel to it."""
+def service_name(service: str) -> str:
+    """Its full name, as clients ask for it."""
+    name: str = wire.DESCRIPTOR.services_by_name[service].full_name
+    return name
 
-    def __init__(self, address: str) -> None:
-        self.channel: Final = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+
+class Peer:
+    """One target address and the channel to it; with TLS only to whom is called ``name``."""
+
+    def __init__(self, address: str, security: Security | None = None, name: str = CLIENTS) -> None:
+        if security is None:
+            channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        else:
+            channel = grpc.aio.secure_channel(
+                address,
+                security.channel_credentials(),
+                options=(*CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", name)),
+            )
+        self.channel: Final = channel
         self._callables: dict[type[Any], grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
 
     async def call(self, request: WireRequest, timeout_s: float) -> WireMessage:
@@ -106,28 +127,82 @@ class Peer:
                     await self.channel.wait_for_state_change(state)
 
 
-async def start_server(service: str, serve: Serve, address: str) -> tuple[grpc.aio.Server, int]:
+async def start_server(
+    service: str,
+    serve: Serve,
+    address: str,
+    *,
+    security: Security | None = None,
+    observe: Observe | None = None,
+    also: tuple[grpc.GenericRpcHandler, ...] = (),
+) -> tuple[grpc.aio.Server, int]:
     """Serve all methods of ``service`` with ``serve``; answers the server and its port.
+
+    ``also`` are services of others on the same port.
 
     Raises:
         PortInUse: The address cannot be listened on.
     """
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    handlers = {
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method.path.rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(
-            serve,
-            request_deserializer=method.request.FromString,
+            _serving(method, serve, observe),
             response_serializer=method.reply.SerializeToString,
         )
         for method in METHODS[service]
     }
-    name = wire.DESCRIPTOR.services_by_name[service].full_name
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+    own = grpc.method_handlers_generic_handler(service_name(service), handlers)
+    server.add_generic_rpc_handlers((own, *also))
     try:
-        port = server.add_insecure_port(address)
+        if security is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, security.server_credentials())
     except RuntimeError as error:
         raise PortInUse(f"cannot listen on {address}") from error
     if port == 0:
         raise PortInUse(f"cannot listen on {address}")
     await server.start()
     return server, port
+
+
+def parse_request(kind: type[Any], data: bytes) -> Any:
+    """
+    Raises:
+        CodecError: It is not a ``kind``, or says more than this version understands,
+            which could mean anything.
+    """
+    name = kind.DESCRIPTOR.name
+    try:
+        message = kind.FromString(data)
+    except DecodeError as error:
+        raise CodecError(f"not a {name}") from error
+    message.DiscardUnknownFields()
+    if message.ByteSize() < len(data):
+        raise CodecError(f"{name} with unknown fields")
+    return message
+
+
+def _serving(method: Method, serve: Serve, observe: Observe | None) -> Serve:
+    """``serve`` behind the parser.  gRPC itself would log a traceback for each bad message."""
+    name = method.path.rpartition("/")[2]
+
+    async def serve_bytes(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        code = "CANCELLED"  # How a call ends of which nothing else is known.
+        try:
+            try:
+                request = parse_request(method.request, data)
+            except CodecError as error:
+                log.warning("a request is refused: %s", error)
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            reply = await serve(request, context)
+            code = "OK"
+        except grpc.aio.AbortError:
+            code = context.code().name
+            raise
+        finally:
+            if observe is not None:
+                observe(name, code)
+        return reply
+
+    return serve_bytes

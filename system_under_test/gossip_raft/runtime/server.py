@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.messages import Message, Status
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.types import DurableState, Nanos, NodeId
 from system_under_test.gossip_raft.host import Host
 from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.ports import Network, Recorder, Storage
 from system_under_test.gossip_raft.runtime.clock import MonotonicClock
 from system_under_test.gossip_raft.runtime.codec import Codec
 from system_under_test.gossip_raft.runtime.configuration import Configuration
 from system_under_test.gossip_raft.runtime.errors import ExitCode, StorageError
+from system_under_test.gossip_raft.runtime.events_log import LoggedRecorder
 from system_under_test.gossip_raft.runtime.network import GrpcNetwork
+from system_under_test.gossip_raft.runtime.probes import Probes
 from system_under_test.gossip_raft.runtime.recorder import TraceRecorder
+from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, service_name
+from system_under_test.gossip_raft.runtime.security import security_of
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
 from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
+
+if TYPE_CHECKING:
+    from system_under_test.gossip_raft.runtime.observation import Observation
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +48,21 @@ class NodeServer:
     ) -> None:
         """
         Raises:
-            ConfigurationError: ``node`` or the timing does not fit.
+            ConfigurationError: ``node``, the timing or a certificate does not fit.
             StorageError: The trace cannot be opened.
         """
         config = configuration.node_config(node)
         peers = {peer: configuration.addresses[peer] for peer in config.peers}
         self._address = configuration.address(node)
+        security = self._security = security_of(configuration, node)
         self._incarnation = 0
         self._ended: asyncio.Future[ExitCode] = asyncio.get_running_loop().create_future()
         self._clock = MonotonicClock()
         self._recorder = TraceRecorder(directory.trace, self._clock, self._break_down)
         self._network = GrpcNetwork(
-            node, peers, Codec(configuration.cluster), config.request_timeout_ns
+            node, peers, Codec(configuration.cluster), config.request_timeout_ns, security
         )
+        self._probes = Probes(service_name(GOSSIP_RAFT))
         owner = Owner(configuration.cluster, node)
         self._files = FileStorage(directory, owner, self._break_down)
 
@@ -61,14 +71,40 @@ class NodeServer:
             self._incarnation = durable.hard.incarnation + 1
             return Node(config, durable, rng, now, None if mutant is None else mutant.rules())
 
+        network: Network = self._network
+        storage: Storage = self._files if mutant is None else mutant.storage(self._files)
+        recorder: Recorder = LoggedRecorder(self._recorder)
+        self._observation: Observation | None = None
+        if node in configuration.metrics:
+            # Imported here: it costs a tenth of a start, and most nodes are not observed.
+            from system_under_test.gossip_raft.runtime.observation import (  # noqa: PLC0415
+                Observation,
+            )
+
+            observation = Observation(config.peers, self._clock, lambda: self.status)
+            self._observation = observation
+            network = observation.network(network)
+            storage = observation.storage(storage)
+            recorder = observation.recorder(recorder)
         self._host: Final = Host(
             make_node,
             clock=self._clock,
-            network=self._network,
-            storage=self._files if mutant is None else mutant.storage(self._files),
-            recorder=self._recorder,
+            network=network,
+            storage=storage,
+            recorder=recorder,
             on_stopped=self._break_down,
         )
+        self._metrics_at = configuration.metrics.get(node, "")
+
+    @property
+    def metrics_address(self) -> str | None:
+        """Where the metrics are served, once it has started; ``None`` if nowhere."""
+        return None if self._observation is None else self._observation.address
+
+    @property
+    def status(self) -> Status | None:
+        """How the node is; ``None`` before it runs and after."""
+        return self._host.node.status if self._host.is_running else None
 
     async def start(self) -> tuple[int, int]:
         """Answers the port and the incarnation.
@@ -78,7 +114,14 @@ class NodeServer:
             StorageError: The log is damaged or the disk fails.
         """
         asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
-        port = await self._network.listen(self._address)
+        observation = self._observation
+        if observation is not None:
+            await observation.start(self._metrics_at, self._security)
+        port = await self._network.listen(
+            self._address,
+            None if observation is None else observation.metrics.served,
+            also=(self._probes,),
+        )
         self._host.start()
         if self._files.torn_bytes:
             log.warning(
@@ -86,6 +129,7 @@ class NodeServer:
                 extra={"fields": {"bytes": self._files.torn_bytes}},
             )
         self._network.deliver_to(self._receive)
+        self._probes.start()
         log.info("started", extra={"fields": {"port": port, "incarnation": self._incarnation}})
         return port, self._incarnation
 
@@ -102,11 +146,16 @@ class NodeServer:
     async def close(self) -> None:
         """Free the port and the files."""
         self._clock.cancel()
+        await self._probes.stop()
         await self._network.close()
+        if self._observation is not None:
+            await self._observation.close()
         self._files.close()
         self._recorder.close()
 
     def _receive(self, message: Message) -> None:
+        if self._observation is not None:
+            self._observation.metrics.received(message)
         try:
             self._host.receive(message)
         # Whatever broke, a node that goes on after half a Ready is not the one under test.

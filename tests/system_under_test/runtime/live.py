@@ -37,6 +37,7 @@ from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
 from system_under_test.gossip_raft.runtime.cluster import ClusterProcesses, NodeSpec, ReservedPort
 from system_under_test.gossip_raft.runtime.configuration import Configuration
 from system_under_test.gossip_raft.runtime.errors import LiveError
+from system_under_test.gossip_raft.runtime.security import CLIENTS, load_security
 
 TIMING = {
     "election_timeout_min_ms": 400,
@@ -47,7 +48,10 @@ PATIENCE = SessionTimeouts(operation=Nanos(30_000_000_000))
 
 
 class LiveCluster:
-    def __init__(self, directory: Path, size: int = 3) -> None:
+    def __init__(self, directory: Path, size: int = 3, tls: Path | None = None) -> None:
+        """``tls`` are certificates for n0, n1, ... and the clients."""
+        self.tls = tls
+        self.security = None if tls is None else load_security(tls, CLIENTS)
         self._ports = {NodeId(f"n{number}"): ReservedPort() for number in range(size)}
         self.addresses = {node: port.address for node, port in self._ports.items()}
         self.directory = directory
@@ -61,6 +65,7 @@ class LiveCluster:
                     peers={peer: a for peer, a in self.addresses.items() if peer != node},
                     directory=directory / node,
                     timing=TIMING,
+                    tls=tls,
                 )
                 for node, address in self.addresses.items()
             ],
@@ -75,7 +80,9 @@ class LiveCluster:
 
     def client(self, contact: str = "n0", timeouts: SessionTimeouts = PATIENCE) -> GrpcClient:
         name = ClientId(f"c{next(self._names)}")
-        return GrpcClient(name, self.addresses, NodeId(contact), "test", timeouts)
+        return GrpcClient(
+            name, self.addresses, NodeId(contact), "test", timeouts, security=self.security
+        )
 
     async def write(self, *commands: Command, contact: str = "n0") -> Results:
         reply = await self._answer(Execute(commands), contact)
@@ -98,12 +105,14 @@ class LiveCluster:
 
     def configuration(self, gateway: str) -> Path:
         file = self.directory / "cluster-configuration.json"
-        file.write_bytes(Configuration(file, "test", self.addresses, gateway).encode())
+        file.write_bytes(
+            Configuration(file, "test", self.addresses, gateway, tls=self.tls).encode()
+        )
         return file
 
     async def _statuses(self) -> dict[NodeId, Status]:
         statuses = {}
-        connections = Connections(self.addresses, "test")
+        connections = Connections(self.addresses, "test", self.security)
         for node in self.addresses:
             message = Message("test", node, RequestId(1), Term(0), (), GetStatus())
             try:
@@ -130,8 +139,10 @@ def _leads(status: Status) -> bool:
 
 
 @asynccontextmanager
-async def live_cluster(directory: Path, size: int = 3) -> AsyncIterator[LiveCluster]:
-    cluster = LiveCluster(directory, size)
+async def live_cluster(
+    directory: Path, size: int = 3, tls: Path | None = None
+) -> AsyncIterator[LiveCluster]:
+    cluster = LiveCluster(directory, size, tls)
     try:
         await cluster.processes.start_all()
         yield cluster
