@@ -314,6 +314,93 @@ class Raw(_message.Message):
 Global___Raw: _TypeAlias = Raw  # noqa: Y015
 
 @_typing.final
+class Enqueue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    @_builtins.property
+    def element(self) -> Global___Scalar: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        element: Global___Scalar | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["element", b"element", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Enqueue: _TypeAlias = Enqueue  # noqa: Y015
+
+@_typing.final
+class Dequeue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dequeue: _TypeAlias = Dequeue  # noqa: Y015
+
+@_typing.final
+class AddToSet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    @_builtins.property
+    def element(self) -> Global___Scalar: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        element: Global___Scalar | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["element", b"element", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddToSet: _TypeAlias = AddToSet  # noqa: Y015
+
+@_typing.final
+class Increment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    by: _builtins.int
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        by: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Increment: _TypeAlias = Increment  # noqa: Y015
+
+@_typing.final
 class Command(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,6 +410,10 @@ class Command(_message.Message):
     APPEND_FIELD_NUMBER: _builtins.int
     TXN_FIELD_NUMBER: _builtins.int
     RAW_FIELD_NUMBER: _builtins.int
+    ENQUEUE_FIELD_NUMBER: _builtins.int
+    DEQUEUE_FIELD_NUMBER: _builtins.int
+    ADD_TO_SET_FIELD_NUMBER: _builtins.int
+    INCREMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def put(self) -> Global___Put: ...
     @_builtins.property
@@ -335,6 +426,14 @@ class Command(_message.Message):
     def txn(self) -> Global___Txn: ...
     @_builtins.property
     def raw(self) -> Global___Raw: ...
+    @_builtins.property
+    def enqueue(self) -> Global___Enqueue: ...
+    @_builtins.property
+    def dequeue(self) -> Global___Dequeue: ...
+    @_builtins.property
+    def add_to_set(self) -> Global___AddToSet: ...
+    @_builtins.property
+    def increment(self) -> Global___Increment: ...
     def __init__(
         self,
         *,
@@ -344,12 +443,16 @@ class Command(_message.Message):
         append: Global___Append | None = ...,
         txn: Global___Txn | None = ...,
         raw: Global___Raw | None = ...,
+        enqueue: Global___Enqueue | None = ...,
+        dequeue: Global___Dequeue | None = ...,
+        add_to_set: Global___AddToSet | None = ...,
+        increment: Global___Increment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "cas", b"cas", "delete", b"delete", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add_to_set", b"add_to_set", "append", b"append", "cas", b"cas", "delete", b"delete", "dequeue", b"dequeue", "enqueue", b"enqueue", "increment", b"increment", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "cas", b"cas", "delete", b"delete", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_to_set", b"add_to_set", "append", b"append", "cas", b"cas", "delete", b"delete", "dequeue", b"dequeue", "enqueue", b"enqueue", "increment", b"increment", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["put", "cas", "delete", "append", "txn", "raw"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["put", "cas", "delete", "append", "txn", "raw", "enqueue", "dequeue", "add_to_set", "increment"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

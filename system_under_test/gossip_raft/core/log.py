@@ -7,12 +7,16 @@ from typing import assert_never
 
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
+    AddToSet,
     Append,
     Cas,
     Command,
     Delete,
+    Dequeue,
+    Enqueue,
     Entry,
     Get,
+    Increment,
     InvariantViolation,
     LogIndex,
     Position,
@@ -122,9 +126,16 @@ def _bytes_of_command(command: Command | Get) -> int:
             return 8 + len(json.encode())
         case Txn(micro=micro):
             return 8 + sum(map(_bytes_of_command, micro))
-        case Get(key=key) | Delete(key=key):
+        case Get(key=key) | Delete(key=key) | Dequeue(key=key):
             return 8 + len(key)
-        case Put(key=key, value=value) | Append(key=key, element=value):
+        case Increment(key=key):
+            return 16 + len(key)
+        case (
+            Put(key=key, value=value)
+            | Append(key=key, element=value)
+            | Enqueue(key=key, element=value)
+            | AddToSet(key=key, element=value)
+        ):
             return 16 + len(key) + _bytes_of_scalar(value)
         case Cas(key=key, expected=expected, replacement=replacement):
             return 24 + len(key) + _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)

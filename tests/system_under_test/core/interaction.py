@@ -49,14 +49,18 @@ from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
+    AddToSet,
     Append,
     Cas,
     ClientId,
     Command,
     Delete,
+    Dequeue,
     DurableState,
+    Enqueue,
     Entry,
     HardState,
+    Increment,
     InvariantViolation,
     LogIndex,
     Nanos,
@@ -469,6 +473,14 @@ def _command(words: Sequence[str]) -> Command:
             return Delete(key)
         case ["raw", json]:
             return Raw(json)
+        case ["enqueue", key, element]:
+            return Enqueue(key, _scalar(element))
+        case ["dequeue", key]:
+            return Dequeue(key)
+        case ["add", key, element]:
+            return AddToSet(key, _scalar(element))
+        case ["increment", key, "by", number]:
+            return Increment(key, int(number))
         case _:
             raise TranscriptError(f"unknown write: {' '.join(words)}")
 

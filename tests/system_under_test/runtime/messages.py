@@ -35,12 +35,16 @@ from system_under_test.gossip_raft.core.messages import (
     Vote,
 )
 from system_under_test.gossip_raft.core.types import (
+    AddToSet,
     Append,
     Applied,
     Cas,
     Delete,
+    Dequeue,
+    Enqueue,
     Entry,
     Get,
+    Increment,
     Position,
     Put,
     Raw,
@@ -75,6 +79,10 @@ commands = (
     | appends
     | st.builds(Txn, some(st.builds(Get, texts) | puts | appends))
     | st.builds(Raw, texts)
+    | st.builds(Enqueue, texts, scalars)
+    | st.builds(Dequeue, texts)
+    | st.builds(AddToSet, texts, scalars)
+    | st.builds(Increment, texts, st.integers(-(2**63), 2**63 - 1))
 )
 entries = st.builds(Entry, naturals, naturals, st.none() | sessions, some(commands))
 results = st.builds(Applied, some(values)) | st.builds(Refused, texts)
