@@ -978,7 +978,9 @@ class PutEntriesRequest(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGE_TO_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_NS_FIELD_NUMBER: _builtins.int
     acknowledge_to: _builtins.str
+    expires_in_ns: _builtins.int
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     @_builtins.property
@@ -992,14 +994,20 @@ class PutEntriesRequest(_message.Message):
         session: Global___Session | None = ...,
         commands: _abc.Iterable[Global___Command] | None = ...,
         acknowledge_to: _builtins.str | None = ...,
+        expires_in_ns: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "acknowledge_to", b"acknowledge_to", "envelope", b"envelope", "session", b"session"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "_expires_in_ns", b"_expires_in_ns", "acknowledge_to", b"acknowledge_to", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns", "session", b"session"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "acknowledge_to", b"acknowledge_to", "commands", b"commands", "envelope", b"envelope", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "_expires_in_ns", b"_expires_in_ns", "acknowledge_to", b"acknowledge_to", "commands", b"commands", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__acknowledge_to: _TypeAlias = _typing.Literal["acknowledge_to"]  # noqa: Y015
     _WhichOneofArgType__acknowledge_to: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to"]  # noqa: Y015
+    _WhichOneofReturnType__expires_in_ns: _TypeAlias = _typing.Literal["expires_in_ns"]  # noqa: Y015
+    _WhichOneofArgType__expires_in_ns: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__acknowledge_to) -> _WhichOneofReturnType__acknowledge_to | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_in_ns) -> _WhichOneofReturnType__expires_in_ns | None: ...
 
 Global___PutEntriesRequest: _TypeAlias = PutEntriesRequest  # noqa: Y015
 
@@ -1010,7 +1018,9 @@ class ReadRequest(_message.Message):
     ENVELOPE_FIELD_NUMBER: _builtins.int
     KEYS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_NS_FIELD_NUMBER: _builtins.int
     consistency: Global___Consistency.ValueType
+    expires_in_ns: _builtins.int
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     @_builtins.property
@@ -1021,12 +1031,15 @@ class ReadRequest(_message.Message):
         envelope: Global___Envelope | None = ...,
         keys: _abc.Iterable[_builtins.str] | None = ...,
         consistency: Global___Consistency.ValueType = ...,
+        expires_in_ns: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "envelope", b"envelope", "keys", b"keys"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns", "consistency", b"consistency", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns", "keys", b"keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expires_in_ns: _TypeAlias = _typing.Literal["expires_in_ns"]  # noqa: Y015
+    _WhichOneofArgType__expires_in_ns: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_in_ns) -> _WhichOneofReturnType__expires_in_ns | None: ...
 
 Global___ReadRequest: _TypeAlias = ReadRequest  # noqa: Y015
 
@@ -1229,15 +1242,18 @@ class Unavailable(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
+    PERMANENT_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
+    permanent: _builtins.bool
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
+        permanent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permanent", b"permanent", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,6 +30,11 @@ class NodeConfig:
         batch_bytes_max: About as much at most in one answer that a source gives, but
             always one entry: a backlog must not outgrow what a message may hold.
         request_timeout_ns: Beyond what was granted, until a request counts as lost.
+        writes_waiting_max: Writes appended by a leader and not yet answered.
+        reads_waiting_max: Reads that wait to be confirmed or applied.
+        uncommitted_bytes_max: Of entries that a leader has not yet committed.
+        request_bytes_max: Of the commands of one request.
+        inbox_max: Messages that wait while the disk is busy.
 
     Raises:
         ValueError: A field is out of range; the message names field and value.
@@ -45,6 +50,11 @@ class NodeConfig:
     entries_max: int = 256
     batch_bytes_max: int = 1024 * 1024
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
+    writes_waiting_max: int = 10_000
+    reads_waiting_max: int = 10_000
+    uncommitted_bytes_max: int = 32 * 1024 * 1024
+    request_bytes_max: int = 8 * 1024 * 1024
+    inbox_max: int = 10_000
 
     def __post_init__(self) -> None:
         if self.id not in self.members:
@@ -57,6 +67,11 @@ class NodeConfig:
             "entries_max",
             "batch_bytes_max",
             "request_timeout_ns",
+            "writes_waiting_max",
+            "reads_waiting_max",
+            "uncommitted_bytes_max",
+            "request_bytes_max",
+            "inbox_max",
         ):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field}: must be positive, is {getattr(self, field)}")

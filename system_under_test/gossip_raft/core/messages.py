@@ -148,14 +148,17 @@ class PutEntries:
     session: Session
     commands: tuple[Command, ...]
     acknowledge_to: str | None = None
+    expires_in: Nanos | None = None
+    """Counted from arrival: once that is over it is not to be appended any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadKeys:
-    """ReadRPC."""
+    """ReadRPC.  ``expires_in`` as in ``PutEntries``."""
 
     keys: tuple[str, ...]
     consistency: Consistency
+    expires_in: Nanos | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +206,13 @@ class NotLeader:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Definitely not executed, and never will be."""
+    """Definitely not executed, and never will be.
+
+    ``permanent``: no node will ever accept such a request, so there is no use in retrying.
+    """
 
     reason: str
+    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ class Node:
         self._elections.tick()
         if now >= self._gossip.wake_at:
             self._reads.tick()
+            self._writes.tick()
             self._gossip.tick()
 
     def persisted(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from system_under_test.gossip_raft.core.admission import Admission, deadline_of, is_over
 from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.log import bytes_of_commands
 from system_under_test.gossip_raft.core.messages import (
     LogEntries,
     Message,
@@ -17,7 +19,13 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.state_machine import StateMachine
-from system_under_test.gossip_raft.core.types import LogIndex, NodeId, RequestId
+from system_under_test.gossip_raft.core.types import (
+    Entry,
+    LogIndex,
+    Nanos,
+    NodeId,
+    RequestId,
+)
 
 
 @dataclass(slots=True)
@@ -30,6 +38,7 @@ class WaitingRead:
     request: RequestId
     read: ReadKeys
     after: RequestId
+    deadline: Nanos | None
     index: LogIndex | None = None
 
 
@@ -42,26 +51,39 @@ class Reads:
         self._state = state
         self._machine = machine
         self._gossip = gossip
+        self._admission = Admission(state)
         self._waiting: deque[WaitingRead] = deque()
         self._confirmed: dict[NodeId, RequestId] = {}
         self._round: RequestId | None = None
         state.when_leadership_ends.append(self._abandon)
 
     def on_read(self, message: Message, read: ReadKeys) -> None:
-        state = self._state
-        if state.rules.reads_applied_state(read.consistency):
+        state, refusal = self._state, self._admission.refuses(read)
+        if refusal is not None:
+            state.outbox.answer(message.source, message.request, refusal)
+        elif state.rules.reads_applied_state(read.consistency):
             self._answer(message.source, message.request, read)
-        elif state.leads:
-            after = state.outbox.next_request
-            self._waiting.append(WaitingRead(message.source, message.request, read, after))
-        else:
+        elif not state.leads:
             state.outbox.answer(message.source, message.request, NotLeader(state.leader))
+        elif (refusal := self._admission.refuses_read(len(self._waiting))) is not None:
+            state.outbox.answer(message.source, message.request, refusal)
+        else:
+            after, deadline = state.outbox.next_request, deadline_of(read, state.now)
+            waiting = WaitingRead(message.source, message.request, read, after, deadline)
+            self._waiting.append(waiting)
 
     def on_read_log(self, message: Message, read: ReadLog) -> None:
         state = self._state
-        indices = self._machine.raw_indices(read.first, read.entries_max)
-        entries = LogEntries(tuple(state.log[index] for index in indices), state.applied)
-        state.outbox.answer(message.source, message.request, entries)
+        entries: list[Entry] = []
+        room = state.config.batch_bytes_max
+        for index in self._machine.raw_indices(read.first, read.entries_max):
+            entry = state.log[index]
+            room -= bytes_of_commands(entry.commands)
+            if entries and room < 0:
+                break
+            entries.append(entry)
+        answer = LogEntries(tuple(entries), state.applied)
+        state.outbox.answer(message.source, message.request, answer)
 
     def on_heartbeat_reply(self, message: Message) -> None:
         """Counts only if the peer was in our term when it answered (PROTOCOL D7)."""
@@ -71,7 +93,8 @@ class Reads:
         self._confirmed[peer] = max(self._confirmed.get(peer, RequestId(0)), message.request)
 
     def tick(self) -> None:
-        """Ask again: a lost heartbeat must not hold up a read."""
+        """Ask again: a lost heartbeat must not hold up a read.  Give up what is too late."""
+        self._give_up_late()
         if self._waiting:
             self._round = self._gossip.broadcast()
 
@@ -84,7 +107,21 @@ class Reads:
             self._round = self._gossip.broadcast()
         while self._waiting and self._is_answerable(self._waiting[0]):
             waiting = self._waiting.popleft()
-            self._answer(waiting.source, waiting.request, waiting.read)
+            if is_over(waiting.deadline, self._state.now):
+                self._refuse_late(waiting)
+            else:
+                self._answer(waiting.source, waiting.request, waiting.read)
+
+    def _give_up_late(self) -> None:
+        now = self._state.now
+        for waiting in self._waiting:
+            if is_over(waiting.deadline, now):
+                self._refuse_late(waiting)
+        self._waiting = deque(w for w in self._waiting if not is_over(w.deadline, now))
+
+    def _refuse_late(self, waiting: WaitingRead) -> None:
+        unavailable = Unavailable("deadline passed before the read was confirmed")
+        self._state.outbox.answer(waiting.source, waiting.request, unavailable)
 
     def _needs_round(self) -> bool:
         """One round is under way at a time; it serves all reads that came before it."""

@@ -15,7 +15,7 @@ from system_under_test.gossip_raft.core.messages import (
     RequestVote,
     Vote,
 )
-from system_under_test.gossip_raft.core.types import Entry, NodeId, Position, Term
+from system_under_test.gossip_raft.core.types import Entry, Nanos, NodeId, Position, Term
 
 
 class Rules:
@@ -148,6 +148,23 @@ class Rules:
     def advances_commit_from_gossip(self, own_last: Position, commit: Position) -> bool:
         """Only on the same branch: our last entry has the commit point's term (D5 b)."""
         return own_last.term == commit.term
+
+    # --- flow control ----------------------------------------------------------
+
+    def has_room(self, held: int, held_max: int) -> bool:
+        """Whether a queue may take one more: none grows without bound."""
+        return held < held_max
+
+    def has_room_for_bytes(self, held: int, more: int, held_max: int) -> bool:
+        """The same of bytes, except that one request always fits into an empty queue."""
+        return held == 0 or held + more <= held_max
+
+    def is_too_large(self, size: int, size_max: int) -> bool:
+        return size > size_max
+
+    def has_expired(self, expires_in: Nanos | None) -> bool:
+        """After the client's deadline nothing new is begun on its behalf."""
+        return expires_in is not None and expires_in <= 0
 
     # --- clients ---------------------------------------------------------------
 

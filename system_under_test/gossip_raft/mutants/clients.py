@@ -45,6 +45,23 @@ class ForgetsSessions(Rules):
         return False
 
 
+class TakesEverything(Rules):
+    """Queues whatever comes, however much is waiting already.
+
+    Mechanism: no limit on what waits, in number or in bytes.  Seen: R33.  Needs: writes
+    that come faster than they are committed; a leader cut off from its followers is
+    enough.  Revealed by: memory that grows with the load; answers that come too late.
+    """
+
+    def has_room(self, held: int, held_max: int) -> bool:
+        del held, held_max
+        return True
+
+    def has_room_for_bytes(self, held: int, more: int, held_max: int) -> bool:
+        del held, more, held_max
+        return True
+
+
 MUTANTS = (
     Mutant(
         name="stale-read",
@@ -63,5 +80,11 @@ MUTANTS = (
         summary="A repeated request is appended and applied again.",
         breaks=("exactly once", "linearizability"),
         rules=ForgetsSessions,
+    ),
+    Mutant(
+        name="unbounded-queue",
+        summary="A leader queues every request, however many wait already.",
+        breaks=("memory bound",),
+        rules=TakesEverything,
     ),
 )

@@ -194,16 +194,20 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return wire.UpdatePositionRequest(envelope=envelope)
         case UpdatePositionReply():
             return wire.UpdatePositionReply(envelope=envelope)
-        case PutEntries(session=session, commands=commands, acknowledge_to=acknowledge_to):
+        case PutEntries(session=session, commands=commands, acknowledge_to=address):
             return wire.PutEntriesRequest(
                 envelope=envelope,
                 session=encode_session(session),
                 commands=map(encode_command, commands),
-                acknowledge_to=acknowledge_to,
+                acknowledge_to=address,
+                expires_in_ns=_left(body.expires_in),
             )
         case ReadKeys(keys=keys, consistency=consistency):
             return wire.ReadRequest(
-                envelope=envelope, keys=keys, consistency=_CONSISTENCY_TO_WIRE[consistency]
+                envelope=envelope,
+                keys=keys,
+                consistency=_CONSISTENCY_TO_WIRE[consistency],
+                expires_in_ns=_left(body.expires_in),
             )
         case ReadLog(first=first, entries_max=entries_max):
             return wire.ReadLogRequest(envelope=envelope, first=first, entries_max=entries_max)
@@ -231,9 +235,8 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
             return wire.ClientReply(envelope=envelope, log_entries=log_entries)
         case NotLeader(leader=leader):
             return wire.ClientReply(envelope=envelope, not_leader=wire.NotLeader(leader=leader))
-        case Unavailable(reason=reason):
-            unavailable = wire.Unavailable(reason=reason)
-            return wire.ClientReply(envelope=envelope, unavailable=unavailable)
+        case Unavailable():
+            return wire.ClientReply(envelope=envelope, unavailable=_encode_unavailable(body))
         case Lost(reason=reason):
             return wire.ClientReply(envelope=envelope, lost=wire.Lost(reason=reason))
         case Forwarded(leader=leader):
@@ -242,6 +245,15 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
             return wire.ClientReply(envelope=envelope, status=_encode_status(body))
         case _:
             assert_never(body)
+
+
+def _encode_unavailable(body: Unavailable) -> wire.Unavailable:
+    return wire.Unavailable(reason=body.reason, permanent=body.permanent)
+
+
+def _left(expires_in: Nanos | None) -> Nanos | None:
+    """One that waited in an inbox, and is passed on, may have less than nothing left."""
+    return None if expires_in is None else Nanos(max(0, expires_in))
 
 
 def _encode_pulled(body: PulledEntries) -> wire.PulledEntries:
@@ -283,9 +295,9 @@ def _encode_ack(body: AckEntries, envelope: wire.Envelope) -> wire.AckEntriesReq
             return wire.AckEntriesRequest(
                 envelope=envelope, session=session, lost=wire.Lost(reason=reason)
             )
-        case Unavailable(reason=reason):
+        case Unavailable() as refusal:
             return wire.AckEntriesRequest(
-                envelope=envelope, session=session, unavailable=wire.Unavailable(reason=reason)
+                envelope=envelope, session=session, unavailable=_encode_unavailable(refusal)
             )
         case NotLeader(leader=leader):
             return wire.AckEntriesRequest(
@@ -329,9 +341,14 @@ def _decode_body(message: WireMessage) -> Body:
                 decode_session(message.session),
                 tuple(map(decode_command, message.commands)),
                 message.acknowledge_to if message.HasField("acknowledge_to") else None,
+                _decode_left(message),
             )
         case wire.ReadRequest():
-            return ReadKeys(tuple(message.keys), _decode_consistency(message.consistency))
+            return ReadKeys(
+                tuple(message.keys),
+                _decode_consistency(message.consistency),
+                _decode_left(message),
+            )
         case wire.StatusRequest():
             return GetStatus()
         case wire.ReadLogRequest():
@@ -363,7 +380,7 @@ def _decode_client_reply(message: wire.ClientReply) -> ClientReply:
         case "not_leader":
             return _decode_not_leader(message.not_leader)
         case "unavailable":
-            return Unavailable(message.unavailable.reason)
+            return _decode_unavailable(message.unavailable)
         case "lost":
             return Lost(message.lost.reason)
         case "forwarded":
@@ -404,7 +421,7 @@ def _decode_ack(message: wire.AckEntriesRequest) -> AckEntries:
         case "lost":
             return AckEntries(session, Lost(message.lost.reason))
         case "unavailable":
-            return AckEntries(session, Unavailable(message.unavailable.reason))
+            return AckEntries(session, _decode_unavailable(message.unavailable))
         case "not_leader":
             return AckEntries(session, _decode_not_leader(message.not_leader))
         case None:
@@ -414,6 +431,14 @@ def _decode_ack(message: wire.AckEntriesRequest) -> AckEntries:
 def _decode_results(results: wire.Results) -> Results:
     require(results, "position")
     return Results(decode_position(results.position), tuple(map(decode_result, results.results)))
+
+
+def _decode_unavailable(unavailable: wire.Unavailable) -> Unavailable:
+    return Unavailable(unavailable.reason, unavailable.permanent)
+
+
+def _decode_left(request: wire.PutEntriesRequest | wire.ReadRequest) -> Nanos | None:
+    return Nanos(request.expires_in_ns) if request.HasField("expires_in_ns") else None
 
 
 def _decode_not_leader(not_leader: wire.NotLeader) -> NotLeader:

@@ -68,6 +68,7 @@ class NodeServer:
             storage=self._files if mutant is None else mutant.storage(self._files),
             recorder=self._recorder,
             on_stopped=self._break_down,
+            inbox_max=config.inbox_max,
         )
 
     async def start(self) -> tuple[int, int]:

@@ -102,7 +102,8 @@ consistencies = st.sampled_from(Consistency)
 put_results = st.builds(Results, positions, some(results))
 not_leaders = st.builds(NotLeader, st.none() | texts)
 lost = st.builds(Lost, texts)
-unavailable = st.builds(Unavailable, texts)
+unavailable = st.builds(Unavailable, texts, st.booleans())
+left = st.none() | naturals
 
 BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
     Heartbeat: st.just(Heartbeat()),
@@ -114,8 +115,8 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
     PullMismatch: st.builds(PullMismatch, positions, some(positions)),
     UpdatePosition: st.just(UpdatePosition()),
     UpdatePositionReply: st.just(UpdatePositionReply()),
-    PutEntries: st.builds(PutEntries, sessions, some(commands), st.none() | texts),
-    ReadKeys: st.builds(ReadKeys, some(texts), consistencies),
+    PutEntries: st.builds(PutEntries, sessions, some(commands), st.none() | texts, left),
+    ReadKeys: st.builds(ReadKeys, some(texts), consistencies, left),
     ReadLog: st.builds(ReadLog, naturals, naturals),
     GetStatus: st.just(GetStatus()),
     Results: put_results,
