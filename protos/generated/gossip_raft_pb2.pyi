@@ -51,6 +51,7 @@ class _ConsistencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Consisten
     CONSISTENCY_UNSPECIFIED: _Consistency.ValueType  # 0
     CONSISTENCY_LINEARIZABLE: _Consistency.ValueType  # 1
     CONSISTENCY_LOCAL: _Consistency.ValueType  # 2
+    CONSISTENCY_LEASE: _Consistency.ValueType  # 3
 
 class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
     """--- from and to clients ---------------------------------------------------------"""
@@ -58,6 +59,7 @@ class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
 CONSISTENCY_UNSPECIFIED: Consistency.ValueType  # 0
 CONSISTENCY_LINEARIZABLE: Consistency.ValueType  # 1
 CONSISTENCY_LOCAL: Consistency.ValueType  # 2
+CONSISTENCY_LEASE: Consistency.ValueType  # 3
 Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
 
 @_typing.final
@@ -759,8 +761,10 @@ class VoteRequest(_message.Message):
     TERM_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
     PRE_VOTE_FIELD_NUMBER: _builtins.int
+    TRANSFER_FIELD_NUMBER: _builtins.int
     term: _builtins.int
     pre_vote: _builtins.bool
+    transfer: _builtins.bool
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     @_builtins.property
@@ -772,10 +776,11 @@ class VoteRequest(_message.Message):
         term: _builtins.int = ...,
         last: Global___Position | None = ...,
         pre_vote: _builtins.bool = ...,
+        transfer: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "last", b"last"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "last", b"last", "pre_vote", b"pre_vote", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "last", b"last", "pre_vote", b"pre_vote", "term", b"term", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,6 +30,8 @@ class NodeConfig:
         batch_bytes_max: About as much at most in one answer that a source gives, but
             always one entry: a backlog must not outgrow what a message may hold.
         request_timeout_ns: Beyond what was granted, until a request counts as lost.
+        clock_drift_max_ppm: By how many millionths one node's clock may gain on another's;
+            only reads by lease depend on it.
         writes_waiting_max: Writes appended by a leader and not yet answered.
         reads_waiting_max: Reads that wait to be confirmed or applied.
         uncommitted_bytes_max: Of entries that a leader has not yet committed.
@@ -50,6 +52,7 @@ class NodeConfig:
     entries_max: int = 256
     batch_bytes_max: int = 1024 * 1024
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
+    clock_drift_max_ppm: int = 10_000
     writes_waiting_max: int = 10_000
     reads_waiting_max: int = 10_000
     uncommitted_bytes_max: int = 32 * 1024 * 1024
@@ -77,6 +80,10 @@ class NodeConfig:
                 raise ValueError(f"{field}: must be positive, is {getattr(self, field)}")
         if self.pull_wait_ns < 0:
             raise ValueError(f"pull_wait_ns: must not be negative, is {self.pull_wait_ns}")
+        if not 0 <= self.clock_drift_max_ppm < 1_000_000:
+            raise ValueError(
+                f"clock_drift_max_ppm: {self.clock_drift_max_ppm} is not between 0 and 999999"
+            )
         if self.election_timeout_min_ns < 2 * self.heartbeat_interval_ns:
             raise ValueError(
                 f"election_timeout_min_ns: {self.election_timeout_min_ns} is less than two"

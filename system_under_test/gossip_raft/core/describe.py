@@ -141,9 +141,10 @@ def body(b: Body) -> str:
             return type(b).__name__
         case GetStatus():
             return "GetStatus"
-        case RequestVote(term=term, last=last, pre_vote=pre_vote):
+        case RequestVote(term=term, last=last, pre_vote=pre_vote, transfer=transfer):
             kind = "RequestPreVote" if pre_vote else "RequestVote"
-            return f"{kind} for term {term}, last={position(last)}"
+            why = ", asked by the leader" if transfer else ""
+            return f"{kind} for term {term}, last={position(last)}{why}"
         case Vote(term=term, granted=granted, pre_vote=pre_vote):
             kind = "PreVote" if pre_vote else "Vote"
             return f"{kind} {'granted' if granted else 'refused'} for term {term}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, Term
 
 
 class Gossip:
@@ -19,6 +21,7 @@ class Gossip:
         self._heard: dict[NodeId, Nanos] = {}
         self._counter = 0
         self._heartbeat_due = state.now
+        self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
 
     @property
@@ -51,6 +54,7 @@ class Gossip:
         if state.now < self._heartbeat_due:
             return
         self._heartbeat_due = Nanos(state.now + state.config.heartbeat_interval_ns)
+        self._note_round()
         peers = state.config.peers
         if len(peers) > state.config.fanout:
             peers = tuple(state.rng.sample(peers, state.config.fanout))
@@ -59,9 +63,26 @@ class Gossip:
 
     def broadcast(self) -> RequestId:
         """A heartbeat to every peer now; returns the number of the first."""
-        first = self._state.outbox.next_request
+        first = self._note_round()
         for peer in self._state.config.peers:
             self._state.outbox.ask(peer, Heartbeat())
+        return first
+
+    def sent_at(self, request: RequestId) -> Nanos | None:
+        """A time before which the heartbeat ``request`` was not sent; ``None`` if we did not
+        send it as the leader of this term, or too long ago to matter."""
+        for first, sent, term in reversed(self._rounds):
+            if first <= request:
+                return sent if term == self._state.term else None
+        return None
+
+    def _note_round(self) -> RequestId:
+        state, rounds = self._state, self._rounds
+        first = state.outbox.next_request
+        if state.leads:
+            rounds.append((first, state.now, state.term))
+            while rounds[0][1] < state.now - state.config.election_timeout_min_ns:
+                rounds.popleft()
         return first
 
     def stamp(self, source: NodeId | None) -> tuple[GossipRecord, ...]:

@@ -63,11 +63,15 @@ class HeartbeatReply:
 
 @dataclass(frozen=True, slots=True)
 class RequestVote:
-    """RequestVoteRPC.  ``term`` is the one to be elected in (own term + 1 if ``pre_vote``)."""
+    """RequestVoteRPC.  ``term`` is the one to be elected in (own term + 1 if ``pre_vote``).
+
+    ``transfer``: the leader itself asked for it, and had given up its lease before.
+    """
 
     term: Term
     last: Position
     pre_vote: bool
+    transfer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,12 @@ class UpdatePositionReply:
 
 
 class Consistency(Enum):
+    """``LEASE`` promises what ``LINEARIZABLE`` does, but only while clocks drift no further
+    apart than the nodes are configured for (PROTOCOL rule 9)."""
+
     LINEARIZABLE = "linearizable"
     LOCAL = "local"
+    LEASE = "lease"
 
 
 @dataclass(frozen=True, slots=True)

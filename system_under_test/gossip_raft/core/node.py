@@ -246,6 +246,7 @@ class Node:
         state, body = self._state, message.body
         match body:
             case Heartbeat():
+                self._elections.on_heartbeat(message)
                 state.outbox.answer(message.source, message.request, HeartbeatReply())
             case HeartbeatReply():
                 self._reads.on_heartbeat_reply(message)

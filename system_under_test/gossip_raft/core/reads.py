@@ -1,4 +1,5 @@
-"""Reads: linearizable ones by ReadIndex (Ongaro 2014, 6.4), local ones from any node."""
+"""Reads: linearizable ones by ReadIndex (Ongaro 2014, 6.4) or by lease (6.4.1), local ones from
+any node."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from system_under_test.gossip_raft.core.admission import Admission, deadline_of, is_over
 from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.lease import Lease
 from system_under_test.gossip_raft.core.log import bytes_of_commands
 from system_under_test.gossip_raft.core.messages import (
     LogEntries,
@@ -45,6 +47,7 @@ class WaitingRead:
 class Reads:
     """A read is answered only if, at some instant after it arrived, a majority held this
     node for the leader of its term; so nobody could have committed anything behind it.
+    Usually it asks that majority; a read that asked for it may rest on a lease instead.
     """
 
     def __init__(self, state: NodeState, machine: StateMachine, gossip: Gossip) -> None:
@@ -52,6 +55,7 @@ class Reads:
         self._machine = machine
         self._gossip = gossip
         self._admission = Admission(state)
+        self.lease = Lease(state, gossip)
         self._waiting: deque[WaitingRead] = deque()
         self._confirmed: dict[NodeId, RequestId] = {}
         self._round: RequestId | None = None
@@ -90,6 +94,7 @@ class Reads:
         if not self._state.leads or message.term != self._state.term:
             return
         peer = NodeId(message.source)
+        self.lease.on_heartbeat_reply(message)
         self._confirmed[peer] = max(self._confirmed.get(peer, RequestId(0)), message.request)
 
     def tick(self) -> None:
@@ -103,14 +108,34 @@ class Reads:
         if not self._waiting or not self._state.leads:
             return
         self._note_index()
+        self._answer_by_lease()
+        if not self._waiting:
+            return
         if self._needs_round():
             self._round = self._gossip.broadcast()
         while self._waiting and self._is_answerable(self._waiting[0]):
-            waiting = self._waiting.popleft()
-            if is_over(waiting.deadline, self._state.now):
-                self._refuse_late(waiting)
+            self._settle(self._waiting.popleft())
+
+    def _answer_by_lease(self) -> None:
+        """Those that asked for it do not wait behind others."""
+        rules = self._state.rules
+        if not any(rules.may_use_lease(waiting.read.consistency) for waiting in self._waiting):
+            return
+        if not self.lease.is_held:
+            return
+        waiting_still: deque[WaitingRead] = deque()
+        for waiting in self._waiting:
+            if rules.may_use_lease(waiting.read.consistency) and self._is_applied(waiting):
+                self._settle(waiting)
             else:
-                self._answer(waiting.source, waiting.request, waiting.read)
+                waiting_still.append(waiting)
+        self._waiting = waiting_still
+
+    def _settle(self, waiting: WaitingRead) -> None:
+        if is_over(waiting.deadline, self._state.now):
+            self._refuse_late(waiting)
+        else:
+            self._answer(waiting.source, waiting.request, waiting.read)
 
     def _give_up_late(self) -> None:
         now = self._state.now
@@ -139,10 +164,10 @@ class Reads:
             waiting.index = state.commit
 
     def _is_answerable(self, waiting: WaitingRead) -> bool:
-        index = waiting.index
-        return (
-            index is not None and self._state.applied >= index and self._is_confirmed(waiting.after)
-        )
+        return self._is_applied(waiting) and self._is_confirmed(waiting.after)
+
+    def _is_applied(self, waiting: WaitingRead) -> bool:
+        return waiting.index is not None and self._state.applied >= waiting.index
 
     def _is_confirmed(self, after: RequestId) -> bool:
         confirmations = 1 + sum(request >= after for request in self._confirmed.values())

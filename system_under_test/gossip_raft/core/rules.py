@@ -7,6 +7,7 @@ that overrides one method.  No method keeps state or changes an argument.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from system_under_test.gossip_raft.core.messages import (
     Consistency,
@@ -15,7 +16,16 @@ from system_under_test.gossip_raft.core.messages import (
     RequestVote,
     Vote,
 )
-from system_under_test.gossip_raft.core.types import Entry, Nanos, NodeId, Position, Term
+from system_under_test.gossip_raft.core.types import (
+    Entry,
+    Incarnation,
+    Nanos,
+    NodeId,
+    Position,
+    Term,
+)
+
+PPM: Final = 1_000_000
 
 
 class Rules:
@@ -59,6 +69,22 @@ class Rules:
             and not leader_is_recent
             and self.log_is_up_to_date(request.last, last)
         )
+
+    def promises(self, message: Message, term: Term) -> bool:
+        """A heartbeat that the leader of our term sent us itself binds us not to elect another
+        for a while; what others tell of it does not (PROTOCOL rule 9)."""
+        return message.term == term and any(
+            record.node == message.source and self.is_leader_evidence(record, term)
+            for record in message.gossip
+        )
+
+    def may_have_promised(self, incarnation: Incarnation) -> bool:
+        """Promises are not on disk, so every former life may have left one."""
+        return incarnation > 1
+
+    def is_bound(self, request: RequestVote, now: Nanos, promised_until: Nanos) -> bool:
+        """A leader may rest its lease on the promise, unless it gave that up itself."""
+        return now < promised_until and not request.transfer
 
     def counts_vote(self, vote: Vote, term: Term) -> bool:
         """Only an answer to the election that is running (Raft 5.2)."""
@@ -175,6 +201,15 @@ class Rules:
     def reads_applied_state(self, consistency: Consistency) -> bool:
         """Which reads any node may serve from what it has applied (PROTOCOL rule 9)."""
         return consistency is Consistency.LOCAL
+
+    def may_use_lease(self, consistency: Consistency) -> bool:
+        """Only reads that asked for it rest on clocks (PROTOCOL rule 9)."""
+        return consistency is Consistency.LEASE
+
+    def lease_length(self, promise: Nanos, clock_drift_max_ppm: int) -> Nanos:
+        """So short that it ends before a promise of that length made after it began, even on
+        a clock that is faster by the drift: l (1 + d) < p (Ongaro 2014, 6.4.1)."""
+        return Nanos(promise * (PPM - clock_drift_max_ppm) // PPM)
 
     def knows_commit_point(self, commit: Position, term: Term) -> bool:
         """A leader does once an entry of its own term is committed (Ongaro 2014, 6.4)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import Nanos
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 
 
@@ -30,6 +31,20 @@ class ReadsUnconfirmed(Rules):
     def confirms_leadership(self, confirmations: int, members: int) -> bool:
         del confirmations, members
         return True
+
+
+class LeaseIgnoresDrift(Rules):
+    """Takes its own clock for everybody's when it counts on a lease.
+
+    Mechanism: the lease is as long as the promise it rests on, with nothing taken off for
+    clocks that run apart.  Seen: M20.  Needs: reads by lease, a leader whose clock is
+    slow but within the stated drift, cut off just before another is elected.  Revealed
+    by: stale reads.
+    """
+
+    def lease_length(self, promise: Nanos, clock_drift_max_ppm: int) -> Nanos:
+        del clock_drift_max_ppm
+        return promise
 
 
 class ForgetsSessions(Rules):
@@ -74,6 +89,12 @@ MUTANTS = (
         summary="The leader answers reads without confirming that it still leads.",
         breaks=("linearizability",),
         rules=ReadsUnconfirmed,
+    ),
+    Mutant(
+        name="lease-ignores-drift",
+        summary="The leader's lease is as long as the promises, though clocks may drift.",
+        breaks=("linearizability",),
+        rules=LeaseIgnoresDrift,
     ),
     Mutant(
         name="no-dedup",

@@ -83,6 +83,7 @@ WireMessage: TypeAlias = WireRequest | WireReply
 _CONSISTENCY_TO_WIRE: Final = {
     Consistency.LINEARIZABLE: wire.CONSISTENCY_LINEARIZABLE,
     Consistency.LOCAL: wire.CONSISTENCY_LOCAL,
+    Consistency.LEASE: wire.CONSISTENCY_LEASE,
 }
 _CONSISTENCY_FROM_WIRE: Final[dict[int, Consistency]] = {
     number: name for name, number in _CONSISTENCY_TO_WIRE.items()
@@ -167,9 +168,13 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return wire.HeartbeatRequest(envelope=envelope)
         case HeartbeatReply():
             return wire.HeartbeatReply(envelope=envelope)
-        case RequestVote(term=term, last=last, pre_vote=pre_vote):
+        case RequestVote(term=term, last=last, pre_vote=pre_vote, transfer=transfer):
             return wire.VoteRequest(
-                envelope=envelope, term=term, last=encode_position(last), pre_vote=pre_vote
+                envelope=envelope,
+                term=term,
+                last=encode_position(last),
+                pre_vote=pre_vote,
+                transfer=transfer,
             )
         case Vote(term=term, granted=granted, pre_vote=pre_vote):
             return wire.VoteReply(envelope=envelope, term=term, granted=granted, pre_vote=pre_vote)
@@ -318,7 +323,8 @@ def _decode_body(message: WireMessage) -> Body:
             return HeartbeatReply()
         case wire.VoteRequest():
             require(message, "last")
-            return RequestVote(Term(message.term), decode_position(message.last), message.pre_vote)
+            last = decode_position(message.last)
+            return RequestVote(Term(message.term), last, message.pre_vote, message.transfer)
         case wire.VoteReply():
             return Vote(Term(message.term), message.granted, message.pre_vote)
         case wire.PullEntriesRequest():

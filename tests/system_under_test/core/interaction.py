@@ -13,7 +13,7 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     elect NODE                    all compare notes and forget the last leader; NODE
                                   campaigns; stabilize
     put NODE CLIENT#SEQ COMMAND [to ADDRESS]
-    read NODE KEYS... [local]
+    read NODE KEYS... [local | lease]
     deliver [A->B | B] [TYPE]     what is in flight on that link, or to that node
     drop [A->B | B] [TYPE]        loses it
     repeat A->B [TYPE]            delivers it, and leaves it in flight too
@@ -314,9 +314,8 @@ class InteractionEnv:
     def _do_read(self, words: list[str]) -> None:
         node, *keys = words
         consistency = Consistency.LINEARIZABLE
-        if keys[-1] == "local":
-            keys.pop()
-            consistency = Consistency.LOCAL
+        if keys[-1] in {Consistency.LOCAL.value, Consistency.LEASE.value}:
+            consistency = Consistency(keys.pop())
         self._request(node, ReadKeys(tuple(keys), consistency))
 
     def _request(self, node: str, body: PutEntries | ReadKeys) -> None:

@@ -108,7 +108,7 @@ left = st.none() | naturals
 BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
     Heartbeat: st.just(Heartbeat()),
     HeartbeatReply: st.just(HeartbeatReply()),
-    RequestVote: st.builds(RequestVote, naturals, positions, st.booleans()),
+    RequestVote: st.builds(RequestVote, naturals, positions, st.booleans(), st.booleans()),
     Vote: st.builds(Vote, naturals, st.booleans(), st.booleans()),
     PullEntries: st.builds(PullEntries, positions, positions, naturals, naturals),
     PulledEntries: st.builds(PulledEntries, positions, some(entries), positions, positions),
