@@ -64,6 +64,7 @@ class Campaign:
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
     ) -> None:
         self.rng = random.Random(seed)
+        self.consistency = Consistency.LEASE if seed % 2 else Consistency.LINEARIZABLE
         self.world = World(nodes, self.rng, rules or Rules(), wrap_storage)
         self.world.to_clients = self._on_answer
         self.clients = [Client(f"c{i}", self.world) for i in range(3)]
@@ -84,7 +85,7 @@ class Campaign:
                 if rng.random() < 0.7:
                     client.write()
                 else:
-                    body = ReadKeys(("list",), Consistency.LINEARIZABLE)
+                    body = ReadKeys(("list",), self.consistency)
                     client.reads[client.send(body)] = set(self.acknowledged)
                 world.run(rng.randint(1, 60) * MS)
         self._heal()
