@@ -78,6 +78,7 @@ async def _serve(configuration: Configuration, data: Path, bug: str | None) -> E
             peers={n: a for n, a in configuration.addresses.items() if n != node},
             directory=data / node,
             timing=configuration.timing,
+            topology=configuration.topology,
             bug=bug,
         )
         for node, address in configuration.addresses.items()

@@ -1314,6 +1314,7 @@ class Status(_message.Message):
     APPLIED_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    SUSPECTED_FIELD_NUMBER: _builtins.int
     role: _builtins.str
     term: _builtins.int
     leader: _builtins.str
@@ -1325,6 +1326,8 @@ class Status(_message.Message):
     def commit(self) -> Global___Position: ...
     @_builtins.property
     def records(self) -> Global___GossipMap: ...
+    @_builtins.property
+    def suspected(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1336,10 +1339,11 @@ class Status(_message.Message):
         applied: _builtins.int = ...,
         source: _builtins.str | None = ...,
         records: Global___GossipMap | None = ...,
+        suspected: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "last", b"last", "leader", b"leader", "records", b"records", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "applied", b"applied", "commit", b"commit", "last", b"last", "leader", b"leader", "records", b"records", "role", b"role", "source", b"source", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "applied", b"applied", "commit", b"commit", "last", b"last", "leader", b"leader", "records", b"records", "role", b"role", "source", b"source", "suspected", b"suspected", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__leader: _TypeAlias = _typing.Literal["leader"]  # noqa: Y015
     _WhichOneofArgType__leader: _TypeAlias = _typing.Literal["_leader", b"_leader"]  # noqa: Y015

@@ -247,6 +247,7 @@ class Status:
     applied: LogIndex
     source: NodeId | None
     records: tuple[GossipRecord, ...]
+    suspected: tuple[NodeId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class Node:
             applied=state.applied,
             source=self._puller.source,
             records=self._gossip.known(),
+            suspected=self._gossip.suspected,
         )
 
     @property

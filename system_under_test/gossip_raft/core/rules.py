@@ -109,6 +109,11 @@ class Rules:
             return new
         return old
 
+    def suspects(self, silent: Nanos, patience: Nanos) -> bool:
+        """Of a live node something new is heard, if only through others.  A suspicion costs
+        it its children, and nothing else: quorums never shrink (PROTOCOL D9)."""
+        return silent > patience
+
     # --- pulling ---------------------------------------------------------------
 
     def chooses_sync_source(
@@ -134,6 +139,14 @@ class Rules:
     def keeps_sync_source(self, own_last: Position, source: GossipRecord) -> bool:
         """One that fell behind has nothing for us (PROTOCOL D3)."""
         return source.last >= own_last
+
+    def has_room_for_child(self, others: int, children_max: int | None) -> bool:
+        """Besides ``others`` that pull from a node (PROTOCOL D3)."""
+        return children_max is None or others < children_max
+
+    def may_chain_at(self, depth: int, depth_max: int | None) -> bool:
+        """Every step away from the leader costs a round trip (PROTOCOL D9)."""
+        return depth_max is None or depth <= depth_max
 
     def accepts_pulled_entries(
         self, own_last: Position, previous: Position, source_term: Term, term: Term

@@ -46,7 +46,7 @@ class NodeSpec:
         address: Where it listens; port 0 means any, anew at every start.
         peers: The addresses under which it reaches the others: proxies, for instance.
         directory: Where it keeps its data, trace, log and configuration file.
-        timing: As in the configuration file.
+        timing, topology: As in the configuration file.
         bug: The wrong variant of the bug zoo to run, if any.
         seed: Of its election timeouts; ``None`` draws one from the OS.
     """
@@ -58,6 +58,7 @@ class NodeSpec:
     timing: Mapping[str, int] = field(default_factory=dict)
     bug: str | None = None
     seed: int | None = None
+    topology: Mapping[str, int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class NodeProcess:
             # All nodes must list the members in the same order.
             dict(sorted({**spec.peers, spec.id: spec.address}.items())),
             timing=spec.timing,
+            topology=spec.topology,
         )
         arguments = ["--configuration", str(directory / FILE_NAME)]
         arguments += ["--node", spec.id, "--data", str(directory)]

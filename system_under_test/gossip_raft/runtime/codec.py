@@ -286,6 +286,7 @@ def _encode_status(body: Status) -> wire.Status:
         applied=body.applied,
         source=body.source,
         records=encode_gossip(body.records),
+        suspected=body.suspected,
     )
 
 
@@ -462,6 +463,7 @@ def _decode_status(status: wire.Status) -> Status:
         applied=LogIndex(status.applied),
         source=NodeId(status.source) if status.HasField("source") else None,
         records=decode_gossip(status.records),
+        suspected=tuple(map(NodeId, status.suspected)),
     )
 
 

@@ -5,22 +5,23 @@
     {"cluster": "demo",
      "nodes": {"n0": {"address": "127.0.0.1:7001"}, "n1": {"address": "127.0.0.1:7002"}},
      "gateway": {"address": "127.0.0.1:8000"},
-     "timing": {"heartbeat_interval_ms": 100}}
+     "timing": {"heartbeat_interval_ms": 100},
+     "topology": {"heartbeats": "gossip", "shape": "chained", "children_max": 2}}
 
-``gateway`` and ``timing`` may be left out.  Every mistake is one ``ConfigurationError``
-that names the file and the field; nothing unknown is accepted.
+``gateway``, ``timing`` and ``topology`` may be left out.  Every mistake is one
+``ConfigurationError`` that names the file and the field; nothing unknown is accepted.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.runtime.errors import ConfigurationError
 
@@ -35,7 +36,24 @@ _TIMING_MS: Final = (
     "pull_wait",
     "request_timeout",
 )
-_TIMING_COUNTS: Final = ("fanout", "entries_max")
+_TIMING_COUNTS: Final = (
+    "fanout",
+    "entries_max",
+    "batch_bytes_max",
+    "clock_drift_max_ppm",
+    "suspicion_intervals",
+    "writes_waiting_max",
+    "reads_waiting_max",
+    "uncommitted_bytes_max",
+    "request_bytes_max",
+    "inbox_max",
+)
+_TOPOLOGY_WORDS: Final[Mapping[str, type[Heartbeats | Shape]]] = {
+    "heartbeats": Heartbeats,
+    "shape": Shape,
+}
+_TOPOLOGY_COUNTS: Final = ("children_max", "depth_max")
+_TOPOLOGY_FIELDS: Final = {*_TOPOLOGY_WORDS, *_TOPOLOGY_COUNTS}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _ADDRESS: Final = re.compile(r"(.*):([0-9]{1,5})")
 _PORT_MAX: Final = 65535
@@ -46,7 +64,7 @@ class Configuration:
     """A valid configuration.
 
     ``addresses`` are where each node listens, as this reader shall see it; port 0 means
-    any free one.  ``timing`` is the section as it stands in the file.
+    any free one.  ``timing`` and ``topology`` are the sections as they stand in the file.
     """
 
     file: Path
@@ -54,6 +72,7 @@ class Configuration:
     addresses: Mapping[NodeId, str]
     gateway: str | None = None
     timing: Mapping[str, int] = field(default_factory=dict)
+    topology: Mapping[str, int | str] = field(default_factory=dict)
 
     def node_config(self, node: NodeId) -> NodeConfig:
         """
@@ -67,10 +86,15 @@ class Configuration:
             )
             for name, value in self.timing.items()
         }
+        for name, value in self.topology.items():
+            words = _TOPOLOGY_WORDS.get(name)
+            overrides[name] = value if words is None else words(value)
         try:
             return NodeConfig(id=node, members=tuple(self.addresses), **overrides)
         except ValueError as error:
-            raise ConfigurationError(self.file, "timing", str(error)) from error
+            field_at_fault = str(error).partition(":")[0]
+            section = "topology" if field_at_fault in _TOPOLOGY_FIELDS else "timing"
+            raise ConfigurationError(self.file, section, str(error)) from error
 
     def address(self, node: NodeId) -> str:
         """Where ``node`` listens.
@@ -93,6 +117,8 @@ class Configuration:
             document["gateway"] = {"address": self.gateway}
         if self.timing:
             document["timing"] = dict(self.timing)
+        if self.topology:
+            document["topology"] = dict(self.topology)
         return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -126,9 +152,10 @@ def parse_configuration(text: str, file: Path) -> Configuration:
         nodes.fail("", "must name at least one node")
     gateway = root.section("gateway").address() if root.has("gateway") else None
     timing = _timing(root.section("timing")) if root.has("timing") else {}
+    topology = _topology(root.section("topology")) if root.has("topology") else {}
     root.done()
     _refuse_duplicates(file, addresses, gateway)
-    return Configuration(file, cluster, addresses, gateway, timing)
+    return Configuration(file, cluster, addresses, gateway, timing, topology)
 
 
 class _Object:
@@ -170,6 +197,12 @@ class _Object:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             self.fail(name, f"must be a whole number from 0 on, is {_kind(value)}")
         return value
+
+    def word(self, name: str, known: Collection[str]) -> str:
+        text = self.text(name)
+        if text not in known:
+            self.fail(name, f"must be one of {', '.join(known)}, is {text!r}")
+        return text
 
     def address(self) -> str:
         """The field ``address`` of an object that has no other."""
@@ -220,6 +253,16 @@ def _timing(section: _Object) -> dict[str, int]:
     timing = {name: section.natural(name) for name in known if section.has(name)}
     section.done()
     return timing
+
+
+def _topology(section: _Object) -> dict[str, int | str]:
+    topology: dict[str, int | str] = {}
+    for name, words in _TOPOLOGY_WORDS.items():
+        if section.has(name):
+            topology[name] = section.word(name, [word.value for word in words])
+    topology |= {name: section.natural(name) for name in _TOPOLOGY_COUNTS if section.has(name)}
+    section.done()
+    return topology
 
 
 def _refuse_duplicates(file: Path, addresses: Mapping[NodeId, str], gateway: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from system_under_test.gossip_raft.core.messages import (
     Consistency,
@@ -62,10 +63,11 @@ class Campaign:
         nodes: int,
         rules: Rules | None = None,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        **options: Any,
     ) -> None:
         self.rng = random.Random(seed)
         self.consistency = Consistency.LEASE if seed % 2 else Consistency.LINEARIZABLE
-        self.world = World(nodes, self.rng, rules or Rules(), wrap_storage)
+        self.world = World(nodes, self.rng, rules or Rules(), wrap_storage, **options)
         self.world.to_clients = self._on_answer
         self.clients = [Client(f"c{i}", self.world) for i in range(3)]
         self.acknowledged: set[str] = set()

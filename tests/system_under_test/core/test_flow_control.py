@@ -257,13 +257,9 @@ def test_a_page_of_the_raw_log_is_limited_in_bytes_but_never_empty() -> None:
 
 
 def test_an_overloaded_cluster_answers_at_once_and_recovers() -> None:
-    world = World(3, random.Random(1), Rules())
-    world.config = replace(world.config, writes_waiting_max=20)
+    world = World(3, random.Random(1), Rules(), writes_waiting_max=20)
     answers: list[Body] = []
     world.to_clients = lambda message: answers.append(message.body)
-    for node, life in tuple(world.lives.items()):
-        life.alive = False
-        world.start(node)
     world.run(2_000 * MS)
     leader = next(n for n, life in world.lives.items() if life.host.node.status.role == "leader")
     for number in range(500):

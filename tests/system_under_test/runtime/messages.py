@@ -136,6 +136,7 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
         applied=naturals,
         source=st.none() | texts,
         records=some(records),
+        suspected=some(texts),
     ),
     AckEntries: st.builds(AckEntries, sessions, put_results | lost | unavailable | not_leaders),
 }
