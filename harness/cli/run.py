@@ -43,6 +43,7 @@ class Chosen:
     operation_timeout_ms: int
     seed: int | None
     bug: str | None
+    reads: str
     repeat: int
 
     def config(self) -> RunConfig:
@@ -58,6 +59,7 @@ class Chosen:
             rate_hz=self.rate_hz,
             operation_timeout_ms=self.operation_timeout_ms,
             bug=self.bug,
+            reads=self.reads,
         )
         config.check()
         if self.repeat < 1:
