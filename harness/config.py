@@ -8,9 +8,11 @@ from typing import Final
 from msgspec import Struct
 
 from harness.errors import BadInput
+from system_under_test.gossip_raft.core.messages import Consistency
 
 SCHEMA_VERSION: Final = 1
 NODES_MAX: Final = 9
+READS: Final = tuple(consistency.value for consistency in Consistency)
 
 
 class RunConfig(Struct, frozen=True, kw_only=True):
@@ -26,6 +28,8 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     operation_timeout_ms: int = 1000
     bug: str | None = None
     tls: bool = False
+    reads: str = Consistency.LINEARIZABLE.value
+    """``local`` ones may be stale: such a run may well be invalid, with no bug at all."""
 
     def check(self) -> None:
         """Raises: BadInput: A value cannot be; names the option."""
@@ -37,6 +41,8 @@ class RunConfig(Struct, frozen=True, kw_only=True):
             raise BadInput(f"--time: {self.time_s:g} is not more than 0 seconds")
         if self.rate_hz <= 0:
             raise BadInput(f"--rate: {self.rate_hz:g} is not more than 0 operations a second")
+        if self.reads not in READS:
+            raise BadInput(f"--reads: {self.reads!r} is none of {', '.join(READS)}")
         if self.operation_timeout_ms < 1:
             raise BadInput(f"--timeout: {self.operation_timeout_ms} is not at least 1 ms")
 
@@ -46,6 +52,8 @@ class RunConfig(Struct, frozen=True, kw_only=True):
         words += ["--faults", ",".join(self.faults) or "none", "--time", f"{self.time_s:g}"]
         words += ["--concurrency", str(self.concurrency), "--rate", f"{self.rate_hz:g}"]
         words += ["--timeout", str(self.operation_timeout_ms), "--seed", str(self.seed)]
+        if self.reads != Consistency.LINEARIZABLE.value:
+            words += ["--reads", self.reads]
         if self.bug is not None:
             words += ["--bug", self.bug]
         if self.tls:

@@ -22,6 +22,7 @@ from nemesis.errors import ImpossiblePlan, ProxyUnavailable
 from nemesis.plan import plan
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.core import types as core
+from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.core.types import ClientId
 from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.catalogue import workload
@@ -102,6 +103,7 @@ async def run_live(
                         ClientId(f"p{process}"), contact
                     ),
                     watcher=watcher,
+                    reads=Consistency(config.reads),
                 )
                 return await _interruptible(live)
     except (LiveError, ProxyUnavailable) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 from harness.driver import (
@@ -32,6 +33,7 @@ from histories.op import Nanos, ProcessId
 from nemesis.errors import NemesisError
 from nemesis.inject import Injected, heal_all, inject, undo
 from nemesis.schedule import Schedule
+from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
 from system_under_test.gossip_raft.runtime.client import GrpcClient
 from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.base import Workload
@@ -66,6 +68,7 @@ class LiveRun:
         rng: random.Random,
         open_client: Callable[[ProcessId, int], GrpcClient],
         watcher: Watcher,
+        reads: Consistency,
     ) -> None:
         self._driver = driver
         self._system = system
@@ -76,6 +79,7 @@ class LiveRun:
         self._rng = rng
         self._open_client = open_client
         self._watcher = watcher
+        self._reads = reads
         self._clients: dict[ProcessId, GrpcClient] = {}
         self._calls: dict[ProcessId, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -175,7 +179,10 @@ class LiveRun:
     async def _call(self, process: ProcessId, call: Call) -> None:
         client = self._clients[process]
         try:
-            ending = await client.call(self._workload.to_request(call))
+            request = self._workload.to_request(call)
+            if isinstance(request, ReadKeys):
+                request = replace(request, consistency=self._reads)
+            ending = await client.call(request)
             outcome: Outcome = outcome_of(call, ending)
         except Exception as error:  # noqa: BLE001  # Whatever it is, the call may have been executed.
             outcome = Indeterminate(f"{type(error).__name__}: {error}")

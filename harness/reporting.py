@@ -48,6 +48,7 @@ def _configuration(record: RunRecord) -> dict[str, object]:
         "concurrency": config.concurrency,
         "rate": f"{config.rate_hz:g} operations a second",
         "client time-out": f"{config.operation_timeout_ms} ms",
+        "reads": config.reads,
         "bug": config.bug or "none",
         **{f"{name} version": version for name, version in record.versions.items()},
         "commit": record.commit or "unknown",

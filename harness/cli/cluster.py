@@ -102,6 +102,7 @@ async def _serve(configuration: Configuration, data: Path, bug: str | None) -> E
             peers={n: a for n, a in configuration.addresses.items() if n != node},
             directory=data / node,
             timing=configuration.timing,
+            topology=configuration.topology,
             bug=bug,
             tls=configuration.tls,
             metrics=configuration.metrics.get(node),

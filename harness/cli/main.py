@@ -50,6 +50,9 @@ def run(
     bug: Annotated[
         str | None, typer.Option(help="Run a deliberately wrong node; 'list' names them.")
     ] = None,
+    reads: Annotated[
+        str, typer.Option(help="linearizable, lease, or local (which may be stale).")
+    ] = "linearizable",
     repeat: Annotated[int, typer.Option(help="Campaigns in a row, seeds counting up.")] = 1,
     tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
     store: StoreOption = STORE,
@@ -67,6 +70,7 @@ def run(
         operation_timeout_ms=timeout,
         seed=seed,
         bug=bug,
+        reads=reads,
         repeat=repeat,
         tls=tls,
     )

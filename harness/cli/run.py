@@ -43,6 +43,7 @@ class Chosen:
     operation_timeout_ms: int
     seed: int | None
     bug: str | None
+    reads: str
     repeat: int
     tls: bool = False
 
@@ -60,6 +61,7 @@ class Chosen:
             operation_timeout_ms=self.operation_timeout_ms,
             bug=self.bug,
             tls=self.tls,
+            reads=self.reads,
         )
         config.check()
         if self.repeat < 1:

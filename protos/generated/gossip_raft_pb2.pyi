@@ -51,6 +51,7 @@ class _ConsistencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Consisten
     CONSISTENCY_UNSPECIFIED: _Consistency.ValueType  # 0
     CONSISTENCY_LINEARIZABLE: _Consistency.ValueType  # 1
     CONSISTENCY_LOCAL: _Consistency.ValueType  # 2
+    CONSISTENCY_LEASE: _Consistency.ValueType  # 3
 
 class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
     """--- from and to clients ---------------------------------------------------------"""
@@ -58,6 +59,7 @@ class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
 CONSISTENCY_UNSPECIFIED: Consistency.ValueType  # 0
 CONSISTENCY_LINEARIZABLE: Consistency.ValueType  # 1
 CONSISTENCY_LOCAL: Consistency.ValueType  # 2
+CONSISTENCY_LEASE: Consistency.ValueType  # 3
 Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
 
 @_typing.final
@@ -314,6 +316,93 @@ class Raw(_message.Message):
 Global___Raw: _TypeAlias = Raw  # noqa: Y015
 
 @_typing.final
+class Enqueue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    @_builtins.property
+    def element(self) -> Global___Scalar: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        element: Global___Scalar | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["element", b"element", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Enqueue: _TypeAlias = Enqueue  # noqa: Y015
+
+@_typing.final
+class Dequeue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dequeue: _TypeAlias = Dequeue  # noqa: Y015
+
+@_typing.final
+class AddToSet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    @_builtins.property
+    def element(self) -> Global___Scalar: ...
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        element: Global___Scalar | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["element", b"element", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddToSet: _TypeAlias = AddToSet  # noqa: Y015
+
+@_typing.final
+class Increment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    by: _builtins.int
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        by: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Increment: _TypeAlias = Increment  # noqa: Y015
+
+@_typing.final
 class Command(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,6 +412,10 @@ class Command(_message.Message):
     APPEND_FIELD_NUMBER: _builtins.int
     TXN_FIELD_NUMBER: _builtins.int
     RAW_FIELD_NUMBER: _builtins.int
+    ENQUEUE_FIELD_NUMBER: _builtins.int
+    DEQUEUE_FIELD_NUMBER: _builtins.int
+    ADD_TO_SET_FIELD_NUMBER: _builtins.int
+    INCREMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def put(self) -> Global___Put: ...
     @_builtins.property
@@ -335,6 +428,14 @@ class Command(_message.Message):
     def txn(self) -> Global___Txn: ...
     @_builtins.property
     def raw(self) -> Global___Raw: ...
+    @_builtins.property
+    def enqueue(self) -> Global___Enqueue: ...
+    @_builtins.property
+    def dequeue(self) -> Global___Dequeue: ...
+    @_builtins.property
+    def add_to_set(self) -> Global___AddToSet: ...
+    @_builtins.property
+    def increment(self) -> Global___Increment: ...
     def __init__(
         self,
         *,
@@ -344,12 +445,16 @@ class Command(_message.Message):
         append: Global___Append | None = ...,
         txn: Global___Txn | None = ...,
         raw: Global___Raw | None = ...,
+        enqueue: Global___Enqueue | None = ...,
+        dequeue: Global___Dequeue | None = ...,
+        add_to_set: Global___AddToSet | None = ...,
+        increment: Global___Increment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "cas", b"cas", "delete", b"delete", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add_to_set", b"add_to_set", "append", b"append", "cas", b"cas", "delete", b"delete", "dequeue", b"dequeue", "enqueue", b"enqueue", "increment", b"increment", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "cas", b"cas", "delete", b"delete", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_to_set", b"add_to_set", "append", b"append", "cas", b"cas", "delete", b"delete", "dequeue", b"dequeue", "enqueue", b"enqueue", "increment", b"increment", "kind", b"kind", "put", b"put", "raw", b"raw", "txn", b"txn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["put", "cas", "delete", "append", "txn", "raw"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["put", "cas", "delete", "append", "txn", "raw", "enqueue", "dequeue", "add_to_set", "increment"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -656,8 +761,10 @@ class VoteRequest(_message.Message):
     TERM_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
     PRE_VOTE_FIELD_NUMBER: _builtins.int
+    TRANSFER_FIELD_NUMBER: _builtins.int
     term: _builtins.int
     pre_vote: _builtins.bool
+    transfer: _builtins.bool
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     @_builtins.property
@@ -669,10 +776,11 @@ class VoteRequest(_message.Message):
         term: _builtins.int = ...,
         last: Global___Position | None = ...,
         pre_vote: _builtins.bool = ...,
+        transfer: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "last", b"last"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "last", b"last", "pre_vote", b"pre_vote", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "last", b"last", "pre_vote", b"pre_vote", "term", b"term", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -875,7 +983,9 @@ class PutEntriesRequest(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGE_TO_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_NS_FIELD_NUMBER: _builtins.int
     acknowledge_to: _builtins.str
+    expires_in_ns: _builtins.int
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     @_builtins.property
@@ -889,14 +999,20 @@ class PutEntriesRequest(_message.Message):
         session: Global___Session | None = ...,
         commands: _abc.Iterable[Global___Command] | None = ...,
         acknowledge_to: _builtins.str | None = ...,
+        expires_in_ns: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "acknowledge_to", b"acknowledge_to", "envelope", b"envelope", "session", b"session"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "_expires_in_ns", b"_expires_in_ns", "acknowledge_to", b"acknowledge_to", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns", "session", b"session"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "acknowledge_to", b"acknowledge_to", "commands", b"commands", "envelope", b"envelope", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to", "_expires_in_ns", b"_expires_in_ns", "acknowledge_to", b"acknowledge_to", "commands", b"commands", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__acknowledge_to: _TypeAlias = _typing.Literal["acknowledge_to"]  # noqa: Y015
     _WhichOneofArgType__acknowledge_to: _TypeAlias = _typing.Literal["_acknowledge_to", b"_acknowledge_to"]  # noqa: Y015
+    _WhichOneofReturnType__expires_in_ns: _TypeAlias = _typing.Literal["expires_in_ns"]  # noqa: Y015
+    _WhichOneofArgType__expires_in_ns: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__acknowledge_to) -> _WhichOneofReturnType__acknowledge_to | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_in_ns) -> _WhichOneofReturnType__expires_in_ns | None: ...
 
 Global___PutEntriesRequest: _TypeAlias = PutEntriesRequest  # noqa: Y015
 
@@ -907,7 +1023,9 @@ class ReadRequest(_message.Message):
     ENVELOPE_FIELD_NUMBER: _builtins.int
     KEYS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_NS_FIELD_NUMBER: _builtins.int
     consistency: Global___Consistency.ValueType
+    expires_in_ns: _builtins.int
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     @_builtins.property
@@ -918,12 +1036,15 @@ class ReadRequest(_message.Message):
         envelope: Global___Envelope | None = ...,
         keys: _abc.Iterable[_builtins.str] | None = ...,
         consistency: Global___Consistency.ValueType = ...,
+        expires_in_ns: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "envelope", b"envelope", "keys", b"keys"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns", "consistency", b"consistency", "envelope", b"envelope", "expires_in_ns", b"expires_in_ns", "keys", b"keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expires_in_ns: _TypeAlias = _typing.Literal["expires_in_ns"]  # noqa: Y015
+    _WhichOneofArgType__expires_in_ns: _TypeAlias = _typing.Literal["_expires_in_ns", b"_expires_in_ns"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_in_ns) -> _WhichOneofReturnType__expires_in_ns | None: ...
 
 Global___ReadRequest: _TypeAlias = ReadRequest  # noqa: Y015
 
@@ -1126,15 +1247,18 @@ class Unavailable(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
+    PERMANENT_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
+    permanent: _builtins.bool
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
+        permanent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permanent", b"permanent", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1190,6 +1314,7 @@ class Status(_message.Message):
     APPLIED_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    SUSPECTED_FIELD_NUMBER: _builtins.int
     role: _builtins.str
     term: _builtins.int
     leader: _builtins.str
@@ -1201,6 +1326,8 @@ class Status(_message.Message):
     def commit(self) -> Global___Position: ...
     @_builtins.property
     def records(self) -> Global___GossipMap: ...
+    @_builtins.property
+    def suspected(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1212,10 +1339,11 @@ class Status(_message.Message):
         applied: _builtins.int = ...,
         source: _builtins.str | None = ...,
         records: Global___GossipMap | None = ...,
+        suspected: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "last", b"last", "leader", b"leader", "records", b"records", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "applied", b"applied", "commit", b"commit", "last", b"last", "leader", b"leader", "records", b"records", "role", b"role", "source", b"source", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "applied", b"applied", "commit", b"commit", "last", b"last", "leader", b"leader", "records", b"records", "role", b"role", "source", b"source", "suspected", b"suspected", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__leader: _TypeAlias = _typing.Literal["leader"]  # noqa: Y015
     _WhichOneofArgType__leader: _TypeAlias = _typing.Literal["_leader", b"_leader"]  # noqa: Y015

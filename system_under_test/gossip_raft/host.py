@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import assert_never
+from typing import Final, assert_never
 
-from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.admission import after_waiting
+from system_under_test.gossip_raft.core.messages import ClientRequest, Message, Unavailable
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.ready import Apply, Effect, Persist, Record, Send
 from system_under_test.gossip_raft.core.trace import Stopped
-from system_under_test.gossip_raft.core.types import DurableState, InvariantViolation, Nanos
+from system_under_test.gossip_raft.core.types import DurableState, InvariantViolation, Nanos, Term
 from system_under_test.gossip_raft.ports import Clock, Network, Recorder, Storage
+
+INBOX_MAX: Final = 10_000
 
 
 class Host:
@@ -21,6 +24,8 @@ class Host:
        when it is done, so many messages share one sync.
     3. After an ``InvariantViolation`` nothing more is obeyed: it is recorded, told to
        ``on_stopped``, and every later call does nothing.
+    4. While the disk is busy at most ``inbox_max`` messages wait: a client's request beyond
+       them is refused at once, a peer's message is lost, as the protocol expects.
 
     Not thread-safe: all calls, the ports' callbacks included, come from one thread.
     """
@@ -34,6 +39,7 @@ class Host:
         storage: Storage,
         recorder: Recorder,
         on_stopped: Callable[[InvariantViolation], None] | None = None,
+        inbox_max: int = INBOX_MAX,
     ) -> None:
         self._make_node = make_node
         self._clock = clock
@@ -43,7 +49,8 @@ class Host:
         self._on_stopped = on_stopped
         self._node: Node | None = None
         self._effects: Iterator[Effect] = iter(())
-        self._arrived: list[Message] = []
+        self._inbox_max = inbox_max
+        self._arrived: list[tuple[Nanos, Message]] = []
         self._time_passed = False
         self._persisting = False
         self._is_durable = False
@@ -73,9 +80,13 @@ class Host:
 
     def receive(self, message: Message) -> None:
         """Take in a message.  Before ``start`` and after the end it is lost."""
-        if self._node is not None:
-            self._arrived.append(message)
+        if self._node is None:
+            return
+        if len(self._arrived) < self._inbox_max:
+            self._arrived.append((self._clock.now(), message))
             self._run()
+        elif isinstance(message.body, ClientRequest):
+            self._network.send(_refusal_of(message, len(self._arrived)))
 
     def stop(self) -> None:
         """End this life by decision; what is under way is dropped, as in a crash."""
@@ -145,8 +156,8 @@ class Host:
         self._idle = False
         now = self._clock.now()
         arrived, self._arrived = self._arrived, []
-        for message in arrived:
-            node.step(message, now)
+        for arrival, message in arrived:
+            node.step(after_waiting(message, Nanos(now - arrival)), now)
         if self._time_passed:
             self._time_passed = False
             node.tick(now)
@@ -166,3 +177,9 @@ class Host:
         if self._node is not None:
             self._time_passed = True
             self._run()
+
+
+def _refusal_of(message: Message, waiting: int) -> Message:
+    """Reveals nothing of the node, so it need not wait for the disk."""
+    body = Unavailable(f"overloaded: {waiting} messages wait, not executed")
+    return Message(message.target, message.source, message.request, Term(0), (), body)

@@ -26,7 +26,7 @@ from nemesis.schedule import Schedule, Timed
 from nemesis.target import Leader
 from system_under_test.gossip_raft.core import types as core
 from system_under_test.gossip_raft.core.client_session import Answered, Ending, Request
-from system_under_test.gossip_raft.core.messages import Results
+from system_under_test.gossip_raft.core.messages import Consistency, Results
 from system_under_test.gossip_raft.runtime.client import GrpcClient
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 from workloads.generator import Sequence
@@ -126,6 +126,7 @@ async def campaign(
             rng=random.Random(1),
             open_client=lambda *_: cast("GrpcClient", Client(error)),
             watcher=cast("Any", Watcher()),
+            reads=Consistency.LINEARIZABLE,
         )
         assert await live.run() is None
     read = read_journal(path)

@@ -18,7 +18,8 @@ Laws, in the order in which a reader of histories needs them:
     to the latest; a late refusal settles that transmission's fate and disturbs
     nothing else.
 7.  From the deadline on answers are not looked at.
-8.  A reply that does not fit the question is not an answer: the fate stays unknown.
+8.  Every transmission says how much time the operation has left when it is sent.
+9.  A reply that does not fit the question is not an answer: the fate stays unknown.
 
 Law 2 relies on a transport that does not repeat *requests* (gRPC does not): of a
 request that arrives twice one copy could be executed and the other refused.
@@ -27,7 +28,7 @@ Replies may be lost, late, repeated and reordered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, assert_never
 
 from system_under_test.gossip_raft.core.messages import (
@@ -202,7 +203,11 @@ class ClientSession:
                 return self._refused(
                     message.request, f"{message.source} does not lead", leader, now
                 )
-            case Unavailable(reason=reason):
+            case Unavailable(reason=reason, permanent=permanent):
+                if permanent:
+                    return self._refused_for_good(
+                        operation, message.request, f"{message.source}: {reason}", now
+                    )
                 return self._refused(message.request, f"{message.source}: {reason}", None, now)
             case Lost(reason=reason):
                 operation.lost = True
@@ -211,7 +216,7 @@ class ClientSession:
                     return ()
                 return self._back_off(operation, self._after(operation.target), now)
             case _:
-                return ()  # Not an answer to this question (law 8).
+                return ()  # Not an answer to this question (law 9).
 
     def undelivered(self, request: RequestId, now: Nanos) -> tuple[SessionEffect, ...]:
         """The transmission certainly never left: there was no connection."""
@@ -259,7 +264,8 @@ class ClientSession:
         operation.unsettled.add(self._request)
         operation.awaited = self._request
         operation.wake_at = Nanos(min(now + self._timeouts.attempt, operation.deadline))
-        message = Message(self.client, operation.target, self._request, Term(0), (), operation.body)
+        body = replace(operation.body, expires_in=Nanos(operation.deadline - now))
+        message = Message(self.client, operation.target, self._request, Term(0), (), body)
         return (Transmit(message), WakeAt(operation.wake_at))
 
     def _refused(
@@ -274,6 +280,16 @@ class ClientSession:
         if leader in self._nodes and leader != operation.target:
             return self._hop(operation, leader, now)
         return self._back_off(operation, self._after(operation.target), now)
+
+    def _refused_for_good(
+        self, operation: _Operation, request: RequestId, problem: str, now: Nanos
+    ) -> tuple[SessionEffect, ...]:
+        """No retry can help: the end, unless an earlier transmission may yet be executed."""
+        operation.unsettled.discard(request)
+        if operation.lost or operation.unsettled:
+            return self._refused(request, problem, None, now)
+        operation.problem = problem
+        return self._give_up(operation)
 
     def _hop(self, operation: _Operation, target: NodeId, now: Nanos) -> tuple[SessionEffect, ...]:
         """Try ``target`` at once, unless every node could have had its turn by now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
@@ -12,6 +13,22 @@ ELECTION_TIMEOUT_MAX: Final = Nanos(2_000_000_000)
 HEARTBEAT_INTERVAL: Final = Nanos(100_000_000)
 PULL_WAIT: Final = Nanos(500_000_000)
 REQUEST_TIMEOUT: Final = Nanos(500_000_000)
+
+
+class Heartbeats(Enum):
+    """``GOSSIP``: every node to ``fanout`` others, with all it knows.  ``PLAIN``: the leader
+    to all, and a message says only what its sender knows of itself; for comparison
+    (PROTOCOL 4)."""
+
+    GOSSIP = "gossip"
+    PLAIN = "plain"
+
+
+class Shape(Enum):
+    """Whom nodes pull from: ``STAR``: the leader, or nobody (PROTOCOL 4)."""
+
+    CHAINED = "chained"
+    STAR = "star"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +47,19 @@ class NodeConfig:
         batch_bytes_max: About as much at most in one answer that a source gives, but
             always one entry: a backlog must not outgrow what a message may hold.
         request_timeout_ns: Beyond what was granted, until a request counts as lost.
+        clock_drift_max_ppm: By how many millionths one node's clock may gain on another's;
+            only reads by lease depend on it.
+        suspicion_intervals: A node of which nothing new is heard, directly or through others,
+            for longer than so many heartbeat intervals is suspected to be down.
+        heartbeats: Plain ones need the star: positions would not travel up a chain.
+        shape: See ``Shape``.
+        children_max: How many nodes should pull from one; ``None`` means any number.
+        depth_max: How many steps a node should be from the leader at most.
+        writes_waiting_max: Writes appended by a leader and not yet answered.
+        reads_waiting_max: Reads that wait to be confirmed or applied.
+        uncommitted_bytes_max: Of entries that a leader has not yet committed.
+        request_bytes_max: Of the commands of one request.
+        inbox_max: Messages that wait while the disk is busy.
 
     Raises:
         ValueError: A field is out of range; the message names field and value.
@@ -45,6 +75,17 @@ class NodeConfig:
     entries_max: int = 256
     batch_bytes_max: int = 1024 * 1024
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
+    clock_drift_max_ppm: int = 10_000
+    suspicion_intervals: int = 10
+    heartbeats: Heartbeats = Heartbeats.GOSSIP
+    shape: Shape = Shape.CHAINED
+    children_max: int | None = None
+    depth_max: int | None = None
+    writes_waiting_max: int = 10_000
+    reads_waiting_max: int = 10_000
+    uncommitted_bytes_max: int = 32 * 1024 * 1024
+    request_bytes_max: int = 8 * 1024 * 1024
+    inbox_max: int = 10_000
 
     def __post_init__(self) -> None:
         if self.id not in self.members:
@@ -57,11 +98,21 @@ class NodeConfig:
             "entries_max",
             "batch_bytes_max",
             "request_timeout_ns",
+            "suspicion_intervals",
+            "writes_waiting_max",
+            "reads_waiting_max",
+            "uncommitted_bytes_max",
+            "request_bytes_max",
+            "inbox_max",
         ):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field}: must be positive, is {getattr(self, field)}")
         if self.pull_wait_ns < 0:
             raise ValueError(f"pull_wait_ns: must not be negative, is {self.pull_wait_ns}")
+        if not 0 <= self.clock_drift_max_ppm < 1_000_000:
+            raise ValueError(
+                f"clock_drift_max_ppm: {self.clock_drift_max_ppm} is not between 0 and 999999"
+            )
         if self.election_timeout_min_ns < 2 * self.heartbeat_interval_ns:
             raise ValueError(
                 f"election_timeout_min_ns: {self.election_timeout_min_ns} is less than two"
@@ -72,6 +123,31 @@ class NodeConfig:
                 f"election_timeout_max_ns: {self.election_timeout_max_ns} is less than"
                 f" election_timeout_min_ns, {self.election_timeout_min_ns}"
             )
+
+        self._check_topology()
+
+    def _check_topology(self) -> None:
+        is_star = self.shape is Shape.STAR
+        if self.heartbeats is Heartbeats.PLAIN and not is_star:
+            raise ValueError("heartbeats: plain ones need the shape star")
+        for field in ("children_max", "depth_max"):
+            limit = getattr(self, field)
+            if limit is not None and limit <= 0:
+                raise ValueError(f"{field}: must be positive, is {limit}")
+            if limit is not None and is_star:
+                raise ValueError(f"{field}: has no meaning in a star, is {limit}")
+        if self.children_max is None or self.depth_max is None:
+            return
+        places = sum(self.children_max**depth for depth in range(1, self.depth_max + 1))
+        if places < len(self.members) - 1:
+            raise ValueError(
+                f"children_max: {self.children_max} with depth_max {self.depth_max} has places"
+                f" for {places} nodes beside the leader, not for {len(self.members) - 1}"
+            )
+
+    @property
+    def limits_chains(self) -> bool:
+        return self.children_max is not None or self.depth_max is not None
 
     @property
     def peers(self) -> tuple[NodeId, ...]:

@@ -37,14 +37,18 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.ready import Apply, Effect, Persist, Record, Send
 from system_under_test.gossip_raft.core.types import (
+    AddToSet,
     Append,
     Applied,
     Cas,
     Command,
     Delete,
+    Dequeue,
+    Enqueue,
     Entry,
     Get,
     HardState,
+    Increment,
     Position,
     Put,
     Raw,
@@ -81,6 +85,14 @@ def command(c: Command | Get) -> str:
             return f"delete {key}"
         case Append(key=key, element=element):
             return f"append {key} {value(element)}"
+        case Enqueue(key=key, element=element):
+            return f"enqueue {key} {value(element)}"
+        case Dequeue(key=key):
+            return f"dequeue {key}"
+        case AddToSet(key=key, element=element):
+            return f"add {key} {value(element)}"
+        case Increment(key=key, by=by):
+            return f"increment {key} by {by}"
         case Txn(micro=micro):
             return f"txn ({', '.join(map(command, micro))})"
         case Raw(json=json):
@@ -129,9 +141,10 @@ def body(b: Body) -> str:
             return type(b).__name__
         case GetStatus():
             return "GetStatus"
-        case RequestVote(term=term, last=last, pre_vote=pre_vote):
+        case RequestVote(term=term, last=last, pre_vote=pre_vote, transfer=transfer):
             kind = "RequestPreVote" if pre_vote else "RequestVote"
-            return f"{kind} for term {term}, last={position(last)}"
+            why = ", asked by the leader" if transfer else ""
+            return f"{kind} for term {term}, last={position(last)}{why}"
         case Vote(term=term, granted=granted, pre_vote=pre_vote):
             kind = "PreVote" if pre_vote else "Vote"
             return f"{kind} {'granted' if granted else 'refused'} for term {term}"

@@ -16,7 +16,9 @@ from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, T
 class Elections:
     """1. A pre-vote round changes no state but the role.
     2. A vote, our own included, counts once per node, and ours only when it is durable.
-    3. Only news that the leader itself wrote postpones an election, never a request.
+    3. Whoever promised the leader not to elect another (PROTOCOL rule 9) does not: neither
+       by a vote, nor by a campaign of its own.
+    4. Only news that the leader itself wrote postpones an election, never a request.
     """
 
     def __init__(self, state: NodeState, gossip: Gossip) -> None:
@@ -25,6 +27,9 @@ class Elections:
         self._votes: set[NodeId] = set()
         self._first_request = RequestId(0)
         self._leader_heard: Nanos | None = None
+        self._promised_until = state.now
+        if state.rules.may_have_promised(state.incarnation):
+            self._promised_until = Nanos(state.now + state.config.election_timeout_min_ns)
         self._deadline = state.now
         self._postpone()
         state.when_leadership_ends.append(self._postpone)
@@ -49,10 +54,19 @@ class Elections:
         elif record.node == state.leader and record.term == state.term:
             state.leader = None  # It stepped down.
 
+    def on_heartbeat(self, message: Message) -> None:
+        """Promise its sender not to elect another for now, if it is our leader."""
+        state = self._state
+        if state.rules.promises(message, state.term):
+            self._promised_until = Nanos(state.now + state.config.election_timeout_min_ns)
+            self._deadline = max(self._deadline, self._promised_until)
+
     def on_request_vote(self, message: Message, request: RequestVote) -> None:
         state = self._state
         candidate = NodeId(message.source)
-        if request.pre_vote:
+        if state.rules.is_bound(request, state.now, self._promised_until):
+            granted = False
+        elif request.pre_vote:
             granted = state.rules.grants_pre_vote(
                 request, state.term, state.log.last, leader_is_recent=self._leader_is_recent()
             )
@@ -105,7 +119,8 @@ class Elections:
         if not state.rules.wins_election(len(self._votes), len(state.config.members)):
             return
         if state.role is Role.PRE_CANDIDATE:
-            self._begin_election()
+            if state.now >= self._promised_until:
+                self._begin_election()
             return
         state.become(Role.LEADER, leader=state.id)
         # Nothing older can be committed before an entry of this term is (Raft 8).

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+
+from system_under_test.gossip_raft.core.config import Heartbeats
 from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, Term
 
 
 class Gossip:
@@ -17,8 +20,10 @@ class Gossip:
         self._state = state
         self._peers = frozenset(state.config.peers)
         self._heard: dict[NodeId, Nanos] = {}
+        self._news: dict[NodeId, Nanos] = dict.fromkeys(state.config.peers, state.now)
         self._counter = 0
         self._heartbeat_due = state.now
+        self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
 
     @property
@@ -32,7 +37,8 @@ class Gossip:
 
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
-        self._heard[NodeId(message.source)] = self._state.now
+        source = NodeId(message.source)
+        self._heard[source] = self._news[source] = self._state.now
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
         for new in message.gossip:
             if new.node not in self._peers:
@@ -41,6 +47,7 @@ class Gossip:
             merged = new if old is None else self._state.rules.merge_records(old, new)
             if merged is not old:
                 self.records[new.node] = merged
+                self._news[new.node] = self._state.now
                 changed.append((old, merged))
         return changed
 
@@ -51,21 +58,43 @@ class Gossip:
         if state.now < self._heartbeat_due:
             return
         self._heartbeat_due = Nanos(state.now + state.config.heartbeat_interval_ns)
+        self._note_round()
         peers = state.config.peers
-        if len(peers) > state.config.fanout:
+        if state.config.heartbeats is Heartbeats.PLAIN:
+            peers = peers if state.leads else ()
+        elif len(peers) > state.config.fanout:
             peers = tuple(state.rng.sample(peers, state.config.fanout))
         for peer in peers:
             state.outbox.ask(peer, Heartbeat())
 
     def broadcast(self) -> RequestId:
         """A heartbeat to every peer now; returns the number of the first."""
-        first = self._state.outbox.next_request
+        first = self._note_round()
         for peer in self._state.config.peers:
             self._state.outbox.ask(peer, Heartbeat())
         return first
 
+    def sent_at(self, request: RequestId) -> Nanos | None:
+        """A time before which the heartbeat ``request`` was not sent; ``None`` if we did not
+        send it as the leader of this term, or too long ago to matter."""
+        for first, sent, term in reversed(self._rounds):
+            if first <= request:
+                return sent if term == self._state.term else None
+        return None
+
+    def _note_round(self) -> RequestId:
+        state, rounds = self._state, self._rounds
+        first = state.outbox.next_request
+        if state.leads:
+            rounds.append((first, state.now, state.term))
+            while rounds[0][1] < state.now - state.config.election_timeout_min_ns:
+                rounds.popleft()
+        return first
+
     def stamp(self, source: NodeId | None) -> tuple[GossipRecord, ...]:
         """The map as it leaves, with a new record of our own; ``source`` is whom we pull from.
+
+        With plain heartbeats our record is all that leaves.
 
         The log's end is stated as durable: it leaves after the persist of the same Ready.
         """
@@ -82,6 +111,8 @@ class Gossip:
             source=source,
             reachable=tuple(peer for peer in state.config.peers if self._hears(peer)),
         )
+        if state.config.heartbeats is Heartbeats.PLAIN:
+            return (self.records[state.id],)
         return self.known()
 
     def known(self) -> tuple[GossipRecord, ...]:
@@ -95,6 +126,17 @@ class Gossip:
         """We heard it lately, and it says that it hears us."""
         record = self.records.get(peer)
         return record is not None and self._state.id in record.reachable and self._hears(peer)
+
+    def suspects(self, peer: NodeId) -> bool:
+        """Nothing new of it for long; anything new, even through others, refutes it."""
+        state = self._state
+        patience = state.config.suspicion_intervals * state.config.heartbeat_interval_ns
+        silent = Nanos(state.now - self._news[peer])
+        return state.rules.suspects(silent, Nanos(patience))
+
+    @property
+    def suspected(self) -> tuple[NodeId, ...]:
+        return tuple(peer for peer in self._state.config.peers if self.suspects(peer))
 
     def pulls_from_us(self, peer: NodeId) -> bool:
         """Directly or through others, as far as known."""

@@ -7,12 +7,16 @@ from typing import assert_never
 
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
+    AddToSet,
     Append,
     Cas,
     Command,
     Delete,
+    Dequeue,
+    Enqueue,
     Entry,
     Get,
+    Increment,
     InvariantViolation,
     LogIndex,
     Position,
@@ -61,6 +65,10 @@ class Log:
         """The same, but about ``bytes_max`` bytes at most; one entry always passes."""
         end = bisect_right(self._bytes, self._bytes[index] + bytes_max) - 1
         return self.after(index, max(1, min(entries_max, end - index)))
+
+    def bytes_after(self, index: int) -> int:
+        """About how much the entries that follow ``index`` take."""
+        return self._bytes[-1] - self._bytes[index]
 
     def position_at(self, index: int) -> Position:
         if index == 0:
@@ -113,24 +121,41 @@ def common_point(own: tuple[Position, ...], source: tuple[Position, ...]) -> Pos
 
 def _bytes_of(entry: Entry) -> int:
     """About what it takes on the wire: its texts, and a little for the rest."""
-    return 32 + sum(_bytes_of_command(command) for command in entry.commands)
+    return 32 + bytes_of_commands(entry.commands)
+
+
+def bytes_of_commands(commands: tuple[Command, ...]) -> int:
+    """About how much a request takes on the wire, and at least that in a log."""
+    return sum(map(_bytes_of_command, commands))
 
 
 def _bytes_of_command(command: Command | Get) -> int:
     match command:
         case Raw(json=json):
-            return 8 + len(json.encode())
+            return 8 + _bytes_of_text(json)
         case Txn(micro=micro):
             return 8 + sum(map(_bytes_of_command, micro))
-        case Get(key=key) | Delete(key=key):
-            return 8 + len(key)
-        case Put(key=key, value=value) | Append(key=key, element=value):
-            return 16 + len(key) + _bytes_of_scalar(value)
+        case Get(key=key) | Delete(key=key) | Dequeue(key=key):
+            return 8 + _bytes_of_text(key)
+        case Increment(key=key):
+            return 16 + _bytes_of_text(key)
+        case (
+            Put(key=key, value=value)
+            | Append(key=key, element=value)
+            | Enqueue(key=key, element=value)
+            | AddToSet(key=key, element=value)
+        ):
+            return 16 + _bytes_of_text(key) + _bytes_of_scalar(value)
         case Cas(key=key, expected=expected, replacement=replacement):
-            return 24 + len(key) + _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
+            scalars = _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
+            return 24 + _bytes_of_text(key) + scalars
         case _:
             assert_never(command)
 
 
 def _bytes_of_scalar(scalar: Scalar) -> int:
-    return len(scalar) if isinstance(scalar, str) else 8
+    return _bytes_of_text(scalar) if isinstance(scalar, str) else 8
+
+
+def _bytes_of_text(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

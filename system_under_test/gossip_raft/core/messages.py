@@ -63,11 +63,15 @@ class HeartbeatReply:
 
 @dataclass(frozen=True, slots=True)
 class RequestVote:
-    """RequestVoteRPC.  ``term`` is the one to be elected in (own term + 1 if ``pre_vote``)."""
+    """RequestVoteRPC.  ``term`` is the one to be elected in (own term + 1 if ``pre_vote``).
+
+    ``transfer``: the leader itself asked for it, and had given up its lease before.
+    """
 
     term: Term
     last: Position
     pre_vote: bool
+    transfer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,12 @@ class UpdatePositionReply:
 
 
 class Consistency(Enum):
+    """``LEASE`` promises what ``LINEARIZABLE`` does, but only while clocks drift no further
+    apart than the nodes are configured for (PROTOCOL rule 9)."""
+
     LINEARIZABLE = "linearizable"
     LOCAL = "local"
+    LEASE = "lease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +156,17 @@ class PutEntries:
     session: Session
     commands: tuple[Command, ...]
     acknowledge_to: str | None = None
+    expires_in: Nanos | None = None
+    """Counted from arrival: once that is over it is not to be appended any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadKeys:
-    """ReadRPC."""
+    """ReadRPC.  ``expires_in`` as in ``PutEntries``."""
 
     keys: tuple[str, ...]
     consistency: Consistency
+    expires_in: Nanos | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +214,13 @@ class NotLeader:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Definitely not executed, and never will be."""
+    """Definitely not executed, and never will be.
+
+    ``permanent``: no node will ever accept such a request, so there is no use in retrying.
+    """
 
     reason: str
+    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +247,7 @@ class Status:
     applied: LogIndex
     source: NodeId | None
     records: tuple[GossipRecord, ...]
+    suspected: tuple[NodeId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class Node:
             applied=state.applied,
             source=self._puller.source,
             records=self._gossip.known(),
+            suspected=self._gossip.suspected,
         )
 
     @property
@@ -131,6 +132,7 @@ class Node:
         self._elections.tick()
         if now >= self._gossip.wake_at:
             self._reads.tick()
+            self._writes.tick()
             self._gossip.tick()
 
     def persisted(self) -> None:
@@ -245,6 +247,7 @@ class Node:
         state, body = self._state, message.body
         match body:
             case Heartbeat():
+                self._elections.on_heartbeat(message)
                 state.outbox.answer(message.source, message.request, HeartbeatReply())
             case HeartbeatReply():
                 self._reads.on_heartbeat_reply(message)

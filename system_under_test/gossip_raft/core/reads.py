@@ -1,11 +1,15 @@
-"""Reads: linearizable ones by ReadIndex (Ongaro 2014, 6.4), local ones from any node."""
+"""Reads: linearizable ones by ReadIndex (Ongaro 2014, 6.4) or by lease (6.4.1), local ones from
+any node."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
 
+from system_under_test.gossip_raft.core.admission import Admission, deadline_of, is_over
 from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.lease import Lease
+from system_under_test.gossip_raft.core.log import bytes_of_commands
 from system_under_test.gossip_raft.core.messages import (
     LogEntries,
     Message,
@@ -17,7 +21,13 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.state_machine import StateMachine
-from system_under_test.gossip_raft.core.types import LogIndex, NodeId, RequestId
+from system_under_test.gossip_raft.core.types import (
+    Entry,
+    LogIndex,
+    Nanos,
+    NodeId,
+    RequestId,
+)
 
 
 @dataclass(slots=True)
@@ -30,48 +40,66 @@ class WaitingRead:
     request: RequestId
     read: ReadKeys
     after: RequestId
+    deadline: Nanos | None
     index: LogIndex | None = None
 
 
 class Reads:
     """A read is answered only if, at some instant after it arrived, a majority held this
     node for the leader of its term; so nobody could have committed anything behind it.
+    Usually it asks that majority; a read that asked for it may rest on a lease instead.
     """
 
     def __init__(self, state: NodeState, machine: StateMachine, gossip: Gossip) -> None:
         self._state = state
         self._machine = machine
         self._gossip = gossip
+        self._admission = Admission(state)
+        self.lease = Lease(state, gossip)
         self._waiting: deque[WaitingRead] = deque()
         self._confirmed: dict[NodeId, RequestId] = {}
         self._round: RequestId | None = None
         state.when_leadership_ends.append(self._abandon)
 
     def on_read(self, message: Message, read: ReadKeys) -> None:
-        state = self._state
-        if state.rules.reads_applied_state(read.consistency):
+        state, refusal = self._state, self._admission.refuses(read)
+        if refusal is not None:
+            state.outbox.answer(message.source, message.request, refusal)
+        elif state.rules.reads_applied_state(read.consistency):
             self._answer(message.source, message.request, read)
-        elif state.leads:
-            after = state.outbox.next_request
-            self._waiting.append(WaitingRead(message.source, message.request, read, after))
-        else:
+        elif not state.leads:
             state.outbox.answer(message.source, message.request, NotLeader(state.leader))
+        elif (refusal := self._admission.refuses_read(len(self._waiting))) is not None:
+            state.outbox.answer(message.source, message.request, refusal)
+        else:
+            after, deadline = state.outbox.next_request, deadline_of(read, state.now)
+            waiting = WaitingRead(message.source, message.request, read, after, deadline)
+            self._waiting.append(waiting)
 
     def on_read_log(self, message: Message, read: ReadLog) -> None:
         state = self._state
-        indices = self._machine.raw_indices(read.first, read.entries_max)
-        entries = LogEntries(tuple(state.log[index] for index in indices), state.applied)
-        state.outbox.answer(message.source, message.request, entries)
+        entries: list[Entry] = []
+        room = state.config.batch_bytes_max
+        for index in self._machine.raw_indices(read.first, read.entries_max):
+            entry = state.log[index]
+            room -= bytes_of_commands(entry.commands)
+            if entries and room < 0:
+                break
+            entries.append(entry)
+        answer = LogEntries(tuple(entries), state.applied)
+        state.outbox.answer(message.source, message.request, answer)
 
     def on_heartbeat_reply(self, message: Message) -> None:
         """Counts only if the peer was in our term when it answered (PROTOCOL D7)."""
         if not self._state.leads or message.term != self._state.term:
             return
         peer = NodeId(message.source)
+        self.lease.on_heartbeat_reply(message)
         self._confirmed[peer] = max(self._confirmed.get(peer, RequestId(0)), message.request)
 
     def tick(self) -> None:
-        """Ask again: a lost heartbeat must not hold up a read."""
+        """Ask again: a lost heartbeat must not hold up a read.  Give up what is too late."""
+        self._give_up_late()
         if self._waiting:
             self._round = self._gossip.broadcast()
 
@@ -80,11 +108,45 @@ class Reads:
         if not self._waiting or not self._state.leads:
             return
         self._note_index()
+        self._answer_by_lease()
+        if not self._waiting:
+            return
         if self._needs_round():
             self._round = self._gossip.broadcast()
         while self._waiting and self._is_answerable(self._waiting[0]):
-            waiting = self._waiting.popleft()
+            self._settle(self._waiting.popleft())
+
+    def _answer_by_lease(self) -> None:
+        """Those that asked for it do not wait behind others."""
+        rules = self._state.rules
+        if not any(rules.may_use_lease(waiting.read.consistency) for waiting in self._waiting):
+            return
+        if not self.lease.is_held:
+            return
+        waiting_still: deque[WaitingRead] = deque()
+        for waiting in self._waiting:
+            if rules.may_use_lease(waiting.read.consistency) and self._is_applied(waiting):
+                self._settle(waiting)
+            else:
+                waiting_still.append(waiting)
+        self._waiting = waiting_still
+
+    def _settle(self, waiting: WaitingRead) -> None:
+        if is_over(waiting.deadline, self._state.now):
+            self._refuse_late(waiting)
+        else:
             self._answer(waiting.source, waiting.request, waiting.read)
+
+    def _give_up_late(self) -> None:
+        now = self._state.now
+        for waiting in self._waiting:
+            if is_over(waiting.deadline, now):
+                self._refuse_late(waiting)
+        self._waiting = deque(w for w in self._waiting if not is_over(w.deadline, now))
+
+    def _refuse_late(self, waiting: WaitingRead) -> None:
+        unavailable = Unavailable("deadline passed before the read was confirmed")
+        self._state.outbox.answer(waiting.source, waiting.request, unavailable)
 
     def _needs_round(self) -> bool:
         """One round is under way at a time; it serves all reads that came before it."""
@@ -102,10 +164,10 @@ class Reads:
             waiting.index = state.commit
 
     def _is_answerable(self, waiting: WaitingRead) -> bool:
-        index = waiting.index
-        return (
-            index is not None and self._state.applied >= index and self._is_confirmed(waiting.after)
-        )
+        return self._is_applied(waiting) and self._is_confirmed(waiting.after)
+
+    def _is_applied(self, waiting: WaitingRead) -> bool:
+        return waiting.index is not None and self._state.applied >= waiting.index
 
     def _is_confirmed(self, after: RequestId) -> bool:
         confirmations = 1 + sum(request >= after for request in self._confirmed.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from system_under_test.gossip_raft.core.config import Shape
 from system_under_test.gossip_raft.core.gossip import Gossip
 from system_under_test.gossip_raft.core.log import common_point
 from system_under_test.gossip_raft.core.messages import (
@@ -14,6 +15,7 @@ from system_under_test.gossip_raft.core.messages import (
     UpdatePosition,
 )
 from system_under_test.gossip_raft.core.state import NodeState, Role
+from system_under_test.gossip_raft.core.sync_source import Chains, choose_within_limits
 from system_under_test.gossip_raft.core.types import (
     LogIndex,
     Nanos,
@@ -137,7 +139,12 @@ class Puller:
         rules, records, last = self._state.rules, self._gossip.records, self._state.log.last
         current, leader = self.source, self._state.leader
         if leader is not None and self._usable(leader):
-            self.source = rules.chooses_sync_source(last, records[leader], ())
+            if self._state.config.limits_chains:
+                self.source = self._choose_within_limits(leader)
+            else:
+                self.source = rules.chooses_sync_source(last, records[leader], ())
+        elif self._state.config.shape is Shape.STAR:
+            self.source = None
         elif (
             current is None
             or not self._may_chain(current)
@@ -148,18 +155,42 @@ class Puller:
         if self.source != current:
             self.report()
 
+    def _choose_within_limits(self, leader: NodeId) -> NodeId:
+        state, gossip = self._state, self._gossip
+        config, own = state.config, state.id
+        sources = {
+            peer: gossip.records[peer].source
+            for peer in config.peers
+            if peer in gossip.records and not gossip.suspects(peer)
+        }
+        chains = Chains(
+            rules=state.rules,
+            members=config.members,
+            sources={**sources, leader: None, own: self.source},
+            leader=leader,
+            children_max=config.children_max,
+            depth_max=config.depth_max,
+        )
+        usable = [gossip.records[peer] for peer in config.peers if self._usable(peer)]
+        return choose_within_limits(chains, own, state.log.last, usable)
+
     def _may_chain(self, peer: NodeId) -> bool:
         """Nodes that pull from each other in a circle would wait for ever (D3)."""
         return self._usable(peer) and not self._gossip.pulls_from_us(peer)
 
     def _usable(self, peer: NodeId) -> bool:
         until, _ = self._denied.get(peer, (Nanos(0), Nanos(0)))
-        return self._gossip.in_touch(peer) and self._state.now >= until
+        gossip = self._gossip
+        return gossip.in_touch(peer) and not gossip.suspects(peer) and self._state.now >= until
 
     def _overtaken(self, source: NodeId) -> bool:
-        """The pull under way asks another node although the leader is within reach."""
+        """The pull under way asks another node than it should by now, the leader within reach."""
         leader = self._state.leader
-        return leader is not None and leader != source and self._usable(leader)
+        if leader is None or not self._usable(leader):
+            return False
+        if self._state.config.limits_chains:
+            return self._choose_within_limits(leader) != source
+        return leader != source
 
     def _deny(self, source: NodeId) -> None:
         """Leave ``source`` alone for a while, longer each time."""

@@ -7,6 +7,7 @@ that overrides one method.  No method keeps state or changes an argument.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from system_under_test.gossip_raft.core.messages import (
     Consistency,
@@ -15,7 +16,16 @@ from system_under_test.gossip_raft.core.messages import (
     RequestVote,
     Vote,
 )
-from system_under_test.gossip_raft.core.types import Entry, NodeId, Position, Term
+from system_under_test.gossip_raft.core.types import (
+    Entry,
+    Incarnation,
+    Nanos,
+    NodeId,
+    Position,
+    Term,
+)
+
+PPM: Final = 1_000_000
 
 
 class Rules:
@@ -60,6 +70,22 @@ class Rules:
             and self.log_is_up_to_date(request.last, last)
         )
 
+    def promises(self, message: Message, term: Term) -> bool:
+        """A heartbeat that the leader of our term sent us itself binds us not to elect another
+        for a while; what others tell of it does not (PROTOCOL rule 9)."""
+        return message.term == term and any(
+            record.node == message.source and self.is_leader_evidence(record, term)
+            for record in message.gossip
+        )
+
+    def may_have_promised(self, incarnation: Incarnation) -> bool:
+        """Promises are not on disk, so every former life may have left one."""
+        return incarnation > 1
+
+    def is_bound(self, request: RequestVote, now: Nanos, promised_until: Nanos) -> bool:
+        """A leader may rest its lease on the promise, unless it gave that up itself."""
+        return now < promised_until and not request.transfer
+
     def counts_vote(self, vote: Vote, term: Term) -> bool:
         """Only an answer to the election that is running (Raft 5.2)."""
         return vote.granted and vote.term == term
@@ -82,6 +108,11 @@ class Rules:
         if (new.incarnation, new.counter) > (old.incarnation, old.counter):
             return new
         return old
+
+    def suspects(self, silent: Nanos, patience: Nanos) -> bool:
+        """Of a live node something new is heard, if only through others.  A suspicion costs
+        it its children, and nothing else: quorums never shrink (PROTOCOL D9)."""
+        return silent > patience
 
     # --- pulling ---------------------------------------------------------------
 
@@ -108,6 +139,14 @@ class Rules:
     def keeps_sync_source(self, own_last: Position, source: GossipRecord) -> bool:
         """One that fell behind has nothing for us (PROTOCOL D3)."""
         return source.last >= own_last
+
+    def has_room_for_child(self, others: int, children_max: int | None) -> bool:
+        """Besides ``others`` that pull from a node (PROTOCOL D3)."""
+        return children_max is None or others < children_max
+
+    def may_chain_at(self, depth: int, depth_max: int | None) -> bool:
+        """Every step away from the leader costs a round trip (PROTOCOL D9)."""
+        return depth_max is None or depth <= depth_max
 
     def accepts_pulled_entries(
         self, own_last: Position, previous: Position, source_term: Term, term: Term
@@ -149,6 +188,23 @@ class Rules:
         """Only on the same branch: our last entry has the commit point's term (D5 b)."""
         return own_last.term == commit.term
 
+    # --- flow control ----------------------------------------------------------
+
+    def has_room(self, held: int, held_max: int) -> bool:
+        """Whether a queue may take one more: none grows without bound."""
+        return held < held_max
+
+    def has_room_for_bytes(self, held: int, more: int, held_max: int) -> bool:
+        """The same of bytes, except that one request always fits into an empty queue."""
+        return held == 0 or held + more <= held_max
+
+    def is_too_large(self, size: int, size_max: int) -> bool:
+        return size > size_max
+
+    def has_expired(self, expires_in: Nanos | None) -> bool:
+        """After the client's deadline nothing new is begun on its behalf."""
+        return expires_in is not None and expires_in <= 0
+
     # --- clients ---------------------------------------------------------------
 
     def is_repeat(self, sequence: int, newest: int) -> bool:
@@ -158,6 +214,15 @@ class Rules:
     def reads_applied_state(self, consistency: Consistency) -> bool:
         """Which reads any node may serve from what it has applied (PROTOCOL rule 9)."""
         return consistency is Consistency.LOCAL
+
+    def may_use_lease(self, consistency: Consistency) -> bool:
+        """Only reads that asked for it rest on clocks (PROTOCOL rule 9)."""
+        return consistency is Consistency.LEASE
+
+    def lease_length(self, promise: Nanos, clock_drift_max_ppm: int) -> Nanos:
+        """So short that it ends before a promise of that length made after it began, even on
+        a clock that is faster by the drift: l (1 + d) < p (Ongaro 2014, 6.4.1)."""
+        return Nanos(promise * (PPM - clock_drift_max_ppm) // PPM)
 
     def knows_commit_point(self, commit: Position, term: Term) -> bool:
         """A leader does once an entry of its own term is committed (Ongaro 2014, 6.4)."""

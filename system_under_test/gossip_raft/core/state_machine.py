@@ -9,29 +9,38 @@ from bisect import bisect_left
 from collections import ChainMap
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
+    AddToSet,
     Append,
     Applied,
     Cas,
     ClientId,
     Command,
     Delete,
+    Dequeue,
+    Enqueue,
     Entry,
     Get,
+    Increment,
     LogIndex,
     Position,
     Put,
     Raw,
     Refused,
     Result,
+    Scalar,
     Txn,
     Value,
 )
 
 Store: TypeAlias = MutableMapping[str, Value]
+Update: TypeAlias = Put | Cas | Delete | Append | Enqueue | Dequeue | AddToSet | Increment
+
+INTEGER_MAX: Final = 2**63 - 1
+"""What a message can hold; a counter never leaves ``-INTEGER_MAX - 1 .. INTEGER_MAX``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +101,8 @@ class StateMachine:
                 return Applied()
             case Txn(micro=micro):
                 return self._execute_txn(micro)
-            case Put() | Cas() | Delete() | Append():
-                return _write(self._values, command)
             case _:
-                assert_never(command)
+                return _write(self._values, command)
 
     def _execute_txn(self, micro: tuple[Get | Put | Append, ...]) -> Result:
         changes: dict[str, Value] = {}
@@ -112,7 +119,7 @@ class StateMachine:
         return Applied(tuple(observed))
 
 
-def _write(store: Store, command: Put | Cas | Delete | Append) -> Result:
+def _write(store: Store, command: Update) -> Result:
     match command:
         case Put(key=key, value=value):
             store[key] = value
@@ -126,12 +133,56 @@ def _write(store: Store, command: Put | Cas | Delete | Append) -> Result:
             store.pop(key, None)
             return Applied()
         case Append(key=key, element=element):
-            held = store.get(key)
+            held = _sequence(store, key)
             if held is None:
-                held = ()
-            if not isinstance(held, tuple):
                 return Refused(f"append to {key!r}, which is not a list")
             store[key] = (*held, element)
             return Applied()
+        case Enqueue() | Dequeue():
+            return _queue(store, command)
+        case AddToSet(key=key, element=element):
+            held = _sequence(store, key)
+            if held is None:
+                return Refused(f"add to {key!r}, which is not a set")
+            if element not in held:
+                store[key] = (*held, element)
+            return Applied()
+        case Increment(key=key, by=by):
+            return _increment(store, key, by)
         case _:
             assert_never(command)
+
+
+def _queue(store: Store, command: Enqueue | Dequeue) -> Result:
+    held = _sequence(store, command.key)
+    if held is None:
+        kind = type(command).__name__.lower()
+        return Refused(f"{kind} on {command.key!r}, which is not a queue")
+    if isinstance(command, Enqueue):
+        store[command.key] = (*held, command.element)
+        return Applied()
+    if not held:
+        return Applied()
+    store[command.key] = held[1:]
+    return Applied(held[:1])
+
+
+def _increment(store: Store, key: str, by: int) -> Result:
+    held = store.get(key)
+    if held is None:
+        held = 0
+    if not isinstance(held, int):
+        return Refused(f"increment of {key!r}, which is not a counter")
+    total = held + by
+    if not -INTEGER_MAX - 1 <= total <= INTEGER_MAX:
+        return Refused(f"increment of {key!r} by {by}: {total} is out of range")
+    store[key] = total
+    return Applied((total,))
+
+
+def _sequence(store: Store, key: str) -> tuple[Scalar, ...] | None:
+    """The list, queue or set at ``key``; ``None`` if it holds something else."""
+    held = store.get(key)
+    if held is None:
+        return ()
+    return held if isinstance(held, tuple) else None

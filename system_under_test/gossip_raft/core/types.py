@@ -32,6 +32,8 @@ ORIGIN: Final = Position(Term(0), LogIndex(0))
 
 Scalar: TypeAlias = int | str | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
+"""Lists, queues and sets are sequences alike: a queue is taken from at the front, a set
+holds nothing twice and is in the order of first addition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,37 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Adds to the end of the queue at ``key``; an absent key is an empty queue."""
+
+    key: str
+    element: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Dequeue:
+    """Takes the first element of the queue at ``key`` and answers it; no value if empty."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddToSet:
+    """Adds to the set at ``key`` unless it is in it; an absent key is an empty set."""
+
+    key: str
+    element: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """Adds ``by`` to the counter at ``key`` and answers the sum; an absent key holds 0."""
+
+    key: str
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
 class Txn:
     """Executed atomically, in order; all of it or, if one is refused, none."""
 
@@ -83,12 +116,15 @@ class Raw:
     json: str
 
 
-Command: TypeAlias = Put | Cas | Delete | Append | Txn | Raw
+Command: TypeAlias = (
+    Put | Cas | Delete | Append | Txn | Raw | Enqueue | Dequeue | AddToSet | Increment
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """``values``: one per observation (cas, get), in order; none for blind writes."""
+    """``values``: one per observation (cas, get, increment, and dequeue unless the queue was
+    empty), in order; none for blind writes."""
 
     values: tuple[Value, ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import Nanos
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 
 
@@ -32,6 +33,20 @@ class ReadsUnconfirmed(Rules):
         return True
 
 
+class LeaseIgnoresDrift(Rules):
+    """Takes its own clock for everybody's when it counts on a lease.
+
+    Mechanism: the lease is as long as the promise it rests on, with nothing taken off for
+    clocks that run apart.  Seen: M20.  Needs: reads by lease, a leader whose clock is
+    slow but within the stated drift, cut off just before another is elected.  Revealed
+    by: stale reads.
+    """
+
+    def lease_length(self, promise: Nanos, clock_drift_max_ppm: int) -> Nanos:
+        del clock_drift_max_ppm
+        return promise
+
+
 class ForgetsSessions(Rules):
     """Takes every request for a new one.
 
@@ -43,6 +58,23 @@ class ForgetsSessions(Rules):
     def is_repeat(self, sequence: int, newest: int) -> bool:
         del sequence, newest
         return False
+
+
+class TakesEverything(Rules):
+    """Queues whatever comes, however much is waiting already.
+
+    Mechanism: no limit on what waits, in number or in bytes.  Seen: R33.  Needs: writes
+    that come faster than they are committed; a leader cut off from its followers is
+    enough.  Revealed by: memory that grows with the load; answers that come too late.
+    """
+
+    def has_room(self, held: int, held_max: int) -> bool:
+        del held, held_max
+        return True
+
+    def has_room_for_bytes(self, held: int, more: int, held_max: int) -> bool:
+        del held, more, held_max
+        return True
 
 
 MUTANTS = (
@@ -59,9 +91,21 @@ MUTANTS = (
         rules=ReadsUnconfirmed,
     ),
     Mutant(
+        name="lease-ignores-drift",
+        summary="The leader's lease is as long as the promises, though clocks may drift.",
+        breaks=("linearizability",),
+        rules=LeaseIgnoresDrift,
+    ),
+    Mutant(
         name="no-dedup",
         summary="A repeated request is appended and applied again.",
         breaks=("exactly once", "linearizability"),
         rules=ForgetsSessions,
+    ),
+    Mutant(
+        name="unbounded-queue",
+        summary="A leader queues every request, however many wait already.",
+        breaks=("memory bound",),
+        rules=TakesEverything,
     ),
 )

@@ -34,7 +34,7 @@ from system_under_test.gossip_raft.core.types import ClientId, Nanos, NodeId
 from system_under_test.gossip_raft.runtime.clock import MonotonicClock
 from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
 from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
-from system_under_test.gossip_raft.runtime.rpc import Peer
+from system_under_test.gossip_raft.runtime.rpc import MESSAGE_BYTES_MAX, Peer
 from system_under_test.gossip_raft.runtime.security import Security
 
 CONNECT_TIMEOUT_S: Final = 0.5
@@ -73,6 +73,8 @@ class Connections:
         """
         request = self.codec.encode(message)
         assert isinstance(request, WireRequest), f"{message.body} is not a question"
+        if (size := request.ByteSize()) > MESSAGE_BYTES_MAX:
+            raise CodecError(f"message of {size} bytes, at most {MESSAGE_BYTES_MAX}, not sent")
         peer = self._peer(message.target)
         try:
             # Half, so that the caller learns in time that nothing was sent.

@@ -46,7 +46,7 @@ class NodeSpec:
         address: Where it listens; port 0 means any, anew at every start.
         peers: The addresses under which it reaches the others: proxies, for instance.
         directory: Where it keeps its data, trace, log and configuration file.
-        timing: As in the configuration file.
+        timing, topology: As in the configuration file.
         bug: The wrong variant of the bug zoo to run, if any.
         seed: Of its election timeouts; ``None`` draws one from the OS.
         tls: The directory of its certificates, if links are to be secure.
@@ -62,6 +62,7 @@ class NodeSpec:
     seed: int | None = None
     tls: Path | None = None
     metrics: str | None = None
+    topology: Mapping[str, int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class NodeProcess:
             timing=spec.timing,
             tls=None if spec.tls is None else spec.tls.resolve(),
             metrics={} if spec.metrics is None else {spec.id: spec.metrics},
+            topology=spec.topology,
         )
         arguments = ["--configuration", str(directory / FILE_NAME)]
         arguments += ["--node", spec.id, "--data", str(directory)]

@@ -83,6 +83,7 @@ WireMessage: TypeAlias = WireRequest | WireReply
 _CONSISTENCY_TO_WIRE: Final = {
     Consistency.LINEARIZABLE: wire.CONSISTENCY_LINEARIZABLE,
     Consistency.LOCAL: wire.CONSISTENCY_LOCAL,
+    Consistency.LEASE: wire.CONSISTENCY_LEASE,
 }
 _CONSISTENCY_FROM_WIRE: Final[dict[int, Consistency]] = {
     number: name for name, number in _CONSISTENCY_TO_WIRE.items()
@@ -167,9 +168,13 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return wire.HeartbeatRequest(envelope=envelope)
         case HeartbeatReply():
             return wire.HeartbeatReply(envelope=envelope)
-        case RequestVote(term=term, last=last, pre_vote=pre_vote):
+        case RequestVote(term=term, last=last, pre_vote=pre_vote, transfer=transfer):
             return wire.VoteRequest(
-                envelope=envelope, term=term, last=encode_position(last), pre_vote=pre_vote
+                envelope=envelope,
+                term=term,
+                last=encode_position(last),
+                pre_vote=pre_vote,
+                transfer=transfer,
             )
         case Vote(term=term, granted=granted, pre_vote=pre_vote):
             return wire.VoteReply(envelope=envelope, term=term, granted=granted, pre_vote=pre_vote)
@@ -194,16 +199,20 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return wire.UpdatePositionRequest(envelope=envelope)
         case UpdatePositionReply():
             return wire.UpdatePositionReply(envelope=envelope)
-        case PutEntries(session=session, commands=commands, acknowledge_to=acknowledge_to):
+        case PutEntries(session=session, commands=commands, acknowledge_to=address):
             return wire.PutEntriesRequest(
                 envelope=envelope,
                 session=encode_session(session),
                 commands=map(encode_command, commands),
-                acknowledge_to=acknowledge_to,
+                acknowledge_to=address,
+                expires_in_ns=_left(body.expires_in),
             )
         case ReadKeys(keys=keys, consistency=consistency):
             return wire.ReadRequest(
-                envelope=envelope, keys=keys, consistency=_CONSISTENCY_TO_WIRE[consistency]
+                envelope=envelope,
+                keys=keys,
+                consistency=_CONSISTENCY_TO_WIRE[consistency],
+                expires_in_ns=_left(body.expires_in),
             )
         case ReadLog(first=first, entries_max=entries_max):
             return wire.ReadLogRequest(envelope=envelope, first=first, entries_max=entries_max)
@@ -231,9 +240,8 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
             return wire.ClientReply(envelope=envelope, log_entries=log_entries)
         case NotLeader(leader=leader):
             return wire.ClientReply(envelope=envelope, not_leader=wire.NotLeader(leader=leader))
-        case Unavailable(reason=reason):
-            unavailable = wire.Unavailable(reason=reason)
-            return wire.ClientReply(envelope=envelope, unavailable=unavailable)
+        case Unavailable():
+            return wire.ClientReply(envelope=envelope, unavailable=_encode_unavailable(body))
         case Lost(reason=reason):
             return wire.ClientReply(envelope=envelope, lost=wire.Lost(reason=reason))
         case Forwarded(leader=leader):
@@ -242,6 +250,15 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
             return wire.ClientReply(envelope=envelope, status=_encode_status(body))
         case _:
             assert_never(body)
+
+
+def _encode_unavailable(body: Unavailable) -> wire.Unavailable:
+    return wire.Unavailable(reason=body.reason, permanent=body.permanent)
+
+
+def _left(expires_in: Nanos | None) -> Nanos | None:
+    """One that waited in an inbox, and is passed on, may have less than nothing left."""
+    return None if expires_in is None else Nanos(max(0, expires_in))
 
 
 def _encode_pulled(body: PulledEntries) -> wire.PulledEntries:
@@ -269,6 +286,7 @@ def _encode_status(body: Status) -> wire.Status:
         applied=body.applied,
         source=body.source,
         records=encode_gossip(body.records),
+        suspected=body.suspected,
     )
 
 
@@ -283,9 +301,9 @@ def _encode_ack(body: AckEntries, envelope: wire.Envelope) -> wire.AckEntriesReq
             return wire.AckEntriesRequest(
                 envelope=envelope, session=session, lost=wire.Lost(reason=reason)
             )
-        case Unavailable(reason=reason):
+        case Unavailable() as refusal:
             return wire.AckEntriesRequest(
-                envelope=envelope, session=session, unavailable=wire.Unavailable(reason=reason)
+                envelope=envelope, session=session, unavailable=_encode_unavailable(refusal)
             )
         case NotLeader(leader=leader):
             return wire.AckEntriesRequest(
@@ -306,7 +324,8 @@ def _decode_body(message: WireMessage) -> Body:
             return HeartbeatReply()
         case wire.VoteRequest():
             require(message, "last")
-            return RequestVote(Term(message.term), decode_position(message.last), message.pre_vote)
+            last = decode_position(message.last)
+            return RequestVote(Term(message.term), last, message.pre_vote, message.transfer)
         case wire.VoteReply():
             return Vote(Term(message.term), message.granted, message.pre_vote)
         case wire.PullEntriesRequest():
@@ -329,9 +348,14 @@ def _decode_body(message: WireMessage) -> Body:
                 decode_session(message.session),
                 tuple(map(decode_command, message.commands)),
                 message.acknowledge_to if message.HasField("acknowledge_to") else None,
+                _decode_left(message),
             )
         case wire.ReadRequest():
-            return ReadKeys(tuple(message.keys), _decode_consistency(message.consistency))
+            return ReadKeys(
+                tuple(message.keys),
+                _decode_consistency(message.consistency),
+                _decode_left(message),
+            )
         case wire.StatusRequest():
             return GetStatus()
         case wire.ReadLogRequest():
@@ -363,7 +387,7 @@ def _decode_client_reply(message: wire.ClientReply) -> ClientReply:
         case "not_leader":
             return _decode_not_leader(message.not_leader)
         case "unavailable":
-            return Unavailable(message.unavailable.reason)
+            return _decode_unavailable(message.unavailable)
         case "lost":
             return Lost(message.lost.reason)
         case "forwarded":
@@ -404,7 +428,7 @@ def _decode_ack(message: wire.AckEntriesRequest) -> AckEntries:
         case "lost":
             return AckEntries(session, Lost(message.lost.reason))
         case "unavailable":
-            return AckEntries(session, Unavailable(message.unavailable.reason))
+            return AckEntries(session, _decode_unavailable(message.unavailable))
         case "not_leader":
             return AckEntries(session, _decode_not_leader(message.not_leader))
         case None:
@@ -414,6 +438,14 @@ def _decode_ack(message: wire.AckEntriesRequest) -> AckEntries:
 def _decode_results(results: wire.Results) -> Results:
     require(results, "position")
     return Results(decode_position(results.position), tuple(map(decode_result, results.results)))
+
+
+def _decode_unavailable(unavailable: wire.Unavailable) -> Unavailable:
+    return Unavailable(unavailable.reason, unavailable.permanent)
+
+
+def _decode_left(request: wire.PutEntriesRequest | wire.ReadRequest) -> Nanos | None:
+    return Nanos(request.expires_in_ns) if request.HasField("expires_in_ns") else None
 
 
 def _decode_not_leader(not_leader: wire.NotLeader) -> NotLeader:
@@ -431,6 +463,7 @@ def _decode_status(status: wire.Status) -> Status:
         applied=LogIndex(status.applied),
         source=NodeId(status.source) if status.HasField("source") else None,
         records=decode_gossip(status.records),
+        suspected=tuple(map(NodeId, status.suspected)),
     )
 
 

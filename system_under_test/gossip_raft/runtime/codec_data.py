@@ -14,15 +14,19 @@ from google.protobuf.message import Message as Wire
 from protos.generated import gossip_raft_pb2 as wire
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.types import (
+    AddToSet,
     Append,
     Applied,
     Cas,
     ClientId,
     Command,
     Delete,
+    Dequeue,
+    Enqueue,
     Entry,
     Get,
     Incarnation,
+    Increment,
     LogIndex,
     NodeId,
     Position,
@@ -105,6 +109,15 @@ def encode_command(command: Command) -> wire.Command:
             return wire.Command(txn=wire.Txn(micro=map(encode_micro, micro)))
         case Raw(json=json):
             return wire.Command(raw=wire.Raw(json=json))
+        case Enqueue(key=key, element=element):
+            return wire.Command(enqueue=wire.Enqueue(key=key, element=encode_scalar(element)))
+        case Dequeue(key=key):
+            return wire.Command(dequeue=wire.Dequeue(key=key))
+        case AddToSet(key=key, element=element):
+            added = wire.AddToSet(key=key, element=encode_scalar(element))
+            return wire.Command(add_to_set=added)
+        case Increment(key=key, by=by):
+            return wire.Command(increment=wire.Increment(key=key, by=by))
         case _:
             assert_never(command)
 
@@ -210,6 +223,16 @@ def decode_command(command: wire.Command) -> Command:
             return Txn(tuple(map(decode_micro, command.txn.micro)))
         case "raw":
             return Raw(command.raw.json)
+        case "enqueue":
+            require(command.enqueue, "element")
+            return Enqueue(command.enqueue.key, decode_scalar(command.enqueue.element))
+        case "dequeue":
+            return Dequeue(command.dequeue.key)
+        case "add_to_set":
+            require(command.add_to_set, "element")
+            return AddToSet(command.add_to_set.key, decode_scalar(command.add_to_set.element))
+        case "increment":
+            return Increment(command.increment.key, command.increment.by)
         case None:
             raise unset(command)
 

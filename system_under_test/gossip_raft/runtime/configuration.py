@@ -6,11 +6,12 @@
      "nodes": {"n0": {"address": "127.0.0.1:7001"}, "n1": {"address": "127.0.0.1:7002"}},
      "gateway": {"address": "127.0.0.1:8000"},
      "timing": {"heartbeat_interval_ms": 100},
+     "topology": {"heartbeats": "gossip", "shape": "chained", "children_max": 2},
      "tls": {"directory": "certificates"}}
 
-``gateway``, ``timing`` and ``tls`` may be left out; with ``tls`` all links are mutual TLS, by
-the certificates in that directory, relative to the file's.  A node may also have
-``"metrics": {"address": "127.0.0.1:9001"}``, where Prometheus finds its metrics.
+``gateway``, ``timing``, ``topology`` and ``tls`` may be left out; with ``tls`` all links are
+mutual TLS, by the certificates in that directory, relative to the file's.  A node may also
+have ``"metrics": {"address": "127.0.0.1:9001"}``, where Prometheus finds its metrics.
 
 Every mistake is one ``ConfigurationError`` that names the file and the field; nothing
 unknown is accepted.
@@ -20,12 +21,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.runtime.errors import ConfigurationError
 
@@ -40,7 +41,24 @@ _TIMING_MS: Final = (
     "pull_wait",
     "request_timeout",
 )
-_TIMING_COUNTS: Final = ("fanout", "entries_max")
+_TIMING_COUNTS: Final = (
+    "fanout",
+    "entries_max",
+    "batch_bytes_max",
+    "clock_drift_max_ppm",
+    "suspicion_intervals",
+    "writes_waiting_max",
+    "reads_waiting_max",
+    "uncommitted_bytes_max",
+    "request_bytes_max",
+    "inbox_max",
+)
+_TOPOLOGY_WORDS: Final[Mapping[str, type[Heartbeats | Shape]]] = {
+    "heartbeats": Heartbeats,
+    "shape": Shape,
+}
+_TOPOLOGY_COUNTS: Final = ("children_max", "depth_max")
+_TOPOLOGY_FIELDS: Final = {*_TOPOLOGY_WORDS, *_TOPOLOGY_COUNTS}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _ADDRESS: Final = re.compile(r"(.*):([0-9]{1,5})")
 _PORT_MAX: Final = 65535
@@ -51,8 +69,8 @@ class Configuration:
     """A valid configuration.
 
     ``addresses`` are where each node listens, as this reader shall see it; port 0 means
-    any free one.  ``timing`` is the section as it stands in the file.  ``metrics`` are
-    where nodes serve their metrics, those that do.
+    any free one.  ``timing`` and ``topology`` are the sections as they stand in the file.
+    ``metrics`` are where nodes serve their metrics, those that do.
     """
 
     file: Path
@@ -62,6 +80,7 @@ class Configuration:
     timing: Mapping[str, int] = field(default_factory=dict)
     tls: Path | None = None
     metrics: Mapping[NodeId, str] = field(default_factory=dict)
+    topology: Mapping[str, int | str] = field(default_factory=dict)
 
     def node_config(self, node: NodeId) -> NodeConfig:
         """
@@ -75,10 +94,15 @@ class Configuration:
             )
             for name, value in self.timing.items()
         }
+        for name, value in self.topology.items():
+            words = _TOPOLOGY_WORDS.get(name)
+            overrides[name] = value if words is None else words(value)
         try:
             return NodeConfig(id=node, members=tuple(self.addresses), **overrides)
         except ValueError as error:
-            raise ConfigurationError(self.file, "timing", str(error)) from error
+            field_at_fault = str(error).partition(":")[0]
+            section = "topology" if field_at_fault in _TOPOLOGY_FIELDS else "timing"
+            raise ConfigurationError(self.file, section, str(error)) from error
 
     def address(self, node: NodeId) -> str:
         """Where ``node`` listens.
@@ -105,6 +129,8 @@ class Configuration:
             document["timing"] = dict(self.timing)
         if self.tls is not None:
             document["tls"] = {"directory": str(self.tls)}
+        if self.topology:
+            document["topology"] = dict(self.topology)
         return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -142,10 +168,13 @@ def parse_configuration(text: str, file: Path) -> Configuration:
         nodes.fail("", "must name at least one node")
     gateway = root.section("gateway").address() if root.has("gateway") else None
     timing = _timing(root.section("timing")) if root.has("timing") else {}
+    topology = _topology(root.section("topology")) if root.has("topology") else {}
     tls = root.section("tls").directory(file.parent) if root.has("tls") else None
     root.done()
     _refuse_duplicates(file, addresses, gateway, metrics)
-    return Configuration(file, cluster, addresses, gateway, timing, tls, metrics)
+    return Configuration(
+        file, cluster, addresses, gateway, timing, tls=tls, metrics=metrics, topology=topology
+    )
 
 
 class _Object:
@@ -187,6 +216,12 @@ class _Object:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             self.fail(name, f"must be a whole number from 0 on, is {_kind(value)}")
         return value
+
+    def word(self, name: str, known: Collection[str]) -> str:
+        text = self.text(name)
+        if text not in known:
+            self.fail(name, f"must be one of {', '.join(known)}, is {text!r}")
+        return text
 
     def address(self) -> str:
         """The field ``address`` of an object that has no other."""
@@ -243,6 +278,16 @@ def _timing(section: _Object) -> dict[str, int]:
     timing = {name: section.natural(name) for name in known if section.has(name)}
     section.done()
     return timing
+
+
+def _topology(section: _Object) -> dict[str, int | str]:
+    topology: dict[str, int | str] = {}
+    for name, words in _TOPOLOGY_WORDS.items():
+        if section.has(name):
+            topology[name] = section.word(name, [word.value for word in words])
+    topology |= {name: section.natural(name) for name in _TOPOLOGY_COUNTS if section.has(name)}
+    section.done()
+    return topology
 
 
 def _refuse_duplicates(

@@ -20,10 +20,12 @@ from system_under_test.gossip_raft.runtime.security import CLIENTS, Security
 GOSSIP_RAFT: Final = "GossipRaft"
 GATEWAY: Final = "Gateway"
 
-_MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
+MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""More than a full batch, or the largest request a node admits; what exceeds it is refused by
+gRPC (RESOURCE_EXHAUSTED, with both sizes) before it is read."""
 _SIZES: Final = (
-    ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
 )
 CHANNEL_OPTIONS: Final = (
     *_SIZES,

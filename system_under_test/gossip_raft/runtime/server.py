@@ -93,6 +93,7 @@ class NodeServer:
             storage=storage,
             recorder=recorder,
             on_stopped=self._break_down,
+            inbox_max=config.inbox_max,
         )
         self._metrics_at = configuration.metrics.get(node, "")
 

@@ -22,6 +22,7 @@ from tests.harness.cli.hearsay import ROOT, hearsay
         (("--time", "0"), "--time"),
         (("--rate", "-1"), "--rate"),
         (("--timeout", "0"), "--timeout"),
+        (("--reads", "stale"), "--reads"),
         (("--repeat", "0"), "--repeat"),
         (("--workload", "poetry"), "--workload: no workload is named 'poetry'"),
         (("--faults", "plague"), "--faults"),

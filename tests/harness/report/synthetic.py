@@ -158,8 +158,7 @@ def synthetic_cluster() -> ClusterLife:
             for node, incarnation, term, at in boots
         ),
         terms={
-            node: tuple(Point(_at(at), term) for at, term in steps)
-            for node, steps in terms.items()
+            node: tuple(Point(_at(at), term) for at, term in steps) for node, steps in terms.items()
         },
         commit_points={node: _commits(node, lag) for lag, node in enumerate(NODES)},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from system_under_test.gossip_raft.core.messages import (
     Consistency,
@@ -62,9 +63,11 @@ class Campaign:
         nodes: int,
         rules: Rules | None = None,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        **options: Any,
     ) -> None:
         self.rng = random.Random(seed)
-        self.world = World(nodes, self.rng, rules or Rules(), wrap_storage)
+        self.consistency = Consistency.LEASE if seed % 2 else Consistency.LINEARIZABLE
+        self.world = World(nodes, self.rng, rules or Rules(), wrap_storage, **options)
         self.world.to_clients = self._on_answer
         self.clients = [Client(f"c{i}", self.world) for i in range(3)]
         self.acknowledged: set[str] = set()
@@ -84,7 +87,7 @@ class Campaign:
                 if rng.random() < 0.7:
                     client.write()
                 else:
-                    body = ReadKeys(("list",), Consistency.LINEARIZABLE)
+                    body = ReadKeys(("list",), self.consistency)
                     client.reads[client.send(body)] = set(self.acknowledged)
                 world.run(rng.randint(1, 60) * MS)
         self._heal()

@@ -13,7 +13,7 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     elect NODE                    all compare notes and forget the last leader; NODE
                                   campaigns; stabilize
     put NODE CLIENT#SEQ COMMAND [to ADDRESS]
-    read NODE KEYS... [local]
+    read NODE KEYS... [local | lease]
     deliver [A->B | B] [TYPE]     what is in flight on that link, or to that node
     drop [A->B | B] [TYPE]        loses it
     repeat A->B [TYPE]            delivers it, and leaves it in flight too
@@ -49,14 +49,18 @@ from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
+    AddToSet,
     Append,
     Cas,
     ClientId,
     Command,
     Delete,
+    Dequeue,
     DurableState,
+    Enqueue,
     Entry,
     HardState,
+    Increment,
     InvariantViolation,
     LogIndex,
     Nanos,
@@ -317,9 +321,8 @@ class InteractionEnv:
     def _do_read(self, words: list[str]) -> None:
         node, *keys = words
         consistency = Consistency.LINEARIZABLE
-        if keys[-1] == "local":
-            keys.pop()
-            consistency = Consistency.LOCAL
+        if keys[-1] in {Consistency.LOCAL.value, Consistency.LEASE.value}:
+            consistency = Consistency(keys.pop())
         self._request(node, ReadKeys(tuple(keys), consistency))
 
     def _request(self, node: str, body: PutEntries | ReadKeys) -> None:
@@ -477,6 +480,14 @@ def _command(words: Sequence[str]) -> Command:
             return Delete(key)
         case ["raw", json]:
             return Raw(json)
+        case ["enqueue", key, element]:
+            return Enqueue(key, _scalar(element))
+        case ["dequeue", key]:
+            return Dequeue(key)
+        case ["add", key, element]:
+            return AddToSet(key, _scalar(element))
+        case ["increment", key, "by", number]:
+            return Increment(key, int(number))
         case _:
             raise TranscriptError(f"unknown write: {' '.join(words)}")
 

@@ -470,3 +470,32 @@ class AnyTransport(RuleBasedStateMachine):
 
 AnyTransport.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 TestAnyTransport = AnyTransport.TestCase
+
+
+def test_a_refusal_for_good_ends_the_operation_at_once() -> None:
+    client = Scripted()
+    client.begin(WRITE)
+    client.tell(Unavailable("too large", permanent=True))
+    assert client.ending == Refused("n0: too large")
+    assert not client.session.dead
+
+
+def test_a_refusal_for_good_does_not_settle_an_earlier_transmission() -> None:
+    client = Scripted()
+    client.begin(WRITE)
+    client.wake()
+    client.tell(Unavailable("too large", permanent=True))
+    assert client.ending is None
+    client.expire()
+    assert isinstance(client.ending, TimedOut)
+
+
+@pytest.mark.parametrize("request_", [WRITE, READ])
+def test_every_transmission_says_how_much_time_is_left(request_: Request) -> None:
+    client = Scripted()
+    client.begin(request_)
+    client.wake()
+    bodies = [message.body for message in client.sent]
+    assert all(isinstance(body, PutEntries | ReadKeys) for body in bodies)
+    left = [body.expires_in for body in bodies if isinstance(body, PutEntries | ReadKeys)]
+    assert left == [500, 500 - client.now]

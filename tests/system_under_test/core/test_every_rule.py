@@ -38,6 +38,10 @@ def the_older(_rules: Rules, old: GossipRecord, _new: GossipRecord) -> GossipRec
     return old
 
 
+def twice_the_promise(_rules: Rules, promise: int, _drift: int) -> int:
+    return 2 * promise
+
+
 def nobody(*_: object) -> NodeId | None:
     return None
 
@@ -60,6 +64,7 @@ WRONG: dict[str, tuple[Rule, ...]] = {
     "merge_records": (the_older,),
     "chooses_sync_source": (nobody,),
     "commit_point_from_positions": (the_highest,),
+    "lease_length": (twice_the_promise,),
 }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from system_under_test.gossip_raft.core import trace
 from system_under_test.gossip_raft.core.config import NodeConfig
-from system_under_test.gossip_raft.core.messages import Message, PutEntries
+from system_under_test.gossip_raft.core.messages import Heartbeat, Message, PutEntries
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
@@ -71,7 +72,9 @@ class Ports:
 
 
 def started(
-    on_stopped: Callable[[InvariantViolation], None] | None = None, nodes: int = 1
+    on_stopped: Callable[[InvariantViolation], None] | None = None,
+    nodes: int = 1,
+    inbox_max: int = 1000,
 ) -> tuple[Host, Ports]:
     ports = Ports()
     members = tuple(NodeId(f"n{i}") for i in range(nodes))
@@ -87,13 +90,14 @@ def started(
         storage=ports,
         recorder=ports,
         on_stopped=on_stopped,
+        inbox_max=inbox_max,
     )
     host.start()
     return host, ports
 
 
-def leading() -> tuple[Host, Ports]:
-    host, ports = started()
+def leading(inbox_max: int = 1000) -> tuple[Host, Ports]:
+    host, ports = started(inbox_max=inbox_max)
     ports.sync_all()
     while host.node.status.role != "leader" or ports.syncs:
         ports.time = ports.wake_time
@@ -215,3 +219,27 @@ def test_a_stopped_node_says_so_and_does_nothing_more() -> None:
     assert ports.done[-1] == "record Stopped"
     with pytest.raises(RuntimeError, match="not running"):
         _ = host.node
+
+
+def test_a_full_inbox_refuses_clients_and_loses_what_peers_say() -> None:
+    host, ports = leading(inbox_max=2)
+    host.receive(put(1))
+    for sequence in range(2, 6):
+        host.receive(put(sequence))
+    host.receive(replace(put(9), source="n1", body=Heartbeat()))
+    assert ports.done == ["record Appended", "persist", *["send Unavailable to alice"] * 2]
+    ports.sync_all()
+    assert ports.done.count("send Results to alice") == 3
+
+
+def test_a_request_whose_time_ran_out_in_the_inbox_is_not_executed() -> None:
+    host, ports = leading()
+    host.receive(put(1))
+    late = put(2)
+    assert isinstance(late.body, PutEntries)
+    host.receive(replace(late, body=replace(late.body, expires_in=Nanos(5))))
+    ports.time = Nanos(ports.time + 5)
+    ports.sync_all()
+    assert len(ports.persists[0].entries) == 1
+    assert ports.done.count("send Results to alice") == 1
+    assert ports.done.count("send Unavailable to alice") == 1

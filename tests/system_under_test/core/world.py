@@ -10,6 +10,7 @@ import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.messages import Message
@@ -122,6 +123,7 @@ class World:
         rng: random.Random,
         rules: Rules,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        **options: Any,
     ) -> None:
         members = tuple(NodeId(f"n{i}") for i in range(nodes))
         self.config = NodeConfig(
@@ -134,6 +136,7 @@ class World:
             request_timeout_ns=Nanos(100 * MS),
             entries_max=rng.choice([1, 2, 50]),
         )
+        self.config = replace(self.config, **options)
         self.rng = rng
         self.rules = rules
         self.wrap_storage = wrap_storage

@@ -35,12 +35,16 @@ from system_under_test.gossip_raft.core.messages import (
     Vote,
 )
 from system_under_test.gossip_raft.core.types import (
+    AddToSet,
     Append,
     Applied,
     Cas,
     Delete,
+    Dequeue,
+    Enqueue,
     Entry,
     Get,
+    Increment,
     Position,
     Put,
     Raw,
@@ -75,6 +79,10 @@ commands = (
     | appends
     | st.builds(Txn, some(st.builds(Get, texts) | puts | appends))
     | st.builds(Raw, texts)
+    | st.builds(Enqueue, texts, scalars)
+    | st.builds(Dequeue, texts)
+    | st.builds(AddToSet, texts, scalars)
+    | st.builds(Increment, texts, st.integers(-(2**63), 2**63 - 1))
 )
 entries = st.builds(Entry, naturals, naturals, st.none() | sessions, some(commands))
 results = st.builds(Applied, some(values)) | st.builds(Refused, texts)
@@ -94,20 +102,21 @@ consistencies = st.sampled_from(Consistency)
 put_results = st.builds(Results, positions, some(results))
 not_leaders = st.builds(NotLeader, st.none() | texts)
 lost = st.builds(Lost, texts)
-unavailable = st.builds(Unavailable, texts)
+unavailable = st.builds(Unavailable, texts, st.booleans())
+left = st.none() | naturals
 
 BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
     Heartbeat: st.just(Heartbeat()),
     HeartbeatReply: st.just(HeartbeatReply()),
-    RequestVote: st.builds(RequestVote, naturals, positions, st.booleans()),
+    RequestVote: st.builds(RequestVote, naturals, positions, st.booleans(), st.booleans()),
     Vote: st.builds(Vote, naturals, st.booleans(), st.booleans()),
     PullEntries: st.builds(PullEntries, positions, positions, naturals, naturals),
     PulledEntries: st.builds(PulledEntries, positions, some(entries), positions, positions),
     PullMismatch: st.builds(PullMismatch, positions, some(positions)),
     UpdatePosition: st.just(UpdatePosition()),
     UpdatePositionReply: st.just(UpdatePositionReply()),
-    PutEntries: st.builds(PutEntries, sessions, some(commands), st.none() | texts),
-    ReadKeys: st.builds(ReadKeys, some(texts), consistencies),
+    PutEntries: st.builds(PutEntries, sessions, some(commands), st.none() | texts, left),
+    ReadKeys: st.builds(ReadKeys, some(texts), consistencies, left),
     ReadLog: st.builds(ReadLog, naturals, naturals),
     GetStatus: st.just(GetStatus()),
     Results: put_results,
@@ -127,6 +136,7 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
         applied=naturals,
         source=st.none() | texts,
         records=some(records),
+        suspected=some(texts),
     ),
     AckEntries: st.builds(AckEntries, sessions, put_results | lost | unavailable | not_leaders),
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from system_under_test.gossip_raft.core.config import Heartbeats, Shape
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.runtime.configuration import (
     load_configuration,
@@ -24,7 +25,8 @@ def document(**changes: Any) -> dict[str, Any]:
             "n1": {"address": "127.0.0.1:7002"},
         },
         "gateway": {"address": "127.0.0.1:8000"},
-        "timing": {"heartbeat_interval_ms": 50, "fanout": 2},
+        "timing": {"heartbeat_interval_ms": 50, "fanout": 2, "clock_drift_max_ppm": 500},
+        "topology": {"heartbeats": "gossip", "shape": "chained", "children_max": 3},
         **changes,
     }
 
@@ -45,8 +47,10 @@ def test_a_configuration_reads_as_written_and_is_written_as_read() -> None:
     assert parse_configuration(configuration.encode().decode(), FILE) == configuration
 
 
-def test_gateway_and_timing_may_be_left_out() -> None:
-    configuration = parse_configuration(json.dumps({**without("gateway"), "timing": {}}), FILE)
+def test_gateway_timing_and_topology_may_be_left_out() -> None:
+    configuration = parse_configuration(
+        json.dumps({**without("gateway"), "timing": {}, "topology": {}}), FILE
+    )
     assert configuration.gateway is None
     assert parse_configuration(configuration.encode().decode(), FILE) == configuration
 
@@ -56,6 +60,24 @@ def test_timing_reaches_the_node() -> None:
     assert config.members == ("n0", "n1")
     assert config.heartbeat_interval_ns == 50_000_000
     assert config.fanout == 2
+    assert config.clock_drift_max_ppm == 500
+
+
+def test_topology_reaches_the_node() -> None:
+    config = parse_configuration(json.dumps(document()), FILE).node_config(NodeId("n1"))
+    assert (config.heartbeats, config.shape) == (Heartbeats.GOSSIP, Shape.CHAINED)
+    assert (config.children_max, config.depth_max) == (3, None)
+    star = document(topology={"heartbeats": "plain", "shape": "star"})
+    config = parse_configuration(json.dumps(star), FILE).node_config(NodeId("n1"))
+    assert (config.heartbeats, config.shape) == (Heartbeats.PLAIN, Shape.STAR)
+
+
+def test_a_topology_that_makes_no_sense_is_the_files_fault() -> None:
+    configuration = parse_configuration(
+        json.dumps(document(topology={"heartbeats": "plain"})), FILE
+    )
+    with pytest.raises(ConfigurationError, match="topology: heartbeats: plain ones need"):
+        configuration.node_config(NodeId("n0"))
 
 
 def test_any_number_of_nodes_may_leave_their_ports_open() -> None:
@@ -100,6 +122,9 @@ def test_any_number_of_nodes_may_leave_their_ports_open() -> None:
         (document(timing={"fanout": True}), r"timing\.fanout: .* is a truth value"),
         (document(timing={"fanout": 1.5}), r"timing\.fanout: .* is the number 1\.5"),
         (document(timing={"heartbeat": 1}), r"timing\.heartbeat: is not a known field"),
+        (document(topology={"shape": "ring"}), r"topology\.shape: must be one of chained, star"),
+        (document(topology={"children_max": "1"}), r"topology\.children_max: must be a whole"),
+        (document(topology={"fanout": 1}), r"topology\.fanout: is not a known field"),
         (document(color="red"), r"color: is not a known field"),
     ],
 )

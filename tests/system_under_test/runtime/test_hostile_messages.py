@@ -67,7 +67,7 @@ async def node(tmp_path: Path) -> AsyncIterator[NodeInProcess]:
 def state(node: NodeInProcess) -> Status:
     """All of its status that only messages it believes can change while n1 is away."""
     status = node.status
-    return replace(status, role="", leader=None, records=())
+    return replace(status, role="", leader=None, records=(), suspected=())
 
 
 async def send(node: NodeInProcess, path: str, data: bytes, *, timeout_s: float = 5) -> None:

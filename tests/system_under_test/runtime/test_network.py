@@ -18,6 +18,7 @@ from system_under_test.gossip_raft.core.messages import (
     Message,
     NotLeader,
     PullEntries,
+    PutEntries,
     UpdatePosition,
 )
 from system_under_test.gossip_raft.core.types import (
@@ -25,13 +26,16 @@ from system_under_test.gossip_raft.core.types import (
     ClientId,
     Nanos,
     NodeId,
+    Raw,
     RequestId,
     Session,
     Term,
 )
 from system_under_test.gossip_raft.runtime import network as module
-from system_under_test.gossip_raft.runtime.codec import Codec
-from system_under_test.gossip_raft.runtime.errors import PortInUse
+from system_under_test.gossip_raft.runtime import rpc
+from system_under_test.gossip_raft.runtime.client import Connections
+from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
+from system_under_test.gossip_raft.runtime.errors import CodecError, PortInUse
 from system_under_test.gossip_raft.runtime.network import GrpcNetwork
 from system_under_test.gossip_raft.runtime.rpc import GATEWAY, GOSSIP_RAFT, Peer, start_server
 
@@ -232,3 +236,29 @@ async def test_a_busy_port_is_refused() -> None:
     with pytest.raises(PortInUse, match=address):
         await start_server(GOSSIP_RAFT, None, address)  # type: ignore[arg-type]
     await first.network.close()
+
+
+async def test_a_message_beyond_the_limit_is_refused_with_both_sizes(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n0, n1 = ends
+    address = n0.network._addresses[NodeId("n1")]
+    large = (Raw("x" * rpc.MESSAGE_BYTES_MAX),)
+    body = PutEntries(Session(ClientId("c"), 1), large)
+    connections = Connections({NodeId("n1"): address}, "test")
+    try:
+        with pytest.raises(CodecError, match=f"at most {rpc.MESSAGE_BYTES_MAX}, not sent"):
+            await connections.ask(message(body), 10.0)
+        # A client of another make sends it all the same.
+        monkeypatch.setattr(rpc, "CHANNEL_OPTIONS", (("grpc.max_send_message_length", -1),))
+        stranger = Peer(address)
+        encoded = Codec("test").encode(message(body))
+        assert isinstance(encoded, WireRequest)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stranger.call(encoded, 10.0)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert str(rpc.MESSAGE_BYTES_MAX) in (refused.value.details() or "")
+        await stranger.channel.close()
+    finally:
+        await connections.close()
+    assert n1.received.empty()
