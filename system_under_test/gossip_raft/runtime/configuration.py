@@ -239,7 +239,7 @@ class _Object:
         """The field ``directory`` of an object that has no other."""
         directory = base / self.text("directory")
         self.done()
-        return directory
+        return directory.absolute()
 
     def done(self) -> None:
         """Refuse whatever was not asked for."""

@@ -60,7 +60,7 @@ class GrpcNetwork:
         self._codec = codec
         self._request_timeout_ns = request_timeout_ns
         self._security = security
-        self._peers: dict[str, Peer] = {}
+        self._peers: dict[tuple[str, str], Peer] = {}
         self._in_flight: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._waiting: dict[tuple[str, RequestId], asyncio.Future[WireReply | None]] = {}
@@ -142,10 +142,11 @@ class GrpcNetwork:
         call.add_done_callback(self._calls.discard)
 
     async def _call(self, address: str, message: Message, encoded: WireRequest) -> None:
-        peer = self._peers.get(address)
+        # By name, too: a client may have its answers sent to where a peer is.
+        name = message.target if message.target in self._addresses else CLIENTS
+        peer = self._peers.get((address, name))
         if peer is None:
-            name = message.target if message.target in self._addresses else CLIENTS
-            peer = self._peers[address] = Peer(address, self._security, name)
+            peer = self._peers[address, name] = Peer(address, self._security, name)
         timeout_ns = self._request_timeout_ns
         if isinstance(message.body, PullEntries):
             timeout_ns = Nanos(timeout_ns + message.body.wait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def _serving(method: Method, serve: Serve, observe: Observe | None) -> Serve:
     name = method.path.rpartition("/")[2]
 
     async def serve_bytes(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        code = "CANCELLED"  # How a call ends of which nothing else is known.
+        code = "UNKNOWN"  # What gRPC answers if ``serve`` raises something else.
         try:
             try:
                 request = parse_request(method.request, data)
@@ -199,6 +200,9 @@ def _serving(method: Method, serve: Serve, observe: Observe | None) -> Serve:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             reply = await serve(request, context)
             code = "OK"
+        except asyncio.CancelledError:
+            code = "CANCELLED"
+            raise
         except grpc.aio.AbortError:
             code = context.code().name
             raise

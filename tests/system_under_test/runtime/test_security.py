@@ -29,6 +29,7 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import (
     ClientId,
+    Nanos,
     NodeId,
     Position,
     Put,
@@ -42,6 +43,7 @@ from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
 from system_under_test.gossip_raft.runtime.configuration import Configuration, parse_configuration
 from system_under_test.gossip_raft.runtime.errors import ConfigurationError, NotConnected
 from system_under_test.gossip_raft.runtime.gateway import GatewayService
+from system_under_test.gossip_raft.runtime.network import GrpcNetwork
 from system_under_test.gossip_raft.runtime.rpc import Peer
 from system_under_test.gossip_raft.runtime.security import (
     CLIENTS,
@@ -52,7 +54,7 @@ from system_under_test.gossip_raft.runtime.security import (
 from tests.system_under_test.runtime.in_process import NodeInProcess, node_in_process
 
 NOW = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
-N0 = NodeId("n0")
+N0, N1 = NodeId("n0"), NodeId("n1")
 
 
 def message(body: Body, source: str, term: int = 7) -> Message:
@@ -192,6 +194,26 @@ async def test_only_a_node_acknowledges_to_a_gateway(certificates: Path) -> None
     await service.close()
 
 
+async def test_an_answer_sent_to_where_a_peer_is_does_not_cost_the_link_to_it(
+    certificates: Path,
+) -> None:
+    heard: asyncio.Queue[Message] = asyncio.Queue()
+    codec, timeout = Codec("test"), Nanos(5_000_000_000)
+    n1 = GrpcNetwork(N1, {N0: "127.0.0.1:1"}, codec, timeout, load_security(certificates, "n1"))
+    n1.deliver_to(heard.put_nowait)
+    address = f"127.0.0.1:{await n1.listen('127.0.0.1:0')}"
+    n0 = GrpcNetwork(N0, {N1: address}, codec, timeout, load_security(certificates, "n0"))
+    # A client chose this address for its answer, before n0 ever spoke to n1.
+    ack = AckEntries(Session(ClientId("c"), 1), NotLeader(None))
+    n0.send(Message("n0", address, RequestId(1), Term(1), (), ack))
+    await asyncio.wait(n0._calls, timeout=10)
+    n0.send(Message("n0", "n1", RequestId(2), Term(1), (), Heartbeat()))
+    async with asyncio.timeout(10):
+        assert (await heard.get()).body == Heartbeat()
+    await n0.close()
+    await n1.close()
+
+
 async def test_a_node_with_tls_sends_nothing_in_the_clear(
     tmp_path: Path, certificates: Path
 ) -> None:
@@ -225,6 +247,9 @@ def test_the_configuration_names_the_certificates_relative_to_itself(tmp_path: P
     text = '{"cluster": "c", "nodes": {"n0": {"address": "127.0.0.1:1"}}, "tls": {TLS}}'
     read = parse_configuration(text.replace("TLS", '"directory": "tls"'), tmp_path / "c.json")
     assert read.tls == tmp_path / "tls"
+    # A copy of it elsewhere must name the same place.
+    near = parse_configuration(text.replace("TLS", '"directory": "tls"'), Path("c.json"))
+    assert near.tls == Path.cwd() / "tls"
     again = parse_configuration(read.encode().decode(), tmp_path / "c.json")
     assert again == read
     with pytest.raises(ConfigurationError, match=r"tls\.directory: is missing"):
