@@ -13,6 +13,8 @@ ELECTION_TIMEOUT_MAX: Final = Nanos(2_000_000_000)
 HEARTBEAT_INTERVAL: Final = Nanos(100_000_000)
 PULL_WAIT: Final = Nanos(500_000_000)
 REQUEST_TIMEOUT: Final = Nanos(500_000_000)
+PAYLOAD_BYTES_MAX: Final = 8 * 1024 * 1024
+"""An entry beyond what a message can hold would come in and never be replicated."""
 
 
 class Heartbeats(Enum):
@@ -84,7 +86,7 @@ class NodeConfig:
     writes_waiting_max: int = 10_000
     reads_waiting_max: int = 10_000
     uncommitted_bytes_max: int = 32 * 1024 * 1024
-    request_bytes_max: int = 8 * 1024 * 1024
+    request_bytes_max: int = PAYLOAD_BYTES_MAX
     inbox_max: int = 10_000
 
     def __post_init__(self) -> None:
@@ -107,6 +109,9 @@ class NodeConfig:
         ):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field}: must be positive, is {getattr(self, field)}")
+        for field in ("batch_bytes_max", "request_bytes_max"):
+            if getattr(self, field) > PAYLOAD_BYTES_MAX:
+                raise ValueError(f"{field}: {getattr(self, field)} exceeds {PAYLOAD_BYTES_MAX}")
         if self.pull_wait_ns < 0:
             raise ValueError(f"pull_wait_ns: must not be negative, is {self.pull_wait_ns}")
         if not 0 <= self.clock_drift_max_ppm < 1_000_000:

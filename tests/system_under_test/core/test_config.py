@@ -31,6 +31,8 @@ def test_the_defaults_are_valid_and_peers_are_the_others() -> None:
         ({"uncommitted_bytes_max": 0}, "uncommitted_bytes_max"),
         ({"request_bytes_max": 0}, "request_bytes_max"),
         ({"inbox_max": 0}, "inbox_max"),
+        ({"request_bytes_max": 8 * 1024 * 1024 + 1}, "request_bytes_max"),
+        ({"batch_bytes_max": 8 * 1024 * 1024 + 1}, "batch_bytes_max"),
         ({"clock_drift_max_ppm": -1}, "clock_drift_max_ppm"),
         ({"clock_drift_max_ppm": 1_000_000}, "clock_drift_max_ppm"),
         ({"suspicion_intervals": 0}, "suspicion_intervals"),

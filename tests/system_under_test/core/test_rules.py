@@ -21,6 +21,7 @@ from system_under_test.gossip_raft.core.types import (
     Entry,
     Incarnation,
     LogIndex,
+    Nanos,
     NodeId,
     Position,
     RequestId,
@@ -221,3 +222,31 @@ def test_merging_never_goes_back_and_never_mixes(one: GossipRecord, other: Gossi
     merged = RULES.merge_records(one, other)
     assert merged is one or merged is other
     assert (merged.incarnation, merged.counter) >= (one.incarnation, one.counter)
+
+
+# --- flow control ------------------------------------------------------------------
+
+
+def test_a_queue_has_room_up_to_its_limit_and_one_request_always_fits() -> None:
+    assert RULES.has_room(1, 2)
+    assert not RULES.has_room(2, 2)
+    assert RULES.has_room_for_bytes(0, 99, 10)
+    assert RULES.has_room_for_bytes(4, 6, 10)
+    assert not RULES.has_room_for_bytes(4, 7, 10)
+    assert RULES.is_too_large(11, 10)
+    assert not RULES.is_too_large(10, 10)
+
+
+def test_a_request_expires_when_nothing_is_left_of_its_time() -> None:
+    assert RULES.has_expired(Nanos(0))
+    assert not RULES.has_expired(Nanos(1))
+    assert not RULES.has_expired(None)
+
+
+def test_children_and_depth_are_limited_only_if_a_limit_is_set() -> None:
+    assert RULES.has_room_for_child(99, None)
+    assert RULES.has_room_for_child(1, 2)
+    assert not RULES.has_room_for_child(2, 2)
+    assert RULES.may_chain_at(99, None)
+    assert RULES.may_chain_at(2, 2)
+    assert not RULES.may_chain_at(3, 2)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protos.generated import gossip_raft_pb2 as wire
+from system_under_test.gossip_raft.core.log import bytes_of_commands
 from system_under_test.gossip_raft.core.messages import (
     Body,
     Consistency,
@@ -20,6 +21,7 @@ from system_under_test.gossip_raft.core.messages import (
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
     ClientId,
+    Command,
     Incarnation,
     NodeId,
     Put,
@@ -29,7 +31,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.runtime.codec import Codec, WireMessage
 from system_under_test.gossip_raft.runtime.errors import CodecError
-from tests.system_under_test.runtime.messages import BODIES, messages
+from tests.system_under_test.runtime.messages import BODIES, commands, messages
 
 CODEC = Codec("test")
 HEARTBEAT = Message("n0", "n1", RequestId(1), Term(2), (), Heartbeat())
@@ -131,3 +133,15 @@ def test_reads_keep_their_consistency() -> None:
     for consistency in Consistency:
         message = replace(HEARTBEAT, body=ReadKeys(("x", "y"), consistency))
         assert CODEC.decode(CODEC.encode(message)) == message
+
+
+@settings(deadline=None)
+@given(st.lists(commands, max_size=20).map(tuple))
+def test_a_request_takes_hardly_more_on_the_wire_than_nodes_count_it_for(
+    request: tuple[Command, ...],
+) -> None:
+    # Give or take a quarter: what is admitted (8 MiB) must fit into a message (16 MiB).
+    body = PutEntries(Session(ClientId(""), 0), request)
+    size = CODEC.encode(replace(HEARTBEAT, body=body)).ByteSize()
+    empty = CODEC.encode(replace(HEARTBEAT, body=replace(body, commands=()))).ByteSize()
+    assert 4 * (size - empty) <= 5 * bytes_of_commands(request)
