@@ -71,10 +71,10 @@ class Host:
         self._node = self._make_node(self._storage.load(), self._clock.now())
         self._run()
 
-    def receive(self, message: Message) -> None:
-        """Take in a message.  Before ``start`` and after the end it is lost."""
+    def receive(self, *messages: Message) -> None:
+        """Take in messages, together.  Before ``start`` and after the end they are lost."""
         if self._node is not None:
-            self._arrived.append(message)
+            self._arrived += messages
             self._run()
 
     def stop(self) -> None:

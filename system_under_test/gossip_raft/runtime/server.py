@@ -47,6 +47,7 @@ class NodeServer:
         peers = {peer: configuration.addresses[peer] for peer in config.peers}
         self._address = configuration.address(node)
         self._incarnation = 0
+        self._arrived: list[Message] = []
         self._ended: asyncio.Future[ExitCode] = asyncio.get_running_loop().create_future()
         self._clock = MonotonicClock()
         self._recorder = TraceRecorder(directory.trace, self._clock, self._break_down)
@@ -107,8 +108,17 @@ class NodeServer:
         self._recorder.close()
 
     def _receive(self, message: Message) -> None:
+        # What one turn of the event loop brings enters together: one Ready, one sync.
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._arrived.append(message)
+
+    def _hand_over(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        if self._ended.done():
+            return
         try:
-            self._host.receive(message)
+            self._host.receive(*arrived)
         # Whatever broke, a node that goes on after half a Ready is not the one under test.
         except Exception as error:
             self._break_down(error)
