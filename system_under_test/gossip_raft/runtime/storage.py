@@ -22,9 +22,11 @@ from system_under_test.gossip_raft.runtime.write_ahead_log import (
     recover,
 )
 
-INLINE_SYNC_MAX: Final = Nanos(1_000_000)
-"""A disk that was as quick as this is waited for in the event loop: the way to a thread and
-back takes as long, and the host does nothing meanwhile anyway."""
+QUICK_SYNC_MAX: Final = Nanos(1_000_000)
+CROWDED_MAX: Final = Nanos(1_000_000)
+"""A disk whose last sync was quick is waited for in the event loop, as the way to a thread
+and back takes longer; but not if the last write was only just done: when writes crowd, the
+thread lets the event loop gather the next ones meanwhile."""
 
 
 class DataDirectory:
@@ -62,8 +64,8 @@ class DataDirectory:
 class FileStorage:
     """The port ``Storage`` on ``directory.wal``.
 
-    1. One ``persist`` is one contiguous write and one fdatasync: in a thread of its own,
-       unless the last one took less time than going there and back does.
+    1. One ``persist`` is one contiguous write and one fdatasync, in a thread of its own
+       unless it will be quick and writes come one by one.
     2. ``durable`` runs on the event loop, after the fdatasync returned; perhaps before
        ``persist`` does.
     3. After a failed write or sync nothing is written any more, and ``on_error`` is
@@ -81,7 +83,8 @@ class FileStorage:
         self._end = 0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage")
         self._clock = MonotonicClock()
-        self._sync_ns = INLINE_SYNC_MAX
+        self._sync_ns = QUICK_SYNC_MAX
+        self._synced_at = Nanos(0)
         self._writing = False
         self._broken = False
         self.torn_bytes = 0
@@ -119,7 +122,8 @@ class FileStorage:
         assert not self._writing, "the host persists one thing at a time"
         if self._broken:
             return
-        if self._sync_ns < INLINE_SYNC_MAX:
+        crowded = self._clock.now() - self._synced_at < CROWDED_MAX
+        if self._sync_ns < QUICK_SYNC_MAX and not crowded:
             try:
                 self._write(persist)
             except OSError as error:
@@ -148,7 +152,8 @@ class FileStorage:
             rest = rest[os.write(self._file, rest) :]
         began = self._clock.now()
         os.fdatasync(self._file)
-        self._sync_ns = Nanos(self._clock.now() - began)
+        self._synced_at = self._clock.now()
+        self._sync_ns = Nanos(self._synced_at - began)
         self._end += len(record)
 
     def _finish(self, durable: Callable[[], None], written: asyncio.Future[None]) -> None:
