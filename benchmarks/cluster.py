@@ -121,6 +121,7 @@ async def _take_turns(
 ) -> tuple[list[Cell], list[WhereTimeGoes]]:
     done: dict[tuple[str, int], list[Round]] = defaultdict(list)
     where: list[WhereTimeGoes] = []
+    spent: dict[str, int] = {}
     for outstanding in OUTSTANDING:
         for _ in range(rounds):
             for system in systems:

@@ -36,7 +36,7 @@ class EtcdCluster:
         self._directory = directory
         self._processes: list[asyncio.subprocess.Process] = []
         self._channel: grpc.aio.Channel | None = None
-        self._message = _messages(directory)
+        self._message = compiled_messages(directory)
         self._put: grpc.aio.UnaryUnaryMultiCallable[Any, Any] | None = None
 
     async def start(self) -> None:
@@ -108,7 +108,7 @@ class EtcdCluster:
         )
 
 
-def _messages(directory: Path) -> Callable[[str], type[Any]]:
+def compiled_messages(directory: Path) -> Callable[[str], type[Any]]:
     """The message classes of ``etcd.proto``, compiled now: nobody else needs them."""
     from grpc_tools import protoc  # noqa: PLC0415 - only the benchmark's environment has it
 
@@ -119,7 +119,7 @@ def _messages(directory: Path) -> Callable[[str], type[Any]]:
         raise RuntimeError("protoc does not accept benchmarks/etcd.proto")
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(compiled.read_bytes()).file:
-        pool.Add(file)  # type: ignore[no-untyped-call]
+        pool.Add(file)
 
     def message(name: str) -> type[Any]:
         return GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))

@@ -30,7 +30,7 @@ class Store(pysyncobj.SyncObj):  # type: ignore[misc]
         super().__init__(address, others, options)
         self._values: dict[str, str] = {}
 
-    @pysyncobj.replicated
+    @pysyncobj.replicated  # type: ignore[untyped-decorator]
     def put(self, key: str, value: str) -> None:
         self._values[key] = value
 
@@ -87,8 +87,8 @@ def main() -> None:
 
 def _answer(store: Store, request: dict[str, Any]) -> dict[str, Any]:
     if request["do"] == "status":
-        leader = store._getLeader()
-        return {"leads": leader is not None and str(leader) == str(store.selfNode)}
+        status = store.getStatus()
+        return {"leads": status["leader"] is not None and status["leader"] == status["self"]}
     load = Load(store, request["outstanding"], request["writes_max"], request["seconds_max"])
     began = now_ns()
     load.run()

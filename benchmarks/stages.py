@@ -56,9 +56,7 @@ def stage_percentiles(
         stage: (percentile(taken, 0.5) / 1e6, percentile(taken, 0.99) / 1e6)
         for stage, begin, end in STAGES
         if (
-            taken := sorted(
-                i[end] - i[begin] for i in instants.values() if begin in i and end in i
-            )
+            taken := sorted(i[end] - i[begin] for i in instants.values() if begin in i and end in i)
         )
     }
 

@@ -213,8 +213,8 @@ class Source:
         news_due = Nanos(state.now + state.config.commit_news_delay_ns)
         for puller, held in tuple(self._held.items()):
             if held.deadline > news_due and state.committed_known > held.asked.commit.index:
-                held = self._held[puller] = replace(held, deadline=news_due)
-            if self._is_due(held):
+                self._held[puller] = replace(held, deadline=news_due)
+            if self._is_due(self._held[puller]):
                 del self._held[puller]
                 state.outbox.answer(puller, held.request, self._answer_to(held.asked))
 

@@ -113,7 +113,6 @@ class NodeState:
         self._unsaved_from: LogIndex | None = None
         self._truncate_from: LogIndex | None = None
         self._in_flight: Position | None = None
-        self._digests: dict[LogIndex, tuple[Entry, int]] = {}
         self.outbox.decided.append(
             Booted(
                 incarnation=self.incarnation,

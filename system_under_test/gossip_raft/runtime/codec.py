@@ -127,7 +127,9 @@ class GossipRecords:
             return known[1]
         record = decode_record(encoded)
         if known is not None or len(self._decoded) < _RECORDS_MAX:
-            self._decoded[encoded.node] = (encoded, record)
+            kept = wire.GossipRecord()
+            kept.CopyFrom(encoded)  # A part keeps the whole message in memory.
+            self._decoded[encoded.node] = (kept, record)
         return record
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import DurableState, Nanos
+from system_under_test.gossip_raft.ports import Clock
 from system_under_test.gossip_raft.runtime.clock import MonotonicClock
 from system_under_test.gossip_raft.runtime.errors import DataDirectoryInUse, StorageError
 from system_under_test.gossip_raft.runtime.write_ahead_log import (
@@ -74,7 +75,11 @@ class FileStorage:
     """
 
     def __init__(
-        self, directory: DataDirectory, owner: Owner, on_error: Callable[[StorageError], None]
+        self,
+        directory: DataDirectory,
+        owner: Owner,
+        on_error: Callable[[StorageError], None],
+        clock: Clock | None = None,
     ) -> None:
         self._directory = directory
         self._owner = owner
@@ -82,7 +87,7 @@ class FileStorage:
         self._file = -1
         self._end = 0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage")
-        self._clock = MonotonicClock()
+        self._clock: Clock = MonotonicClock() if clock is None else clock
         self._sync_ns = QUICK_SYNC_MAX
         self._synced_at = Nanos(0)
         self._writing = False

@@ -27,6 +27,7 @@ def test_the_defaults_are_valid_and_peers_are_the_others() -> None:
         ({"batch_bytes_max": 0}, "batch_bytes_max"),
         ({"request_timeout_ns": 0}, "request_timeout_ns"),
         ({"pull_wait_ns": -1}, "pull_wait_ns"),
+        ({"commit_news_delay_ns": -1}, "commit_news_delay_ns"),
         ({"election_timeout_min_ns": 1}, "election_timeout_min_ns"),
         ({"election_timeout_max_ns": 1}, "election_timeout_max_ns"),
     ],
