@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -82,7 +82,7 @@ def main() -> None:
 
 async def _run(directory: Path, rounds: int, limit: Limit) -> Report:
     ours = HearsayCluster(_made(directory / "hearsay"))
-    systems: list[Any] = [ours]
+    systems: list[System] = [ours]
     skipped: dict[str, str] = {}
     if pysyncobj_cluster.installed():
         for batch in (True, False):

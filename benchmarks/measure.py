@@ -37,7 +37,12 @@ class Round:
 class System(Protocol):
     """A cluster of three nodes on loopback that takes writes."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def durability(self) -> str:
+        """What has happened to a write when it is acknowledged."""
 
     async def start(self) -> None:
         """Returns when it has a leader and has taken a write."""
