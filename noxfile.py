@@ -16,7 +16,16 @@ nox.options.default_venv_backend = "none"
 
 PYTHON = sys.executable
 HEARSAY = str(Path(PYTHON).parent / "hearsay")
-TYPED = ("histories", "checker", "system_under_test", "nemesis", "workloads", "harness", "protos")
+TYPED = (
+    "histories",
+    "checker",
+    "system_under_test",
+    "nemesis",
+    "workloads",
+    "harness",
+    "protos",
+    "benchmarks",
+)
 
 
 @nox.session
@@ -45,6 +54,12 @@ def lint(session: nox.Session) -> None:
 def campaign(session: nox.Session) -> None:
     """One live fault campaign; arguments go to ``hearsay run``."""
     session.run(HEARSAY, "run", *session.posargs)
+
+
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """Ours beside PySyncObj and etcd; arguments go to ``benchmarks.cluster``."""
+    session.run(PYTHON, "-m", "benchmarks.cluster", *session.posargs)
 
 
 @nox.session

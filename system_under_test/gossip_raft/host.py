@@ -78,15 +78,17 @@ class Host:
         self._node = self._make_node(self._storage.load(), self._clock.now())
         self._run()
 
-    def receive(self, message: Message) -> None:
-        """Take in a message.  Before ``start`` and after the end it is lost."""
+    def receive(self, *messages: Message) -> None:
+        """Take in messages, together.  Before ``start`` and after the end they are lost."""
         if self._node is None:
             return
-        if len(self._arrived) < self._inbox_max:
-            self._arrived.append((self._clock.now(), message))
-            self._run()
-        elif isinstance(message.body, ClientRequest):
-            self._network.send(_refusal_of(message, len(self._arrived)))
+        now = self._clock.now()
+        for message in messages:
+            if len(self._arrived) < self._inbox_max:
+                self._arrived.append((now, message))
+            elif isinstance(message.body, ClientRequest):
+                self._network.send(_refusal_of(message, len(self._arrived)))
+        self._run()
 
     def stop(self) -> None:
         """End this life by decision; what is under way is dropped, as in a crash."""

@@ -15,6 +15,7 @@ PACKAGES = (
     "nemesis",
     "workloads",
     "harness",
+    "benchmarks",
     "protos",
     "tests",
 )

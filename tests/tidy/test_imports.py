@@ -35,6 +35,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
+    "benchmarks": frozenset({"harness", "system_under_test", "protos"})
+    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "pysyncobj", "rich"}),
 }
 PURE_STANDARD_LIBRARY = frozenset(
     {
@@ -44,7 +46,15 @@ PURE_STANDARD_LIBRARY = frozenset(
     }
 )
 # Shells: the only places that touch sockets, files, clocks or processes.
-IMPURE = ("histories.journal", "histories.formats", "nemesis.proxy", RUNTIME, "harness", "protos")
+IMPURE = (
+    "benchmarks",
+    "histories.journal",
+    "histories.formats",
+    "nemesis.proxy",
+    RUNTIME,
+    "harness",
+    "protos",
+)
 PURE_INSIDE_HARNESS = ("harness.driver", "harness.seeds")
 # Reads a file of its caller's choosing and nothing else.
 SHELL_LIBRARY = {"histories.errors": frozenset({"pathlib"})}

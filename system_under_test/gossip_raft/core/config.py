@@ -12,6 +12,7 @@ ELECTION_TIMEOUT_MIN: Final = Nanos(1_000_000_000)
 ELECTION_TIMEOUT_MAX: Final = Nanos(2_000_000_000)
 HEARTBEAT_INTERVAL: Final = Nanos(100_000_000)
 PULL_WAIT: Final = Nanos(500_000_000)
+COMMIT_NEWS_DELAY: Final = Nanos(10_000_000)
 REQUEST_TIMEOUT: Final = Nanos(500_000_000)
 PAYLOAD_BYTES_MAX: Final = 8 * 1024 * 1024
 """An entry beyond what a message can hold would come in and never be replicated."""
@@ -45,6 +46,8 @@ class NodeConfig:
         heartbeat_interval_ns: Between two rounds of gossip.
         fanout: To how many random peers each round goes; to all if there are no more.
         pull_wait_ns: How long a source may hold back an answer without news.
+        commit_news_delay_ns: How long a source lets news of the commit point alone wait for
+            entries to travel with.
         entries_max: In one answer to a pull.
         batch_bytes_max: About as much at most in one answer that a source gives, but
             always one entry: a backlog must not outgrow what a message may hold.
@@ -74,6 +77,7 @@ class NodeConfig:
     heartbeat_interval_ns: Nanos = HEARTBEAT_INTERVAL
     fanout: int = 4
     pull_wait_ns: Nanos = PULL_WAIT
+    commit_news_delay_ns: Nanos = COMMIT_NEWS_DELAY
     entries_max: int = 256
     batch_bytes_max: int = 1024 * 1024
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
@@ -112,8 +116,9 @@ class NodeConfig:
         for field in ("batch_bytes_max", "request_bytes_max"):
             if getattr(self, field) > PAYLOAD_BYTES_MAX:
                 raise ValueError(f"{field}: {getattr(self, field)} exceeds {PAYLOAD_BYTES_MAX}")
-        if self.pull_wait_ns < 0:
-            raise ValueError(f"pull_wait_ns: must not be negative, is {self.pull_wait_ns}")
+        for field in ("pull_wait_ns", "commit_news_delay_ns"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field}: must not be negative, is {getattr(self, field)}")
         if not 0 <= self.clock_drift_max_ppm < 1_000_000:
             raise ValueError(
                 f"clock_drift_max_ppm: {self.clock_drift_max_ppm} is not between 0 and 999999"

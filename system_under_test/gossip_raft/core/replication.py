@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from system_under_test.gossip_raft.core.config import Shape
 from system_under_test.gossip_raft.core.gossip import Gossip
@@ -87,7 +87,8 @@ class Puller:
             self._report = False
             # A lost report must not stall the commit point for ever (D6).
             self._report_due = Nanos(state.now + state.config.election_timeout_min_ns // 2)
-            state.outbox.ask(self.source, UpdatePosition())
+            if self._pull is not None:  # Else the pull's own envelope brings the records.
+                state.outbox.ask(self.source, UpdatePosition())
         if self._pull is None:
             config = state.config
             commit = state.commit_point_at_departure
@@ -205,7 +206,11 @@ class Puller:
 
 @dataclass(frozen=True, slots=True)
 class HeldPull:
-    """A request not yet answered; ``term`` is the one its sender was in."""
+    """A request not yet answered; ``term`` is the one its sender was in.
+
+    ``deadline`` is when it is answered at the latest: earlier than its sender asked once
+    the commit point has moved.
+    """
 
     request: RequestId
     asked: PullEntries
@@ -235,16 +240,19 @@ class Source:
 
     def answer(self) -> None:
         """Answer every pull for which there is news, or no time left."""
+        state = self._state
+        news_due = Nanos(state.now + state.config.commit_news_delay_ns)
         for puller, held in tuple(self._held.items()):
-            if self._is_due(held):
+            if held.deadline > news_due and state.committed_known > held.asked.commit.index:
+                self._held[puller] = replace(held, deadline=news_due)
+            if self._is_due(self._held[puller]):
                 del self._held[puller]
-                self._state.outbox.answer(puller, held.request, self._answer_to(held.asked))
+                state.outbox.answer(puller, held.request, self._answer_to(held.asked))
 
     def _is_due(self, held: HeldPull) -> bool:
         state = self._state
         return (
             state.log.last != held.asked.last
-            or state.committed_known > held.asked.commit.index
             or state.now >= held.deadline
             or state.term != held.term  # It must learn our term, or we have just changed it.
         )

@@ -14,18 +14,27 @@ class MonotonicClock:
 
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
+        self._asked: tuple[Nanos, Callable[[], None]] | None = None
 
     def now(self) -> Nanos:
         return Nanos(time.monotonic_ns())
 
     def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
+        if self._timer is not None and self._asked == (time, wake):
+            return
         self.cancel()
+        self._asked = (time, wake)
         # asyncio keeps the same clock in float seconds and rounds: a microsecond later is
         # never too early, and a wake-up that is too early would only be asked for again.
-        self._timer = asyncio.get_running_loop().call_at(time / 1e9 + 1e-6, wake)
+        self._timer = asyncio.get_running_loop().call_at(time / 1e9 + 1e-6, self._fire)
 
     def cancel(self) -> None:
         """Forget the wake-up asked for, if any."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _fire(self) -> None:
+        self._timer = None
+        assert self._asked is not None
+        self._asked[1]()

@@ -45,6 +45,7 @@ from system_under_test.gossip_raft.runtime.codec_data import (
     decode_entry,
     decode_gossip,
     decode_position,
+    decode_record,
     decode_result,
     decode_session,
     decode_value,
@@ -52,6 +53,7 @@ from system_under_test.gossip_raft.runtime.codec_data import (
     encode_entry,
     encode_gossip,
     encode_position,
+    encode_record,
     encode_result,
     encode_session,
     encode_value,
@@ -89,6 +91,48 @@ _CONSISTENCY_FROM_WIRE: Final[dict[int, Consistency]] = {
     number: name for name, number in _CONSISTENCY_TO_WIRE.items()
 }
 
+_RECORDS_MAX: Final = 256
+"""Of as many names decoded records are remembered: strangers may send any number."""
+
+
+class GossipRecords:
+    """Both directions of the map, which most messages bring as it was: only what changed
+    is encoded or decoded.  The newest of each node is remembered, and compared whole.
+    """
+
+    def __init__(self) -> None:
+        self._encoded: dict[NodeId, tuple[GossipRecord, wire.GossipRecord]] = {}
+        self._decoded: dict[str, tuple[wire.GossipRecord, GossipRecord]] = {}
+
+    def encode(self, records: tuple[GossipRecord, ...]) -> wire.GossipMap:
+        return wire.GossipMap(records=map(self._encode_record, records))
+
+    def decode(self, gossip: wire.GossipMap) -> tuple[GossipRecord, ...]:
+        """
+        Raises:
+            CodecError: A record lacks a part.
+        """
+        return tuple(map(self._decode_record, gossip.records))
+
+    def _encode_record(self, record: GossipRecord) -> wire.GossipRecord:
+        known = self._encoded.get(record.node)
+        if known is not None and known[0] is record:
+            return known[1]
+        encoded = encode_record(record)
+        self._encoded[record.node] = (record, encoded)
+        return encoded
+
+    def _decode_record(self, encoded: wire.GossipRecord) -> GossipRecord:
+        known = self._decoded.get(encoded.node)
+        if known is not None and known[0] == encoded:
+            return known[1]
+        record = decode_record(encoded)
+        if known is not None or len(self._decoded) < _RECORDS_MAX:
+            kept = wire.GossipRecord()
+            kept.CopyFrom(encoded)  # A part keeps the whole message in memory.
+            self._decoded[encoded.node] = (kept, record)
+        return record
+
 
 class Codec:
     """Encodes for, and decodes from, the members and clients of one ``cluster``."""
@@ -97,7 +141,8 @@ class Codec:
         self.cluster: Final = cluster
         # All messages of one Ready share one gossip tuple: encode it once.
         self._gossip: tuple[GossipRecord, ...] = ()
-        self._encoded_gossip = encode_gossip(())
+        self._encoded_gossip = wire.GossipMap()
+        self._records = GossipRecords()
 
     def encode(self, message: Message) -> WireMessage:
         """
@@ -129,7 +174,7 @@ class Codec:
             target=envelope.target,
             request=RequestId(envelope.request),
             term=Term(envelope.term),
-            gossip=decode_gossip(envelope.gossip),
+            gossip=self._records.decode(envelope.gossip),
             body=_decode_body(message),
         )
 
@@ -147,7 +192,7 @@ class Codec:
 
     def _encode_envelope(self, message: Message) -> wire.Envelope:
         if message.gossip is not self._gossip:
-            self._encoded_gossip = encode_gossip(message.gossip)
+            self._encoded_gossip = self._records.encode(message.gossip)
             self._gossip = message.gossip
         return wire.Envelope(
             cluster=self.cluster,

@@ -150,21 +150,20 @@ def encode_entry(entry: Entry) -> wire.Entry:
 
 
 def encode_gossip(records: Iterable[GossipRecord]) -> wire.GossipMap:
-    return wire.GossipMap(
-        records=[
-            wire.GossipRecord(
-                node=record.node,
-                incarnation=record.incarnation,
-                counter=record.counter,
-                term=record.term,
-                leader=record.leader,
-                last=encode_position(record.last),
-                commit=encode_position(record.commit),
-                source=record.source,
-                reachable=record.reachable,
-            )
-            for record in records
-        ]
+    return wire.GossipMap(records=map(encode_record, records))
+
+
+def encode_record(record: GossipRecord) -> wire.GossipRecord:
+    return wire.GossipRecord(
+        node=record.node,
+        incarnation=record.incarnation,
+        counter=record.counter,
+        term=record.term,
+        leader=record.leader,
+        last=encode_position(record.last),
+        commit=encode_position(record.commit),
+        source=record.source,
+        reachable=record.reachable,
     )
 
 
@@ -265,10 +264,10 @@ def decode_entry(entry: wire.Entry) -> Entry:
 
 
 def decode_gossip(gossip: wire.GossipMap) -> tuple[GossipRecord, ...]:
-    return tuple(map(_decode_record, gossip.records))
+    return tuple(map(decode_record, gossip.records))
 
 
-def _decode_record(record: wire.GossipRecord) -> GossipRecord:
+def decode_record(record: wire.GossipRecord) -> GossipRecord:
     require(record, "last", "commit")
     return GossipRecord(
         node=NodeId(record.node),

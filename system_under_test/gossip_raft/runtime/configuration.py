@@ -39,6 +39,7 @@ _TIMING_MS: Final = (
     "election_timeout_max",
     "heartbeat_interval",
     "pull_wait",
+    "commit_news_delay",
     "request_timeout",
 )
 _TIMING_COUNTS: Final = (

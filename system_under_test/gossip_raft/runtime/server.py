@@ -56,6 +56,7 @@ class NodeServer:
         self._address = configuration.address(node)
         security = self._security = security_of(configuration, node)
         self._incarnation = 0
+        self._arrived: list[Message] = []
         self._ended: asyncio.Future[ExitCode] = asyncio.get_running_loop().create_future()
         self._clock = MonotonicClock()
         self._recorder = TraceRecorder(directory.trace, self._clock, self._break_down)
@@ -157,8 +158,17 @@ class NodeServer:
     def _receive(self, message: Message) -> None:
         if self._observation is not None:
             self._observation.metrics.received(message)
+        # What one turn of the event loop brings enters together: one Ready, one sync.
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._arrived.append(message)
+
+    def _hand_over(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        if self._ended.done():
+            return
         try:
-            self._host.receive(message)
+            self._host.receive(*arrived)
         # Whatever broke, a node that goes on after half a Ready is not the one under test.
         except Exception as error:
             self._break_down(error)

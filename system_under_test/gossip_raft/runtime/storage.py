@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from system_under_test.gossip_raft.core.ready import Persist
-from system_under_test.gossip_raft.core.types import DurableState
+from system_under_test.gossip_raft.core.types import DurableState, Nanos
+from system_under_test.gossip_raft.ports import Clock
+from system_under_test.gossip_raft.runtime.clock import MonotonicClock
 from system_under_test.gossip_raft.runtime.errors import DataDirectoryInUse, StorageError
 from system_under_test.gossip_raft.runtime.write_ahead_log import (
     Owner,
@@ -20,6 +22,12 @@ from system_under_test.gossip_raft.runtime.write_ahead_log import (
     persist_record,
     recover,
 )
+
+QUICK_SYNC_MAX: Final = Nanos(1_000_000)
+CROWDED_MAX: Final = Nanos(1_000_000)
+"""A disk whose last sync was quick is waited for in the event loop, as the way to a thread
+and back takes longer; but not if the last write was only just done: when writes crowd, the
+thread lets the event loop gather the next ones meanwhile."""
 
 
 class DataDirectory:
@@ -57,15 +65,21 @@ class DataDirectory:
 class FileStorage:
     """The port ``Storage`` on ``directory.wal``.
 
-    1. One ``persist`` is one contiguous write and one fdatasync, in a thread of its own.
-    2. ``durable`` runs on the event loop, after the fdatasync returned.
+    1. One ``persist`` is one contiguous write and one fdatasync, in a thread of its own
+       unless it will be quick and writes come one by one.
+    2. ``durable`` runs on the event loop, after the fdatasync returned; perhaps before
+       ``persist`` does.
     3. After a failed write or sync nothing is written any more, and ``on_error`` is
        called once, on the event loop: what the failed sync left on disk is unknowable,
        and a second one may lie (Rebello et al., ATC 2020).
     """
 
     def __init__(
-        self, directory: DataDirectory, owner: Owner, on_error: Callable[[StorageError], None]
+        self,
+        directory: DataDirectory,
+        owner: Owner,
+        on_error: Callable[[StorageError], None],
+        clock: Clock | None = None,
     ) -> None:
         self._directory = directory
         self._owner = owner
@@ -73,6 +87,9 @@ class FileStorage:
         self._file = -1
         self._end = 0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage")
+        self._clock: Clock = MonotonicClock() if clock is None else clock
+        self._sync_ns = QUICK_SYNC_MAX
+        self._synced_at = Nanos(0)
         self._writing = False
         self._broken = False
         self.torn_bytes = 0
@@ -110,6 +127,15 @@ class FileStorage:
         assert not self._writing, "the host persists one thing at a time"
         if self._broken:
             return
+        crowded = self._clock.now() - self._synced_at < CROWDED_MAX
+        if self._sync_ns < QUICK_SYNC_MAX and not crowded:
+            try:
+                self._write(persist)
+            except OSError as error:
+                self._fail(error)
+            else:
+                durable()
+            return
         self._writing = True
         written = asyncio.get_running_loop().run_in_executor(self._worker, self._write, persist)
         written.add_done_callback(partial(self._finish, durable))
@@ -129,7 +155,10 @@ class FileStorage:
         rest = memoryview(record)
         while rest:
             rest = rest[os.write(self._file, rest) :]
+        began = self._clock.now()
         os.fdatasync(self._file)
+        self._synced_at = self._clock.now()
+        self._sync_ns = Nanos(self._synced_at - began)
         self._end += len(record)
 
     def _finish(self, durable: Callable[[], None], written: asyncio.Future[None]) -> None:
@@ -138,10 +167,13 @@ class FileStorage:
         if self._broken:
             return
         if error is not None:
-            self._broken = True
-            self._on_error(StorageError(f"{self._directory.wal}: {error}"))
+            self._fail(error)
             return
         durable()
+
+    def _fail(self, error: BaseException) -> None:
+        self._broken = True
+        self._on_error(StorageError(f"{self._directory.wal}: {error}"))
 
 
 def sync_directory(path: Path) -> None:

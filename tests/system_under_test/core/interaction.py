@@ -195,7 +195,10 @@ class InteractionEnv:
 
     def _do_anew(self, words: list[str]) -> None:
         del words
-        self.config = NodeConfig(id=NodeId("n0"), members=(NodeId("n0"),))
+        # Every message leaves when its reason arises, unless the option says otherwise.
+        self.config = NodeConfig(
+            id=NodeId("n0"), members=(NodeId("n0"),), commit_news_delay_ns=Nanos(0)
+        )
         self.actors: dict[str, Actor] = {}
         self.in_flight: list[Message] = []
         self.cuts: set[tuple[str, str]] = set()

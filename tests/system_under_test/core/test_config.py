@@ -45,6 +45,7 @@ def test_the_defaults_are_valid_and_peers_are_the_others() -> None:
             "children_max",
         ),
         ({"pull_wait_ns": -1}, "pull_wait_ns"),
+        ({"commit_news_delay_ns": -1}, "commit_news_delay_ns"),
         ({"election_timeout_min_ns": 1}, "election_timeout_min_ns"),
         ({"election_timeout_max_ns": 1}, "election_timeout_max_ns"),
     ],

@@ -34,6 +34,17 @@ from system_under_test.gossip_raft.runtime.errors import CodecError
 from tests.system_under_test.runtime.messages import BODIES, commands, messages
 
 CODEC = Codec("test")
+RECORD = GossipRecord(
+    node=NodeId("n0"),
+    incarnation=Incarnation(1),
+    counter=1,
+    term=Term(1),
+    leader=None,
+    last=ORIGIN,
+    commit=ORIGIN,
+    source=None,
+    reachable=(),
+)
 HEARTBEAT = Message("n0", "n1", RequestId(1), Term(2), (), Heartbeat())
 
 
@@ -56,21 +67,28 @@ def test_every_body_survives_the_wire(body: type[Body], data: st.DataObject) -> 
 
 
 def test_the_gossip_of_the_last_message_is_not_given_to_the_next() -> None:
-    record = GossipRecord(
-        node=NodeId("n0"),
-        incarnation=Incarnation(1),
-        counter=1,
-        term=Term(1),
-        leader=None,
-        last=ORIGIN,
-        commit=ORIGIN,
-        source=None,
-        reachable=(),
-    )
-    for gossip in ((record,), (replace(record, counter=2),), (), (record, record)):
+    for gossip in ((RECORD,), (replace(RECORD, counter=2),), (), (RECORD, RECORD)):
         message = replace(HEARTBEAT, gossip=gossip)
         assert CODEC.decode(CODEC.encode(message)) == message
         assert CODEC.decode(CODEC.encode(message)) == message
+
+
+def test_a_remembered_record_is_not_taken_for_one_that_differs_anywhere() -> None:
+    codec = Codec("test")
+    first = codec.encode(replace(HEARTBEAT, gossip=(RECORD,)))
+    assert codec.decode(first).gossip == (RECORD,)
+    for other in (replace(RECORD, term=Term(3)), replace(RECORD, leader=None), RECORD):
+        message = replace(HEARTBEAT, gossip=(other,))
+        assert codec.decode(codec.encode(message)) == message
+
+
+def test_records_of_any_number_of_strangers_are_read_and_few_are_remembered() -> None:
+    codec = Codec("test")
+    strangers = tuple(replace(RECORD, node=NodeId(f"s{number}")) for number in range(1000))
+    message = replace(HEARTBEAT, gossip=strangers)
+    encoded = codec.encode(message)
+    assert codec.decode(encoded) == codec.decode(encoded) == message
+    assert len(codec._records._decoded) < len(strangers)
 
 
 def test_another_clusters_message_is_refused() -> None:

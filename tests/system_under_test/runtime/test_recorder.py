@@ -110,3 +110,15 @@ async def test_the_clock_wakes_once_and_never_too_early() -> None:
     clock.wake_at(due, lambda: woken.set_result(clock.now()))
     async with asyncio.timeout(10):
         assert await woken >= due
+
+
+async def test_a_wake_up_asked_for_again_comes_again() -> None:
+    clock = MonotonicClock()
+    due = clock.now()
+    for _ in range(2):
+        woken = asyncio.Event()
+        wake = woken.set
+        clock.wake_at(due, wake)
+        clock.wake_at(due, wake)
+        async with asyncio.timeout(10):
+            await woken.wait()

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ from system_under_test.gossip_raft.core.types import (
     Entry,
     HardState,
     LogIndex,
+    Nanos,
     NodeId,
     Put,
     Term,
 )
+from system_under_test.gossip_raft.ports import Clock
 from system_under_test.gossip_raft.runtime.errors import (
     CorruptLog,
     DataDirectoryInUse,
@@ -41,11 +44,11 @@ def appending(index: int) -> Persist:
 class Opened:
     """A directory and a storage on it, and what it reported."""
 
-    def __init__(self, path: Path, owner: Owner = OWNER) -> None:
+    def __init__(self, path: Path, owner: Owner = OWNER, clock: Clock | None = None) -> None:
         self.directory = DataDirectory(path)
         self.errors: list[StorageError] = []
         self.failed = asyncio.Event()
-        self.storage = FileStorage(self.directory, owner, self._on_error)
+        self.storage = FileStorage(self.directory, owner, self._on_error, clock)
 
     def _on_error(self, error: StorageError) -> None:
         self.errors.append(error)
@@ -214,3 +217,71 @@ def test_killing_the_writer_loses_nothing_that_was_acknowledged(tmp_path: Path) 
     opened.close()
     assert len(log) >= acknowledged
     assert log == tuple(entry(index) for index in range(1, len(log) + 1))
+
+
+class DiskClock:
+    """Time that only the test and the disk let pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, sync_ns: int) -> None:
+        self.time = 10**12
+        self.sync_ns = sync_ns
+        monkeypatch.setattr(os, "fdatasync", self._fdatasync)
+
+    def now(self) -> Nanos:
+        return Nanos(self.time)
+
+    def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
+        raise NotImplementedError
+
+    def _fdatasync(self, _descriptor: int) -> None:
+        self.time += self.sync_ns
+
+
+@pytest.mark.parametrize(
+    ("sync_ns", "pause_ns", "waited_for"),
+    [
+        pytest.param(200_000, 5_000_000, True, id="quick and one by one"),
+        pytest.param(5_000_000, 5_000_000, False, id="slow"),
+        pytest.param(200_000, 200_000, False, id="crowded"),
+    ],
+)
+async def test_a_sync_is_waited_for_in_place_only_if_quick_and_writes_do_not_crowd(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sync_ns: int,
+    pause_ns: int,
+    *,
+    waited_for: bool,
+) -> None:
+    clock = DiskClock(monkeypatch, sync_ns)
+    opened = Opened(tmp_path, clock=clock)
+    opened.storage.load()
+    await opened.persist(appending(1))
+    clock.time += pause_ns
+    durable = asyncio.Event()
+    opened.storage.persist(appending(2), durable.set)
+    assert durable.is_set() == waited_for
+    async with asyncio.timeout(10):
+        await durable.wait()
+    opened.close()
+
+
+async def test_a_sync_that_fails_in_place_is_reported_once_and_never_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = DiskClock(monkeypatch, sync_ns=200_000)
+    opened = Opened(tmp_path, clock=clock)
+    opened.storage.load()
+    await opened.persist(appending(1))
+    clock.time += 5_000_000
+    tried: list[int] = []
+
+    def fails(descriptor: int) -> None:
+        tried.append(descriptor)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fails)
+    for index in (2, 2):
+        opened.storage.persist(appending(index), lambda: pytest.fail("reported durable"))
+    assert len(tried) == len(opened.errors) == 1
+    opened.close()
