@@ -30,6 +30,11 @@ class NodeConfig:
         batch_bytes_max: About as much at most in one answer that a source gives, but
             always one entry: a backlog must not outgrow what a message may hold.
         request_timeout_ns: Beyond what was granted, until a request counts as lost.
+        snapshot_entries_max: After so many entries applied a snapshot is taken,
+        snapshot_bytes_max: or after about so many bytes of them.
+        log_keep: So many entries before a snapshot stay in the log, for followers that
+            are a little behind.
+        snapshot_chunk_bytes: Of a snapshot in one answer.
 
     Raises:
         ValueError: A field is out of range; the message names field and value.
@@ -45,6 +50,10 @@ class NodeConfig:
     entries_max: int = 256
     batch_bytes_max: int = 1024 * 1024
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
+    snapshot_entries_max: int = 10_000
+    snapshot_bytes_max: int = 16 * 1024 * 1024
+    log_keep: int = 1_000
+    snapshot_chunk_bytes: int = 256 * 1024
 
     def __post_init__(self) -> None:
         if self.id not in self.members:
@@ -57,11 +66,16 @@ class NodeConfig:
             "entries_max",
             "batch_bytes_max",
             "request_timeout_ns",
+            "snapshot_entries_max",
+            "snapshot_bytes_max",
+            "snapshot_chunk_bytes",
         ):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field}: must be positive, is {getattr(self, field)}")
         if self.pull_wait_ns < 0:
             raise ValueError(f"pull_wait_ns: must not be negative, is {self.pull_wait_ns}")
+        if self.log_keep < 0:
+            raise ValueError(f"log_keep: must not be negative, is {self.log_keep}")
         if self.election_timeout_min_ns < 2 * self.heartbeat_interval_ns:
             raise ValueError(
                 f"election_timeout_min_ns: {self.election_timeout_min_ns} is less than two"

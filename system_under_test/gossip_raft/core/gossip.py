@@ -81,6 +81,7 @@ class Gossip:
             commit=state.commit_point_at_departure,
             source=source,
             reachable=tuple(peer for peer in state.config.peers if self._hears(peer)),
+            recovering=state.recovering,
         )
         return self.known()
 

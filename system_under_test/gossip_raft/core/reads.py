@@ -59,8 +59,8 @@ class Reads:
 
     def on_read_log(self, message: Message, read: ReadLog) -> None:
         state = self._state
-        indices = self._machine.raw_indices(read.first, read.entries_max)
-        entries = LogEntries(tuple(state.log[index] for index in indices), state.applied)
+        raw = self._machine.raw_entries(read.first, read.entries_max)
+        entries = LogEntries(raw, state.applied)
         state.outbox.answer(message.source, message.request, entries)
 
     def on_heartbeat_reply(self, message: Message) -> None:
@@ -68,6 +68,9 @@ class Reads:
         if not self._state.leads or message.term != self._state.term:
             return
         peer = NodeId(message.source)
+        record = self._gossip.records.get(peer)
+        if record is not None and self._state.rules.is_out_of_quorums(record):
+            return
         self._confirmed[peer] = max(self._confirmed.get(peer, RequestId(0)), message.request)
 
     def tick(self) -> None:

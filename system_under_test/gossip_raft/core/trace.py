@@ -28,6 +28,9 @@ class Booted:
     commit_index: LogIndex
     log_digest: int
     members: tuple[NodeId, ...]
+    snapshot_index: LogIndex = LogIndex(0)
+    image_digest: int = 0
+    recovering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,22 @@ class Stopped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    index: LogIndex
+    term: Term
+    log_digest: int
+    image_digest: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInstalled:
+    index: LogIndex
+    term: Term
+    log_digest: int
+    image_digest: int
+
+
 TraceEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -122,4 +141,6 @@ TraceEvent: TypeAlias = (
     | Applied
     | Answered
     | Stopped
+    | SnapshotTaken
+    | SnapshotInstalled
 )

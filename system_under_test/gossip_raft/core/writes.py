@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from system_under_test.gossip_raft.core.image import Answer
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     Forwarded,
@@ -14,7 +15,7 @@ from system_under_test.gossip_raft.core.messages import (
     Results,
 )
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.state_machine import Answer, StateMachine
+from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.trace import Answered
 from system_under_test.gossip_raft.core.types import (
     ClientId,

@@ -27,7 +27,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.ports import Storage
 from tests.system_under_test.core.judge import Judge
-from tests.system_under_test.core.world import MS, Weather, World
+from tests.system_under_test.core.world import MS, Life, Weather, World
 
 
 @dataclass
@@ -62,9 +62,13 @@ class Campaign:
         nodes: int,
         rules: Rules | None = None,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        *,
+        compacting: bool = False,
+        wiping: bool = False,
     ) -> None:
         self.rng = random.Random(seed)
-        self.world = World(nodes, self.rng, rules or Rules(), wrap_storage)
+        self.world = World(nodes, self.rng, rules or Rules(), wrap_storage, compacting=compacting)
+        self.wiping = wiping
         self.world.to_clients = self._on_answer
         self.clients = [Client(f"c{i}", self.world) for i in range(3)]
         self.acknowledged: set[str] = set()
@@ -116,6 +120,13 @@ class Campaign:
             world.revive_all()
         if rng.random() < 0.5:
             world.crash(rng.choice(members), after_effects=rng.randrange(60))
+        if self.wiping and not any(life.host.node.recovering for life in self._alive()):
+            # What fewer than a majority lose at a time is not lost.
+            if len(self._alive()) == len(members):
+                world.wipe(rng.choice(members))
+
+    def _alive(self) -> list[Life]:
+        return [life for life in self.world.lives.values() if life.alive]
 
     def _heal(self) -> None:
         world = self.world
@@ -125,7 +136,9 @@ class Campaign:
         for client in self.clients:
             client.write()
         world.run(1_000 * MS)
-        statuses = [life.host.node.status for life in world.lives.values() if life.alive]
+        statuses = [life.host.node.status for life in self._alive()]
+        if any(life.host.node.recovering for life in self._alive()):
+            self.judge.problems.append("a wiped node did not recover after healing")
         if sum(status.role == "leader" for status in statuses) != 1:
             self.judge.problems.append("no single leader after healing")
         if len({(status.last, status.commit, status.applied) for status in statuses}) != 1:

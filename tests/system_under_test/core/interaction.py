@@ -22,6 +22,8 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     stabilize [NODES]             deliver all there is (among NODES) until nothing is in flight
     crash NODE [before persist|send|apply]    at once, or just before such an effect
     restart NODE
+    wipe NODE                     its disk is lost; restarted, it knows
+    image NODE                    what its newest snapshot says
     log / status / gossip NODE / flight       look
     anew                          forget everything: another story
     quietly COMMAND               show only the status after it
@@ -57,6 +59,7 @@ from system_under_test.gossip_raft.core.types import (
     DurableState,
     Entry,
     HardState,
+    Incarnation,
     InvariantViolation,
     LogIndex,
     Nanos,
@@ -153,8 +156,9 @@ class Actor:
             self.env.say("  " + "; ".join(map(describe.event, shown)))
         for event in events:
             if isinstance(event, trace.Applied) and self._reaches("apply"):
-                entry = self.host.node.log[event.index - 1]
-                self.env.say(f"  applied {describe.entry(entry)}")
+                held = [entry for entry in self.host.node.log if entry.index == event.index]
+                what = describe.entry(held[0]) if held else f"{event.term}/{event.index}"
+                self.env.say(f"  applied {what}")
 
     def load(self) -> DurableState:
         return self.disk
@@ -162,10 +166,7 @@ class Actor:
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
         if self._reaches("persist"):
             self.env.say(f"  {describe.effect(persist)}")
-            log = self.disk.log
-            if persist.truncate_from is not None:
-                log = log[: persist.truncate_from - 1]
-            self.disk = DurableState(persist.hard, log + persist.entries)
+            self.disk = persist.applied_to(self.disk)
             durable()
 
     def _reaches(self, effect: str) -> bool:
@@ -410,6 +411,16 @@ class InteractionEnv:
         self._heading = words[0]
         self.actors[words[0]].start()
 
+    def _do_wipe(self, words: list[str]) -> None:
+        actor = self.actors[words[0]]
+        actor.disk = DurableState(HardState(Incarnation(1000), recovering=True))
+
+    def _do_image(self, words: list[str]) -> None:
+        for actor in self._named(words):
+            snapshot = None if actor.host is None else actor.host.node.snapshot
+            what = "no snapshot" if snapshot is None else describe.snapshot(snapshot)
+            self._lines.append(f"{actor.node} {what}")
+
     def _do_quietly(self, words: list[str]) -> None:
         command, *rest = words
         getattr(self, f"_do_{command}")(rest)
@@ -425,10 +436,9 @@ class InteractionEnv:
                 continue
             node = actor.host.node
             commit = node.status.commit.index
-            held = [describe.entry(entry) for entry in node.log]
-            self._lines.append(
-                f"{actor.node} {', '.join(held[:commit])} | {', '.join(held[commit:])}".rstrip()
-            )
+            held = [describe.entry(entry) for entry in node.log if entry.index <= commit]
+            rest = [describe.entry(entry) for entry in node.log if entry.index > commit]
+            self._lines.append(f"{actor.node} {', '.join(held)} | {', '.join(rest)}".rstrip())
 
     def _do_status(self, words: list[str]) -> None:
         for actor in self._named(words):

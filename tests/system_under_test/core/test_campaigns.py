@@ -8,6 +8,7 @@ import pytest
 
 from system_under_test.gossip_raft.core.messages import Message, PutEntries, Status
 from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.trace import Booted, SnapshotInstalled
 from system_under_test.gossip_raft.core.types import (
     Append,
     ClientId,
@@ -32,6 +33,22 @@ def test_a_correct_cluster_survives_loss_crashes_and_partitions(chunk: int) -> N
         assert campaign.run() == [], f"seed {seed}"
         acknowledged += len(campaign.acknowledged)
     assert acknowledged > SEEDS // CHUNKS  # Otherwise nothing was tested.
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_cluster_that_compacts_and_loses_disks_survives_as_well(chunk: int) -> None:
+    acknowledged, installed, recovered = 0, 0, 0
+    for seed in range(chunk, SEEDS, CHUNKS):
+        nodes = 5 if seed % 3 == 0 else 3
+        campaign = Campaign(seed, nodes, compacting=True, wiping=seed % 2 == 0)
+        assert campaign.run() == [], f"seed {seed}"
+        acknowledged += len(campaign.acknowledged)
+        events = [event for _, event in campaign.world.events]
+        installed += sum(isinstance(event, SnapshotInstalled) for event in events)
+        recovered += sum(isinstance(event, Booted) and event.recovering for event in events)
+    assert acknowledged > SEEDS // CHUNKS
+    assert installed > SEEDS // CHUNKS
+    assert (recovered > 0) == (chunk % 2 == 0)
 
 
 def test_a_campaign_is_decided_by_its_seed_alone() -> None:
