@@ -283,7 +283,8 @@ class NodeState:
     def _replace_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._snapshot_unsaved = True
-        base = snapshot.position.index - self.config.log_keep
+        # What is not yet applied stays, whatever the snapshot says.
+        base = min(snapshot.position.index - self.config.log_keep, self.applied)
         if base > self.log.base.index:
             self.log.compact(self.log.position_at(base))
 

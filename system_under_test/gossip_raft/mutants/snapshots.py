@@ -14,8 +14,8 @@ class LabelsOneAhead(Rules):
     """Labels a snapshot with the index after the last one that is in it.
 
     Mechanism: "applied" is taken for "the next to apply".  Seen: R05.  Needs: compaction
-    while the next entry is in the log, then a restart or a follower far behind.  Revealed
-    by: the snapshot is not the replayed log; an entry that one node never applied.
+    while the next entry is in the log, then a restart or a follower far behind.
+    Revealed by: the snapshot is not the replayed log; an entry that one node never applied.
     """
 
     def compaction_point(self, applied: LogIndex, last: LogIndex) -> LogIndex:
@@ -39,8 +39,8 @@ class LeavesOutSessions(Rules):
     """Takes snapshots without the table of sessions.
 
     Mechanism: only keys and values are thought of as state.  Seen: R06.  Needs:
-    compaction, a restart or a follower far behind, then a repeated request.  Revealed
-    by: a request that takes effect twice; states that differ between nodes.
+    compaction, a restart or a follower far behind, then a repeated request.
+    Revealed by: a request that takes effect twice; states that differ between nodes.
     """
 
     def answers_in_snapshot(self, answers: Mapping[ClientId, Answer]) -> Mapping[ClientId, Answer]:

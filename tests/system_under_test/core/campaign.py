@@ -65,10 +65,12 @@ class Campaign:
         *,
         compacting: bool = False,
         wiping: bool = False,
+        knows_it_is_wiped: bool = True,
     ) -> None:
         self.rng = random.Random(seed)
         self.world = World(nodes, self.rng, rules or Rules(), wrap_storage, compacting=compacting)
         self.wiping = wiping
+        self.knows_it_is_wiped = knows_it_is_wiped
         self.world.to_clients = self._on_answer
         self.clients = [Client(f"c{i}", self.world) for i in range(3)]
         self.acknowledged: set[str] = set()
@@ -123,7 +125,7 @@ class Campaign:
         if self.wiping and not any(life.host.node.recovering for life in self._alive()):
             # What fewer than a majority lose at a time is not lost.
             if len(self._alive()) == len(members):
-                world.wipe(rng.choice(members))
+                world.wipe(rng.choice(members), recovering=self.knows_it_is_wiped)
 
     def _alive(self) -> list[Life]:
         return [life for life in self.world.lives.values() if life.alive]

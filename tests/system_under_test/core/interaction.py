@@ -20,6 +20,7 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     cut A B / cut A->B            from now on nothing passes; ``heal`` ends all cuts
     isolate NODE                  cuts all its links
     stabilize [NODES]             deliver all there is (among NODES) until nothing is in flight
+    hold TYPE / release           ``stabilize`` leaves messages of that type in flight
     crash NODE [before persist|send|apply]    at once, or just before such an effect
     restart NODE
     wipe NODE                     its disk is lost; restarted, it knows
@@ -195,6 +196,7 @@ class InteractionEnv:
         self._options: dict[str, int] = {}
         self._lines: list[str] = []
         self._heading = ""
+        self._held = ""
         self._requests = 0
 
     def handle(self, stanza: Stanza) -> str:
@@ -345,13 +347,24 @@ class InteractionEnv:
         among = set(words) or set(self.actors)
         while True:
             message = next(
-                (m for m in self.in_flight if {m.source, m.target} <= among),
+                (
+                    m
+                    for m in self.in_flight
+                    if {m.source, m.target} <= among and type(m.body).__name__ != self._held
+                ),
                 None,
             )
             if message is None:
                 return
             self.in_flight.remove(message)
             self._deliver(message)
+
+    def _do_hold(self, words: list[str]) -> None:
+        (self._held,) = words
+
+    def _do_release(self, words: list[str]) -> None:
+        del words
+        self._held = ""
 
     def _deliver(self, message: Message) -> None:
         actor = self.actors[message.target]

@@ -34,7 +34,7 @@ class Judge:
         chains = self._chains.setdefault(node, [0])
         match event:
             case trace.Booted():
-                if event.recovering and event.last_index == 0:
+                if event.last_index == 0 and event.incarnation > 1000:
                     self._durable_chains.pop(node, None)
                 chains[:] = self._durable_chains.get(node, [0])
                 self._require(

@@ -51,6 +51,33 @@ def test_a_cluster_that_compacts_and_loses_disks_survives_as_well(chunk: int) ->
     assert (recovered > 0) == (chunk % 2 == 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "symptom"),
+    [
+        ("snapshot-index-ahead", "has another snapshot at"),
+        ("older-snapshot-installed", "moved its commit point back by a snapshot"),
+        ("compacts-beyond-commit", "took a snapshot of what is not committed"),
+    ],
+)
+def test_a_bug_of_snapshots_is_found_within_thirty_seeds(name: str, symptom: str) -> None:
+    for seed in range(30):
+        problems = Campaign(seed, 3, CATALOGUE[name].rules(), compacting=True).run()
+        if any(symptom in problem for problem in problems):
+            return
+    pytest.fail(f"{name} went unnoticed")
+
+
+def test_a_disk_that_is_lost_unnoticed_does_harm() -> None:
+    symptoms = {"voted twice", "lost acknowledged", "committed twice"}
+    for seed in range(200):
+        campaign = Campaign(seed, 3, wiping=True, knows_it_is_wiped=False)
+        problems = " ".join(campaign.run())
+        symptoms -= {symptom for symptom in symptoms if symptom in problems}
+        if len(symptoms) <= 1:
+            return
+    pytest.fail(f"never seen: {symptoms}")
+
+
 def test_a_campaign_is_decided_by_its_seed_alone() -> None:
     first, second = Campaign(7, nodes=3), Campaign(7, nodes=3)
     first.run()

@@ -102,6 +102,7 @@ def test_raw_entries_are_listed_in_order() -> None:
     machine.do(Raw("{}"), Raw("[]"))
     machine.do(Put("x", 1))
     machine.do(Raw("1"))
+
     def indices(first: int, entries_max: int) -> list[int]:
         raw = machine.machine.raw_entries(LogIndex(first), entries_max)
         return [entry.index for entry in raw]

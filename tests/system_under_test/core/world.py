@@ -168,10 +168,10 @@ class World:
     def crash(self, node: NodeId, after_effects: int) -> None:
         self.lives[node].effects_left = after_effects
 
-    def wipe(self, node: NodeId) -> None:
-        """Its disk is lost, and it comes back at once, knowing that."""
+    def wipe(self, node: NodeId, *, recovering: bool) -> None:
+        """Its disk is lost, and it comes back at once, knowing that or not."""
         self._wiped += 1
-        hard = HardState(Incarnation(1000 * self._wiped), recovering=True)
+        hard = HardState(Incarnation(1000 * self._wiped), recovering=recovering)
         self.lives[node].alive = False
         self.disks[node].state = DurableState(hard)
         self.start(node)
