@@ -122,10 +122,10 @@ class Campaign:
             world.revive_all()
         if rng.random() < 0.5:
             world.crash(rng.choice(members), after_effects=rng.randrange(60))
-        if self.wiping and not any(life.host.node.recovering for life in self._alive()):
-            # What fewer than a majority lose at a time is not lost.
-            if len(self._alive()) == len(members):
-                world.wipe(rng.choice(members), recovering=self.knows_it_is_wiped)
+        # What fewer than a majority lose at a time is not lost.
+        alive = [life.host.node for life in self._alive()]
+        if self.wiping and len(alive) == len(members) and not any(n.recovering for n in alive):
+            world.wipe(rng.choice(members), recovering=self.knows_it_is_wiped)
 
     def _alive(self) -> list[Life]:
         return [life for life in self.world.lives.values() if life.alive]

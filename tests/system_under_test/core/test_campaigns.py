@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
 
 import pytest
 
+import histories.trace
+from checker.base import Budget
+from checker.raft.invariants import check_traces
+from checker.verdict import Valid
+from histories.trace import NodeEvent
 from system_under_test.gossip_raft.core.messages import Message, PutEntries, Status
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.trace import Booted, SnapshotInstalled
@@ -65,6 +71,18 @@ def test_a_bug_of_snapshots_is_found_within_thirty_seeds(name: str, symptom: str
         if any(symptom in problem for problem in problems):
             return
     pytest.fail(f"{name} went unnoticed")
+
+
+def test_the_invariant_checker_follows_nodes_across_snapshots_and_lost_disks() -> None:
+    for seed in range(0, 20, 2):
+        campaign = Campaign(seed, 3, compacting=True, wiping=True)
+        campaign.run()
+        traces: dict[str, list[NodeEvent]] = {}
+        for node, event in campaign.world.events:
+            kind = getattr(histories.trace, type(event).__name__)
+            known = {field.name: getattr(event, field.name) for field in fields(event)}
+            traces.setdefault(node, []).append(kind(at=len(traces), **known))
+        assert isinstance(check_traces(traces, budget=Budget()), Valid), f"seed {seed}"
 
 
 def test_a_disk_that_is_lost_unnoticed_does_harm() -> None:
