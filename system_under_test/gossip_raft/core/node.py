@@ -127,6 +127,13 @@ class Node:
         """Whether this node lost its disk and takes no part in decisions yet."""
         return self._state.recovering
 
+    def disk_full(self, full: bool) -> None:
+        """While the disk is full, writes are refused and no entries are pulled.
+
+        What little else must be written still is.  For whoever runs the node to tell.
+        """
+        self._state.disk_is_full = full
+
     # --- in --------------------------------------------------------------------
 
     def step(self, message: Message, now: Nanos) -> None:

@@ -101,7 +101,7 @@ class Puller:
             # A lost report must not stall the commit point for ever (D6).
             self._report_due = Nanos(state.now + state.config.election_timeout_min_ns // 2)
             state.outbox.ask(self.source, UpdatePosition())
-        if self._pull is None:
+        if self._pull is None and not state.disk_is_full:
             self._ask(self.source)
 
     def _ask(self, source: NodeId) -> None:

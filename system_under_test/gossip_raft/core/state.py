@@ -123,6 +123,7 @@ class NodeState:
             self.applied_digest = self.snapshot.log_digest
         self.commit = max(LogIndex(min(durable.hard.commit, len(self.log))), self.applied)
         self.committed_known = self.commit
+        self.disk_is_full = False
         self.outbox = Outbox(self.incarnation)
         self.when_leadership_ends: list[Callable[[], None]] = []
         self._hard_changed = True

@@ -13,6 +13,7 @@ from system_under_test.gossip_raft.core.messages import (
     NotLeader,
     PutEntries,
     Results,
+    Unavailable,
 )
 from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.state_machine import StateMachine
@@ -67,6 +68,9 @@ class Writes:
             else:
                 self._tell(waiter, _stale(session, first.sequence))
             return
+        if state.disk_is_full:
+            self._tell(waiter, Unavailable("the disk is full"))
+            return
         newest, position = self._pending.get(session.client, (0, None))
         if position is None or not state.rules.is_repeat(session.sequence, newest):
             entry = state.propose(session, put.commands)
@@ -117,7 +121,7 @@ class Writes:
             for waiter in at_position:
                 self._tell(waiter, Lost("leadership ended before the entry was committed"))
 
-    def _tell(self, waiter: Waiter, answer: Results | Lost) -> None:
+    def _tell(self, waiter: Waiter, answer: Results | Lost | Unavailable) -> None:
         outbox = self._state.outbox
         if isinstance(answer, Results):
             outbox.told.append(

@@ -35,7 +35,14 @@ _TIMING_MS: Final = (
     "pull_wait",
     "request_timeout",
 )
-_TIMING_COUNTS: Final = ("fanout", "entries_max")
+_TIMING_COUNTS: Final = (
+    "fanout",
+    "entries_max",
+    "snapshot_entries_max",
+    "snapshot_bytes_max",
+    "log_keep",
+    "snapshot_chunk_bytes",
+)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _ADDRESS: Final = re.compile(r"(.*):([0-9]{1,5})")
 _PORT_MAX: Final = 65535

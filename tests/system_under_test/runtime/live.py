@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from system_under_test.gossip_raft.core.client_session import (
     Answered,
@@ -47,7 +48,9 @@ PATIENCE = SessionTimeouts(operation=Nanos(30_000_000_000))
 
 
 class LiveCluster:
-    def __init__(self, directory: Path, size: int = 3) -> None:
+    def __init__(
+        self, directory: Path, size: int = 3, timing: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._ports = {NodeId(f"n{number}"): ReservedPort() for number in range(size)}
         self.addresses = {node: port.address for node, port in self._ports.items()}
         self.directory = directory
@@ -60,7 +63,7 @@ class LiveCluster:
                     address=address,
                     peers={peer: a for peer, a in self.addresses.items() if peer != node},
                     directory=directory / node,
-                    timing=TIMING,
+                    timing={**TIMING, **timing},
                 )
                 for node, address in self.addresses.items()
             ],
@@ -91,7 +94,7 @@ class LiveCluster:
         """Who leads; asks again, after a read that only a leader answers, if nobody does."""
         for _ in range(10):
             await self.read("x")
-            claims = [(s.term, n) for n, s in (await self._statuses()).items() if _leads(s)]
+            claims = [(s.term, n) for n, s in (await self.statuses()).items() if _leads(s)]
             if claims:
                 return max(claims)[1]
         raise AssertionError("leaders come and go")
@@ -101,7 +104,7 @@ class LiveCluster:
         file.write_bytes(Configuration(file, "test", self.addresses, gateway).encode())
         return file
 
-    async def _statuses(self) -> dict[NodeId, Status]:
+    async def statuses(self) -> dict[NodeId, Status]:
         statuses = {}
         connections = Connections(self.addresses, "test")
         for node in self.addresses:
@@ -130,8 +133,10 @@ def _leads(status: Status) -> bool:
 
 
 @asynccontextmanager
-async def live_cluster(directory: Path, size: int = 3) -> AsyncIterator[LiveCluster]:
-    cluster = LiveCluster(directory, size)
+async def live_cluster(
+    directory: Path, size: int = 3, timing: Mapping[str, int] = MappingProxyType({})
+) -> AsyncIterator[LiveCluster]:
+    cluster = LiveCluster(directory, size, timing)
     try:
         await cluster.processes.start_all()
         yield cluster
