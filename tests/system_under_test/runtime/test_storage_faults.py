@@ -97,11 +97,15 @@ def loaded(path: Path, rebuild_as: int | None = None) -> DurableState:
         close(storage)
 
 
+def unfinished(path: Path) -> list[Path]:
+    return list(path.glob("*.tmp"))
+
+
 def test_what_was_compacted_is_gone_and_the_rest_is_there(tmp_path: Path) -> None:
     filled(tmp_path)
     assert loaded(tmp_path) == states()[-1]
     assert [path.name for path in tmp_path.glob("snapshot-*")] == [f"snapshot-{20:020}.bin"]
-    assert not list(tmp_path.glob("*.tmp"))
+    assert unfinished(tmp_path) == []
 
 
 @pytest.mark.parametrize("power_loss", [False, True])
@@ -318,7 +322,7 @@ async def test_a_snapshot_for_which_there_is_no_room_leaves_nothing(tmp_path: Pa
     heard.storage.persist(PERSISTS[1], lambda: None)
     await heard.until(True)
     close(heard.storage)
-    assert [name for name in os.listdir(tmp_path) if name.endswith(".tmp")] == []
+    assert unfinished(tmp_path) == []
     assert loaded(tmp_path) == states()[1]
 
 
