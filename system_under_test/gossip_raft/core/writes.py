@@ -68,11 +68,11 @@ class Writes:
             else:
                 self._tell(waiter, _stale(session, first.sequence))
             return
-        if state.disk_is_full:
-            self._tell(waiter, Unavailable("the disk is full"))
-            return
         newest, position = self._pending.get(session.client, (0, None))
         if position is None or not state.rules.is_repeat(session.sequence, newest):
+            if state.disk_is_full:
+                self._tell(waiter, Unavailable("the disk is full"))
+                return
             entry = state.propose(session, put.commands)
             position = Position(entry.term, entry.index)
             self._pending[session.client] = (session.sequence, position)

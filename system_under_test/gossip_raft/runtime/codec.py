@@ -180,6 +180,50 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             )
         case Vote(term=term, granted=granted, pre_vote=pre_vote):
             return wire.VoteReply(envelope=envelope, term=term, granted=granted, pre_vote=pre_vote)
+        case (
+            PullEntries()
+            | PulledEntries()
+            | PullMismatch()
+            | PullTooOld()
+            | PullSnapshot()
+            | SnapshotChunk()
+            | UpdatePosition()
+            | UpdatePositionReply()
+        ):
+            return _encode_replication(body, envelope)
+        case PutEntries(session=session, commands=commands, acknowledge_to=acknowledge_to):
+            return wire.PutEntriesRequest(
+                envelope=envelope,
+                session=encode_session(session),
+                commands=map(encode_command, commands),
+                acknowledge_to=acknowledge_to,
+            )
+        case ReadKeys(keys=keys, consistency=consistency):
+            return wire.ReadRequest(
+                envelope=envelope, keys=keys, consistency=_CONSISTENCY_TO_WIRE[consistency]
+            )
+        case ReadLog(first=first, entries_max=entries_max):
+            return wire.ReadLogRequest(envelope=envelope, first=first, entries_max=entries_max)
+        case GetStatus():
+            return wire.StatusRequest(envelope=envelope)
+        case AckEntries():
+            return _encode_ack(body, envelope)
+        case _:
+            return _encode_client_reply(body, envelope)
+
+
+def _encode_replication(
+    body: PullEntries
+    | PulledEntries
+    | PullMismatch
+    | PullTooOld
+    | PullSnapshot
+    | SnapshotChunk
+    | UpdatePosition
+    | UpdatePositionReply,
+    envelope: wire.Envelope,
+) -> WireMessage:
+    match body:
         case PullEntries(last=last, commit=commit, entries_max=entries_max, wait=wait):
             return wire.PullEntriesRequest(
                 envelope=envelope,
@@ -215,25 +259,8 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return wire.UpdatePositionRequest(envelope=envelope)
         case UpdatePositionReply():
             return wire.UpdatePositionReply(envelope=envelope)
-        case PutEntries(session=session, commands=commands, acknowledge_to=acknowledge_to):
-            return wire.PutEntriesRequest(
-                envelope=envelope,
-                session=encode_session(session),
-                commands=map(encode_command, commands),
-                acknowledge_to=acknowledge_to,
-            )
-        case ReadKeys(keys=keys, consistency=consistency):
-            return wire.ReadRequest(
-                envelope=envelope, keys=keys, consistency=_CONSISTENCY_TO_WIRE[consistency]
-            )
-        case ReadLog(first=first, entries_max=entries_max):
-            return wire.ReadLogRequest(envelope=envelope, first=first, entries_max=entries_max)
-        case GetStatus():
-            return wire.StatusRequest(envelope=envelope)
-        case AckEntries():
-            return _encode_ack(body, envelope)
         case _:
-            return _encode_client_reply(body, envelope)
+            assert_never(body)
 
 
 def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.ClientReply:

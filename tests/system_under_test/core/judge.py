@@ -34,24 +34,7 @@ class Judge:
         chains = self._chains.setdefault(node, [0])
         match event:
             case trace.Booted():
-                if event.last_index == 0 and event.incarnation > 1000:
-                    self._durable_chains.pop(node, None)
-                chains[:] = self._durable_chains.get(node, [0])
-                self._require(
-                    len(chains) == event.last_index + 1 and chains[-1] == event.log_digest,
-                    f"{node} recovered another log than it had",
-                )
-                self._applied_to[node] = event.snapshot_index
-                self._commits[node] = event.commit_index
-                if event.snapshot_index:
-                    self._check_image(node, event.snapshot_index, event.image_digest)
-                known = self._persisted.get(node)
-                self._require(
-                    event.recovering
-                    or known is None
-                    or (event.term, event.vote) == (known.term, known.vote),
-                    f"{node} forgot its term or vote",
-                )
+                self._booted(node, event, chains)
             case trace.RoleChanged(role="leader", term=term):
                 first = self._leaders.setdefault(term, node)
                 self._require(first == node, f"two leaders in term {term}: {first}, {node}")
@@ -85,24 +68,8 @@ class Judge:
                     and (known.last_term, known.last_index) == (last_term, last_index),
                     f"{node} told a position that is not durable",
                 )
-            case trace.SnapshotTaken(index=index):
-                self._require(
-                    index <= self._commits[node] and chains[index] == event.log_digest,
-                    f"{node} took a snapshot of what is not committed",
-                )
-                self._check_image(node, index, event.image_digest)
-            case trace.SnapshotInstalled(index=index):
-                self._require(
-                    index > self._commits[node], f"{node} moved its commit point back by a snapshot"
-                )
-                self._commits[node] = self._applied_to[node] = index
-                self._require(
-                    self._committed.get(index) == event.log_digest,
-                    f"{node} installed a snapshot of what is not committed",
-                )
-                if chains[index : index + 1] != [event.log_digest]:
-                    chains[:] = [self._committed.get(i, 0) for i in range(index + 1)]
-                self._check_image(node, index, event.image_digest)
+            case trace.SnapshotTaken() | trace.SnapshotInstalled():
+                self._snapshot(node, event, chains)
             case trace.Committed(index=index):
                 self._commits[node] = index
                 for i in range(index, 0, -1):
@@ -123,6 +90,49 @@ class Judge:
                 )
             case _:
                 pass
+
+    def _booted(self, node: NodeId, event: trace.Booted, chains: list[int]) -> None:
+        if event.last_index == 0 and event.incarnation > 1000:
+            self._durable_chains.pop(node, None)
+        chains[:] = self._durable_chains.get(node, [0])
+        self._require(
+            len(chains) == event.last_index + 1 and chains[-1] == event.log_digest,
+            f"{node} recovered another log than it had",
+        )
+        self._applied_to[node] = event.snapshot_index
+        self._commits[node] = event.commit_index
+        if event.snapshot_index:
+            self._check_image(node, event.snapshot_index, event.image_digest)
+        known = self._persisted.get(node)
+        self._require(
+            event.recovering
+            or known is None
+            or (event.term, event.vote) == (known.term, known.vote),
+            f"{node} forgot its term or vote",
+        )
+
+    def _snapshot(
+        self, node: NodeId, event: trace.SnapshotTaken | trace.SnapshotInstalled, chains: list[int]
+    ) -> None:
+        match event:
+            case trace.SnapshotTaken(index=index):
+                self._require(
+                    index <= self._commits[node] and chains[index] == event.log_digest,
+                    f"{node} took a snapshot of what is not committed",
+                )
+                self._check_image(node, index, event.image_digest)
+            case trace.SnapshotInstalled(index=index):
+                self._require(
+                    index > self._commits[node], f"{node} moved its commit point back by a snapshot"
+                )
+                self._commits[node] = self._applied_to[node] = index
+                self._require(
+                    self._committed.get(index) == event.log_digest,
+                    f"{node} installed a snapshot of what is not committed",
+                )
+                if chains[index : index + 1] != [event.log_digest]:
+                    chains[:] = [self._committed.get(i, 0) for i in range(index + 1)]
+                self._check_image(node, index, event.image_digest)
 
     def _check_image(self, node: NodeId, index: int, image: int) -> None:
         first = self._images.setdefault(index, image)

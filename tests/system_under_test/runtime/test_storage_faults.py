@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import errno
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -352,3 +354,40 @@ def test_a_disk_that_cannot_be_written_is_refused_at_start(tmp_path: Path) -> No
     with pytest.raises(StorageError, match=r"wal\.log: .*Read-only file system"):
         storage.load()
     close(storage)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 6 MiB, where we may mount one."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no permission to mount a file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+async def test_a_disk_that_is_really_full_recovers_when_space_returns(
+    tiny_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_module, "RETRY_S", 0.01)
+    (tiny_disk / "filler").write_bytes(bytes(1024 * 1024))
+    heard = Heard(tiny_disk / "n0", Files())
+    heard.storage.load()
+    big, index = "x" * 100_000, 0
+    while not heard.full:
+        index += 1
+        put = Entry(Term(1), LogIndex(index), None, (Put("x", big),))
+        await heard.persist(Persist(hard(1), None, (put,)))
+    await heard.persist(Persist(hard(2), None, ()))
+    (tiny_disk / "filler").unlink()
+    await heard.until(False)
+    close(heard.storage)
+    assert not heard.errors
+    state = loaded(tiny_disk / "n0")
+    assert (len(state.log), state.hard) == (index, hard(2))
