@@ -28,6 +28,10 @@ class Booted(TraceEvent, frozen=True, tag="booted"):
     ``incarnation`` counts its starts from 1, except those that ended before their first
     ``persisted``; ``log_digest`` is the chained
     digest of the recovered log (see ``chain`` in ``checker.raft``), 0 if empty.
+
+    ``snapshot_index`` and ``image_digest``: the snapshot that the state machine starts
+    from, 0 without one.  ``recovering``: all that was on its disk is lost, its votes too,
+    and it knows; until it has caught up it takes no part in decisions.
     """
 
     incarnation: int
@@ -38,6 +42,9 @@ class Booted(TraceEvent, frozen=True, tag="booted"):
     commit_index: int
     log_digest: int
     members: tuple[str, ...]
+    snapshot_index: int = 0
+    image_digest: int = 0
+    recovering: bool = False
 
 
 class TermAdopted(TraceEvent, frozen=True, tag="term_adopted"):
@@ -130,6 +137,31 @@ class Stopped(TraceEvent, frozen=True, tag="stopped"):
     reason: str
 
 
+class SnapshotTaken(TraceEvent, frozen=True, tag="snapshot_taken"):
+    """The state machine as of entry ``index`` of ``term`` was written down.
+
+    ``log_digest`` is the chained digest of the log up to there, ``image_digest`` an
+    unsigned 64-bit one of the image: equal logs, equal images.
+    """
+
+    index: int
+    term: int
+    log_digest: int
+    image_digest: int
+
+
+class SnapshotInstalled(TraceEvent, frozen=True, tag="snapshot_installed"):
+    """Another node's snapshot replaced the state machine, and of the log all up to it.
+
+    A log that holds that very entry keeps what follows; any other is dropped whole.
+    """
+
+    index: int
+    term: int
+    log_digest: int
+    image_digest: int
+
+
 NodeEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -144,4 +176,6 @@ NodeEvent: TypeAlias = (
     | Applied
     | Answered
     | Stopped
+    | SnapshotTaken
+    | SnapshotInstalled
 )

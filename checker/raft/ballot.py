@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.raft.findings import Findings, Invariant, Sighting
+from checker.raft.findings import Findings, Invariant, Sighting, is_wiped
 from histories.trace import Booted, Persisted, RoleChanged, TermAdopted, Voted, VoteTold
 
 
@@ -36,10 +36,15 @@ class Ballot:
         self._durable_votes: dict[int, str] = {}
 
     def booted(self, event: Booted, here: Sighting, *, first: bool) -> None:
-        """Check what was recovered, unless it is the ``first`` the trace tells of."""
-        if not first:
+        """Check what was recovered, unless it is the ``first`` the trace tells of.
+
+        Of a disk that is known to be lost nothing is asked, but votes once given stay given.
+        """
+        if is_wiped(event):
+            self._told_term = 0
+        elif not first:
             self._check_recovered(event, here)
-        for term in self._in_memory:
+        for term in () if is_wiped(event) else self._in_memory:
             if term != event.term or self._votes[term].candidate != event.vote:
                 del self._votes[term]
         self._in_memory.clear()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from checker.raft.chain import EMPTY
 from checker.raft.completeness import Completeness, Gap, Record, add_longest
 from checker.raft.findings import Findings, Invariant, Sighting
 from checker.raft.prefix import Prefix, common, cut, empty_log, extend, holds
@@ -53,6 +54,8 @@ class Cluster:
         self._acknowledged = Completeness(self.root)
         self._learnt: dict[str, list[Record]] = {}
         self._answered: dict[Prefix, Sighting] = {}
+        self._images: dict[Prefix, tuple[int, Sighting]] = {}
+        self._by_chain: dict[int, Prefix] = {EMPTY: self.root}
 
     def elected(self, term: int, log: Prefix | None, here: Sighting) -> None:
         """``log``: what the new leader held, ``None`` if that cannot be known."""
@@ -76,6 +79,7 @@ class Cluster:
         """
         prefix, new = extend(log, term, digest, here)
         if new:
+            self._by_chain[prefix.chain] = prefix
             other = self._entries.setdefault((prefix.index, term), prefix)
             if other is not prefix:
                 assert other.seen is not None, "only the empty log was never appended"
@@ -88,6 +92,23 @@ class Cluster:
                     here,
                 )
         return prefix
+
+    def find(self, index: int, digest: int) -> Prefix | None:
+        """The log of ``index`` entries with that chained digest, if anybody had it so far."""
+        prefix = self._by_chain.get(digest)
+        return prefix if prefix is not None and prefix.index == index else None
+
+    def snapshot(self, log: Prefix, image: int, here: Sighting) -> None:
+        """A node's state machine that stands for all of ``log`` has the digest ``image``."""
+        first_image, first = self._images.setdefault(log, (image, here))
+        if first_image != image:
+            self._findings.report(
+                Invariant.SNAPSHOT,
+                f"{_who(first, here)} had different snapshots of the same log up to index"
+                f" {log.index} of term {log.term}",
+                first,
+                here,
+            )
 
     def durable(self, node: str, term: int, log: Prefix, here: Sighting) -> None:
         """``node``'s disk holds ``log`` together with the current term ``term``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from checker.verdict import Anomaly
-from histories.trace import NodeEvent
+from histories.trace import Booted, NodeEvent
 
 _PAPER = "Ongaro & Ousterhout 2014"
 
@@ -31,6 +31,7 @@ class Invariant(Enum):
     ACKNOWLEDGED_KEPT = ("acknowledged entries are kept", f"{_PAPER}, sections 5.3 and 8")
     DURABLE_FIRST = ("durable before acknowledged", f"{_PAPER}, Figure 2: persistent state")
     RECOVERY = ("recovery", "Ongaro 2014 (thesis), section 3.8")
+    SNAPSHOT = ("a snapshot equals the replayed log", "Ongaro 2014 (thesis), section 5.1")
     NO_GAPS = ("log without gaps", f"{_PAPER}, section 5.3")
 
     @property
@@ -57,6 +58,11 @@ class Sighting:
         )
         tag = event.__struct_config__.tag
         return f"{self.node} line {self.line} at {event.at / 1e9:.6f} s: {tag} {fields}"
+
+
+def is_wiped(event: Booted) -> bool:
+    """Whether the node starts without anything and knows that it once had something."""
+    return event.recovering and event.term == 0 and event.last_index == 0
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from histories.trace import (
     NodeEvent,
     Persisted,
     RoleChanged,
+    SnapshotInstalled,
     Stopped,
     TermAdopted,
     Voted,
@@ -121,7 +122,7 @@ class _Life:
                 _step(self.terms, event.at, event.term)
             case Voted() | Persisted():
                 _step(self.terms, event.at, event.term)
-            case Committed():
+            case Committed() | SnapshotInstalled():
                 _step(self.commit_points, event.at, event.index)
             case Stopped():
                 self.end_leadership(event.at)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import assert_never
 
 from checker.raft.ballot import Ballot
 from checker.raft.chain import OutOfRange
 from checker.raft.cluster import Cluster, Evidence
 from checker.raft.findings import Findings, Invariant, Sighting
+from checker.raft.prefix import Prefix
 from checker.raft.replica import Replica
 from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verdict
 from histories.trace import (
@@ -20,6 +22,8 @@ from histories.trace import (
     Persisted,
     PositionTold,
     RoleChanged,
+    SnapshotInstalled,
+    SnapshotTaken,
     Stopped,
     TermAdopted,
     Truncated,
@@ -40,8 +44,10 @@ class RaftMonitor:
        is the first, and how many are counted, may).
     2. What is found while feeding is final; ``finish`` adds what only the end of
        the traces can show, and may be called at any time, repeatedly.
-    3. State machines are rebuilt from the log: a node applies from index 1 after
-       each boot.
+    3. State machines are rebuilt from the log: after each boot a node applies from
+       index 1, or from the one after its snapshot.
+    4. A node that installs a snapshot is followed on as soon as another node's events
+       tell which log that snapshot stands for; until then its events wait.
 
     Cost: O(log n) per event, well under 1 kB for each distinct log entry.
     """
@@ -51,6 +57,7 @@ class RaftMonitor:
         self._cluster = Cluster(self._findings)
         self._nodes: dict[str, _Node] = {}
         self._events = 0
+        self._waiting: list[_Node] = []
 
     def feed(self, node: str, event: NodeEvent) -> None:
         """Take the next event of ``node``.
@@ -63,7 +70,11 @@ class RaftMonitor:
             watched = self._nodes[node] = _Node(node, self._cluster, self._findings)
         self._events += 1
         try:
-            watched.feed(event)
+            if not watched.feed(event) and watched not in self._waiting:
+                self._waiting.append(watched)
+            while resumed := [waiting for waiting in self._waiting if waiting.resume()]:
+                self._waiting = [w for w in self._waiting if w.awaited is not None]
+                watched = resumed[-1]
         except OutOfRange as problem:
             raise MalformedTrace(f"{node} line {watched.line}: {problem}") from problem
 
@@ -79,6 +90,9 @@ class RaftMonitor:
         """The verdict if nothing more comes."""
         findings = self._findings.copy()
         evidence = self._evidence()
+        if evidence.silent <= {waiting.name for waiting in self._waiting}:
+            for waiting in self._waiting:
+                waiting.report_unknown_snapshot(findings)
         self._cluster.finish(evidence, findings)
         if findings:
             return Invalid(findings.anomalies())
@@ -115,7 +129,7 @@ class _Node:
     def __init__(self, name: str, cluster: Cluster, findings: Findings) -> None:
         self.line = 0
         self.members: tuple[str, ...] = ()
-        self._name = name
+        self.name = name
         self._cluster = cluster
         self._findings = findings
         self._ballot = Ballot(name, findings)
@@ -124,18 +138,58 @@ class _Node:
         self._incarnation = 0
         self._durable_incarnation = 0
         self._from_the_start = True
+        self._queue: deque[NodeEvent] = deque()
+
+    @property
+    def awaited(self) -> NodeEvent | None:
+        """The event that waits for other nodes' events, and all later ones with it."""
+        return self._queue[0] if self._queue else None
 
     @property
     def complete(self) -> bool:
         """Whether all that the node ever did is known."""
-        return self._from_the_start and self._replica.tracked
+        return self._from_the_start and self._replica.tracked and not self._queue
 
-    def feed(self, event: NodeEvent) -> None:
+    def feed(self, event: NodeEvent) -> bool:
+        """Whether it could be judged; if not, it waits for ``resume``."""
+        if not self._queue and self._take(event):
+            return True
+        self._queue.append(event)
+        return False
+
+    def resume(self) -> bool:
+        """Go on with the events that wait, as far as possible; whether any was judged."""
+        before = len(self._queue)
+        while self._queue and self._take(self._queue[0]):
+            self._queue.popleft()
+        return len(self._queue) < before
+
+    def report_unknown_snapshot(self, findings: Findings) -> None:
+        event = self.awaited
+        assert isinstance(event, SnapshotInstalled)
+        findings.report(
+            Invariant.SNAPSHOT,
+            f"{self.name} installed a snapshot at index {event.index} of term {event.term} of a"
+            " log that no node ever had",
+            Sighting(self.name, self.line + 1, event),
+        )
+
+    def _take(self, event: NodeEvent) -> bool:
+        log = None
+        if isinstance(event, SnapshotInstalled) and self._boots:
+            log = self._cluster.find(event.index, event.log_digest)
+            if log is None:
+                return False
+        self._judge(event, log)
+        return True
+
+    def _judge(self, event: NodeEvent, log: Prefix | None) -> None:
+        """``log``: what an installed snapshot stands for."""
         self.line += 1
         if not self._boots and not isinstance(event, Booted):
             self._from_the_start = False  # What the node held here is unknown.
             return
-        here = Sighting(self._name, self.line, event)
+        here = Sighting(self.name, self.line, event)
         ballot, replica = self._ballot, self._replica
         match event:
             case Appended():
@@ -169,6 +223,11 @@ class _Node:
                 self._booted(event, here)
             case Stopped():
                 replica.follows()
+            case SnapshotTaken():
+                replica.snapshot_taken(event, here)
+            case SnapshotInstalled():
+                assert log is not None
+                replica.snapshot_installed(event, log, here)
             case _:
                 assert_never(event)
 
@@ -188,7 +247,7 @@ class _Node:
         if event.incarnation <= self._durable_incarnation:
             self._findings.report(
                 Invariant.RECOVERY,
-                f"{self._name} started as incarnation {event.incarnation} although incarnation"
+                f"{self.name} started as incarnation {event.incarnation} although incarnation"
                 f" {self._durable_incarnation} had been durable",
                 here,
             )

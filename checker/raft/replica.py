@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from checker.raft.cluster import Cluster
-from checker.raft.findings import Findings, Invariant, Sighting
-from checker.raft.prefix import Prefix, cut, holds
+from checker.raft.findings import Findings, Invariant, Sighting, is_wiped
+from checker.raft.prefix import Prefix, common, cut, holds
 from histories.trace import (
     Answered,
     Appended,
@@ -15,6 +15,8 @@ from histories.trace import (
     Committed,
     Persisted,
     PositionTold,
+    SnapshotInstalled,
+    SnapshotTaken,
     Truncated,
 )
 
@@ -50,7 +52,10 @@ class Replica:
 
     def booted(self, event: Booted, here: Sighting, *, first: bool) -> None:
         self._leads = None
-        self._applied = 0
+        self._applied = event.snapshot_index
+        if is_wiped(event):
+            self._written = deque([self._cluster.root])
+            self._commit = 0
         if first and event.last_index:
             self.tracked = False  # Its log is older than its trace.
         if not self.tracked:
@@ -73,6 +78,8 @@ class Replica:
                 here,
             )
         self._commit = min(event.commit_index, self.last.index)
+        if 0 < event.snapshot_index <= self.last.index:
+            self._cluster.snapshot(self._log[event.snapshot_index], event.image_digest, here)
         if self._commit > 0:
             self._cluster.learnt(self._log[self._commit], here)
 
@@ -132,6 +139,72 @@ class Replica:
         self._cluster.truncated(dropped, self.last.term, here)
         del self._log[index:]
         self._written.append(self.last)
+
+    # --- snapshots -----------------------------------------------------------------
+
+    def snapshot_taken(self, event: SnapshotTaken, here: Sighting) -> None:
+        if not self.tracked:
+            return
+        prefix = self._entry(event.index, event.term)
+        if event.index != self._applied:
+            self._report(
+                Invariant.SNAPSHOT,
+                f"{self._node} took a snapshot at index {event.index} of term {event.term} of a"
+                f" state that held all up to index {self._applied}",
+                here,
+            )
+        elif prefix is None or prefix.chain != event.log_digest:
+            self._report(
+                Invariant.SNAPSHOT,
+                f"{self._node} took a snapshot at index {event.index} of term {event.term} of"
+                " another log than it had",
+                self.last.seen,
+                here,
+            )
+        else:
+            self._cluster.snapshot(prefix, event.image_digest, here)
+
+    def snapshot_installed(self, event: SnapshotInstalled, log: Prefix, here: Sighting) -> None:
+        """``log`` is what the snapshot stands for."""
+        self._applied = event.index
+        if not self.tracked:
+            return
+        if self._leads is not None:
+            self._report(
+                Invariant.LEADER_APPEND_ONLY,
+                f"{self._node} installed a snapshot at index {event.index} while it was leader"
+                f" of term {self._leads}",
+                self._cluster.leaders.get(self._leads),
+                here,
+            )
+        if event.index < self._commit:
+            self._report(
+                Invariant.COMMIT_POINTS,
+                f"{self._node} moved its commit point back from index {self._commit} to index"
+                f" {event.index} of term {event.term} by a snapshot",
+                self._commit_seen,
+                here,
+            )
+        if not holds(self.last, log):
+            self._check_replaced(log, here)
+            self._replace_log(log)
+            self._written.append(self.last)
+        self._commit, self._commit_seen = event.index, here
+        self._commit_max = max(self._commit_max, event.index)
+        self._cluster.snapshot(log, event.image_digest, here)
+        self._cluster.learnt(log, here)
+
+    def _check_replaced(self, log: Prefix, here: Sighting) -> None:
+        shared = common(self.last, log)
+        if shared.index < min(self._commit, self.last.index, log.index):
+            dropped = self._log[shared.index + 1]
+            self._report(
+                Invariant.COMMITTED_KEPT,
+                f"{self._node} replaced its entry {dropped.index} of term {dropped.term}, which"
+                f" it knew to be committed up to index {self._commit}, by a snapshot",
+                self._commit_seen,
+                here,
+            )
 
     # --- disk ----------------------------------------------------------------------
 
@@ -216,13 +289,16 @@ class Replica:
         )
 
     def _rebuild(self, recovered: Prefix) -> None:
-        log, missing, prefix = self._log, [], recovered
+        self._replace_log(recovered)
+        self._written = deque([recovered])
+
+    def _replace_log(self, last: Prefix) -> None:
+        log, missing, prefix = self._log, [], last
         while prefix.index >= len(log) or log[prefix.index] is not prefix:
             missing.append(prefix)
             prefix = prefix.parent
         del log[prefix.index + 1 :]
         log.extend(reversed(missing))
-        self._written = deque([recovered])
 
     # --- commit, apply, answer -------------------------------------------------------
 

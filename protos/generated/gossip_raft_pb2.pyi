@@ -616,12 +616,14 @@ class GossipRecord(_message.Message):
     COMMIT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     REACHABLE_FIELD_NUMBER: _builtins.int
+    RECOVERING_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     incarnation: _builtins.int
     counter: _builtins.int
     term: _builtins.int
     leader: _builtins.str
     source: _builtins.str
+    recovering: _builtins.bool
     @_builtins.property
     def last(self) -> Global___Position: ...
     @_builtins.property
@@ -640,10 +642,11 @@ class GossipRecord(_message.Message):
         commit: Global___Position | None = ...,
         source: _builtins.str | None = ...,
         reachable: _abc.Iterable[_builtins.str] | None = ...,
+        recovering: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "last", b"last", "leader", b"leader", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "counter", b"counter", "incarnation", b"incarnation", "last", b"last", "leader", b"leader", "node", b"node", "reachable", b"reachable", "source", b"source", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "counter", b"counter", "incarnation", b"incarnation", "last", b"last", "leader", b"leader", "node", b"node", "reachable", b"reachable", "recovering", b"recovering", "source", b"source", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__leader: _TypeAlias = _typing.Literal["leader"]  # noqa: Y015
     _WhichOneofArgType__leader: _TypeAlias = _typing.Literal["_leader", b"_leader"]  # noqa: Y015
@@ -856,24 +859,28 @@ class PullEntriesReply(_message.Message):
     ENVELOPE_FIELD_NUMBER: _builtins.int
     PULLED_FIELD_NUMBER: _builtins.int
     MISMATCH_FIELD_NUMBER: _builtins.int
+    TOO_OLD_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     @_builtins.property
     def pulled(self) -> Global___PulledEntries: ...
     @_builtins.property
     def mismatch(self) -> Global___PullMismatch: ...
+    @_builtins.property
+    def too_old(self) -> Global___PullTooOld: ...
     def __init__(
         self,
         *,
         envelope: Global___Envelope | None = ...,
         pulled: Global___PulledEntries | None = ...,
         mismatch: Global___PullMismatch | None = ...,
+        too_old: Global___PullTooOld | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "envelope", b"envelope", "mismatch", b"mismatch", "pulled", b"pulled"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "envelope", b"envelope", "mismatch", b"mismatch", "pulled", b"pulled", "too_old", b"too_old"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "envelope", b"envelope", "mismatch", b"mismatch", "pulled", b"pulled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "envelope", b"envelope", "mismatch", b"mismatch", "pulled", b"pulled", "too_old", b"too_old"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["pulled", "mismatch"]  # noqa: Y015
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["pulled", "mismatch", "too_old"]  # noqa: Y015
     _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
 
@@ -917,23 +924,124 @@ class PullMismatch(_message.Message):
 
     LAST_FIELD_NUMBER: _builtins.int
     RUNS_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def last(self) -> Global___Position: ...
     @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]: ...
+    @_builtins.property
+    def base(self) -> Global___Position: ...
     def __init__(
         self,
         *,
         last: Global___Position | None = ...,
         runs: _abc.Iterable[Global___Position] | None = ...,
+        base: Global___Position | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last", b"last"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "last", b"last"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last", b"last", "runs", b"runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "last", b"last", "runs", b"runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PullMismatch: _TypeAlias = PullMismatch  # noqa: Y015
+
+@_typing.final
+class PullTooOld(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def last(self) -> Global___Position: ...
+    @_builtins.property
+    def snapshot(self) -> Global___Position: ...
+    def __init__(
+        self,
+        *,
+        last: Global___Position | None = ...,
+        snapshot: Global___Position | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last", b"last", "snapshot", b"snapshot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last", b"last", "snapshot", b"snapshot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullTooOld: _TypeAlias = PullTooOld  # noqa: Y015
+
+@_typing.final
+class PullSnapshotRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENVELOPE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    BYTES_MAX_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    bytes_max: _builtins.int
+    @_builtins.property
+    def envelope(self) -> Global___Envelope: ...
+    @_builtins.property
+    def position(self) -> Global___Position: ...
+    def __init__(
+        self,
+        *,
+        envelope: Global___Envelope | None = ...,
+        position: Global___Position | None = ...,
+        offset: _builtins.int = ...,
+        bytes_max: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_max", b"bytes_max", "envelope", b"envelope", "offset", b"offset", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullSnapshotRequest: _TypeAlias = PullSnapshotRequest  # noqa: Y015
+
+@_typing.final
+class PullSnapshotReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENVELOPE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    LOG_DIGEST_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    CHUNK_FIELD_NUMBER: _builtins.int
+    log_digest: _builtins.int
+    total: _builtins.int
+    digest: _builtins.int
+    offset: _builtins.int
+    chunk: _builtins.bytes
+    @_builtins.property
+    def envelope(self) -> Global___Envelope: ...
+    @_builtins.property
+    def position(self) -> Global___Position: ...
+    @_builtins.property
+    def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        envelope: Global___Envelope | None = ...,
+        position: Global___Position | None = ...,
+        log_digest: _builtins.int = ...,
+        members: _abc.Iterable[_builtins.str] | None = ...,
+        total: _builtins.int = ...,
+        digest: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        chunk: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "digest", b"digest", "envelope", b"envelope", "log_digest", b"log_digest", "members", b"members", "offset", b"offset", "position", b"position", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullSnapshotReply: _TypeAlias = PullSnapshotReply  # noqa: Y015
 
 @_typing.final
 class UpdatePositionRequest(_message.Message):

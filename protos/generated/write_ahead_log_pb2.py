@@ -25,19 +25,27 @@ _sym_db = _symbol_database.Default()
 from protos.generated import gossip_raft_pb2 as protos_dot_generated_dot_gossip__raft__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&protos/generated/write_ahead_log.proto\x12\x17hearsay.write_ahead_log\x1a\"protos/generated/gossip_raft.proto\"v\n\x06Record\x12/\n\x05owner\x18\x01 \x01(\x0b\x32\x1e.hearsay.write_ahead_log.OwnerH\x00\x12\x33\n\x07persist\x18\x02 \x01(\x0b\x32 .hearsay.write_ahead_log.PersistH\x00\x42\x06\n\x04kind\"7\n\x05Owner\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\"\x96\x01\n\x07Persist\x12\x30\n\x04hard\x18\x01 \x01(\x0b\x32\".hearsay.write_ahead_log.HardState\x12\x1a\n\rtruncate_from\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12+\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x1a.hearsay.gossip_raft.EntryB\x10\n\x0e_truncate_from\"Z\n\tHardState\x12\x13\n\x0bincarnation\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x11\n\x04vote\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\x04\x42\x07\n\x05_voteb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&protos/generated/write_ahead_log.proto\x12\x17hearsay.write_ahead_log\x1a\"protos/generated/gossip_raft.proto\"\xd8\x01\n\x06Record\x12/\n\x05owner\x18\x01 \x01(\x0b\x32\x1e.hearsay.write_ahead_log.OwnerH\x00\x12\x33\n\x07persist\x18\x02 \x01(\x0b\x32 .hearsay.write_ahead_log.PersistH\x00\x12-\n\x04\x62\x61se\x18\x03 \x01(\x0b\x32\x1d.hearsay.write_ahead_log.BaseH\x00\x12\x31\n\x06sealed\x18\x04 \x01(\x0b\x32\x1f.hearsay.write_ahead_log.SealedH\x00\x42\x06\n\x04kind\"7\n\x05Owner\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\"\x96\x01\n\x07Persist\x12\x30\n\x04hard\x18\x01 \x01(\x0b\x32\".hearsay.write_ahead_log.HardState\x12\x1a\n\rtruncate_from\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12+\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x1a.hearsay.gossip_raft.EntryB\x10\n\x0e_truncate_from\"\x80\x01\n\tHardState\x12\x13\n\x0bincarnation\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x11\n\x04vote\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\x04\x12\x12\n\nrecovering\x18\x05 \x01(\x08\x12\x10\n\x08\x61\x62stains\x18\x06 \x01(\x04\x42\x07\n\x05_vote\"\x82\x01\n\x04\x42\x61se\x12/\n\x08position\x18\x01 \x01(\x0b\x32\x1d.hearsay.gossip_raft.Position\x12<\n\x08snapshot\x18\x02 \x01(\x0b\x32%.hearsay.write_ahead_log.SnapshotNameH\x00\x88\x01\x01\x42\x0b\n\t_snapshot\"2\n\x0cSnapshotName\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x13\n\x0b\x66ile_digest\x18\x02 \x01(\r\"\x08\n\x06Sealed\"\xa2\x01\n\x0cSnapshotFile\x12-\n\x05owner\x18\x01 \x01(\x0b\x32\x1e.hearsay.write_ahead_log.Owner\x12/\n\x08position\x18\x02 \x01(\x0b\x32\x1d.hearsay.gossip_raft.Position\x12\x12\n\nlog_digest\x18\x03 \x01(\x04\x12\x0f\n\x07members\x18\x04 \x03(\t\x12\r\n\x05image\x18\x05 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.generated.write_ahead_log_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECORD']._serialized_start=103
-  _globals['_RECORD']._serialized_end=221
-  _globals['_OWNER']._serialized_start=223
-  _globals['_OWNER']._serialized_end=278
-  _globals['_PERSIST']._serialized_start=281
-  _globals['_PERSIST']._serialized_end=431
-  _globals['_HARDSTATE']._serialized_start=433
-  _globals['_HARDSTATE']._serialized_end=523
+  _globals['_RECORD']._serialized_start=104
+  _globals['_RECORD']._serialized_end=320
+  _globals['_OWNER']._serialized_start=322
+  _globals['_OWNER']._serialized_end=377
+  _globals['_PERSIST']._serialized_start=380
+  _globals['_PERSIST']._serialized_end=530
+  _globals['_HARDSTATE']._serialized_start=533
+  _globals['_HARDSTATE']._serialized_end=661
+  _globals['_BASE']._serialized_start=664
+  _globals['_BASE']._serialized_end=794
+  _globals['_SNAPSHOTNAME']._serialized_start=796
+  _globals['_SNAPSHOTNAME']._serialized_end=846
+  _globals['_SEALED']._serialized_start=848
+  _globals['_SEALED']._serialized_end=856
+  _globals['_SNAPSHOTFILE']._serialized_start=859
+  _globals['_SNAPSHOTFILE']._serialized_end=1021
 # @@protoc_insertion_point(module_scope)

@@ -65,6 +65,11 @@ class NodeConfig:
         uncommitted_bytes_max: Of entries that a leader has not yet committed.
         request_bytes_max: Of the commands of one request.
         inbox_max: Messages that wait while the disk is busy.
+        snapshot_entries_max: After so many entries applied a snapshot is taken,
+        snapshot_bytes_max: or after about so many bytes of them.
+        log_keep: So many entries before a snapshot stay in the log, for followers that
+            are a little behind.
+        snapshot_chunk_bytes: Of a snapshot in one answer.
 
     Raises:
         ValueError: A field is out of range; the message names field and value.
@@ -92,6 +97,10 @@ class NodeConfig:
     uncommitted_bytes_max: int = 32 * 1024 * 1024
     request_bytes_max: int = PAYLOAD_BYTES_MAX
     inbox_max: int = 10_000
+    snapshot_entries_max: int = 10_000
+    snapshot_bytes_max: int = 16 * 1024 * 1024
+    log_keep: int = 1_000
+    snapshot_chunk_bytes: int = 256 * 1024
 
     def __post_init__(self) -> None:
         if self.id not in self.members:
@@ -110,13 +119,16 @@ class NodeConfig:
             "uncommitted_bytes_max",
             "request_bytes_max",
             "inbox_max",
+            "snapshot_entries_max",
+            "snapshot_bytes_max",
+            "snapshot_chunk_bytes",
         ):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field}: must be positive, is {getattr(self, field)}")
         for field in ("batch_bytes_max", "request_bytes_max"):
             if getattr(self, field) > PAYLOAD_BYTES_MAX:
                 raise ValueError(f"{field}: {getattr(self, field)} exceeds {PAYLOAD_BYTES_MAX}")
-        for field in ("pull_wait_ns", "commit_news_delay_ns"):
+        for field in ("pull_wait_ns", "commit_news_delay_ns", "log_keep"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field}: must not be negative, is {getattr(self, field)}")
         if not 0 <= self.clock_drift_max_ppm < 1_000_000:

@@ -23,11 +23,14 @@ from system_under_test.gossip_raft.core.messages import (
     PulledEntries,
     PullEntries,
     PullMismatch,
+    PullSnapshot,
+    PullTooOld,
     PutEntries,
     ReadKeys,
     ReadLog,
     RequestVote,
     Results,
+    SnapshotChunk,
     Status,
     Unavailable,
     UpdatePosition,
@@ -54,6 +57,7 @@ from system_under_test.gossip_raft.core.types import (
     Raw,
     Refused,
     Result,
+    Snapshot,
     Txn,
     Value,
 )
@@ -131,8 +135,12 @@ def record(r: GossipRecord) -> str:
     return (
         f"{r.node}:{r.incarnation}.{r.counter} term={r.term} leader={r.leader or '-'}"
         f" last={position(r.last)} commit={position(r.commit)} source={r.source or '-'}"
-        f" hears={','.join(r.reachable) or '-'}"
+        f" hears={','.join(r.reachable) or '-'}{' recovering' if r.recovering else ''}"
     )
+
+
+def snapshot(s: Snapshot) -> str:
+    return f"snapshot {position(s.position)} {s.image.decode(errors='replace')}"
 
 
 def body(b: Body) -> str:
@@ -155,8 +163,18 @@ def body(b: Body) -> str:
                 f"PulledEntries after {position(previous)} {entries(pulled)}"
                 f" last={position(last)} commit={position(commit)}"
             )
-        case PullMismatch(last=last, runs=runs):
-            return f"PullMismatch last={position(last)} runs=[{' '.join(map(position, runs))}]"
+        case PullMismatch(last=last, runs=runs, base=base):
+            above = f" base={position(base)}" if base.index else ""
+            ends = " ".join(map(position, runs))
+            return f"PullMismatch last={position(last)} runs=[{ends}]{above}"
+        case PullTooOld(last=last, snapshot=at):
+            return f"PullTooOld last={position(last)} snapshot={position(at)}"
+        case PullSnapshot(position=at, offset=offset):
+            which = position(at) if at.index else "newest"
+            return f"PullSnapshot {which} from byte {offset}"
+        case SnapshotChunk():
+            end = b.offset + len(b.chunk)
+            return f"SnapshotChunk {position(b.position)} bytes {b.offset} to {end} of {b.total}"
         case PutEntries(session=session, commands=wanted, acknowledge_to=address):
             to = "" if address is None else f" acknowledge to {address}"
             return f"PutEntries {session.client}#{session.sequence} {commands(wanted)}{to}"
@@ -207,17 +225,28 @@ def message(m: Message) -> str:
 
 
 def hard_state(h: HardState) -> str:
-    return f"incarnation={h.incarnation} term={h.term} vote={h.vote or '-'} commit={h.commit}"
+    recovering = " recovering" if h.recovering else ""
+    abstains = f" abstains={h.abstains}" if h.abstains else ""
+    return (
+        f"incarnation={h.incarnation} term={h.term} vote={h.vote or '-'} commit={h.commit}"
+        f"{recovering}{abstains}"
+    )
+
+
+def persist(p: Persist) -> str:
+    cut = "" if p.truncate_from is None else f" truncate from {p.truncate_from}"
+    image = "" if p.snapshot is None else f" {snapshot(p.snapshot)}"
+    base = "" if p.compact_to is None else f" compact to {position(p.compact_to)}"
+    added = f" append {entries(p.entries)}" if p.entries else ""
+    return f"persist {hard_state(p.hard)}{cut}{image}{base}{added}"
 
 
 def effect(e: Effect) -> str:
     match e:
         case Record(events=events):
             return "; ".join(map(event, events))
-        case Persist(hard=hard, truncate_from=truncate_from, entries=written):
-            cut = "" if truncate_from is None else f" truncate from {truncate_from}"
-            added = f" append {entries(written)}" if written else ""
-            return f"persist {hard_state(hard)}{cut}{added}"
+        case Persist():
+            return persist(e)
         case Send(message=m):
             return f"send {message(m)}"
         case Apply(entry=applied):
@@ -230,9 +259,10 @@ def event(e: trace.TraceEvent) -> str:
     match e:
         case trace.Booted(incarnation=incarnation, term=term, last_index=last_index):
             vote, last = e.vote or "-", f"{e.last_term}/{last_index}"
+            base = f" snapshot={e.snapshot_index}" if e.snapshot_index else ""
             return (
                 f"booted incarnation={incarnation} term={term} vote={vote}"
-                f" last={last} commit={e.commit_index}"
+                f" last={last} commit={e.commit_index}{base}{' recovering' * e.recovering}"
             )
         case trace.TermAdopted(term=term):
             return f"enters term {term}"
@@ -259,5 +289,9 @@ def event(e: trace.TraceEvent) -> str:
             return f"acknowledges {client}#{sequence} at {term}/{index}"
         case trace.Stopped(reason=reason):
             return f"STOPPED: {reason}"
+        case trace.SnapshotTaken(index=index, term=term):
+            return f"takes snapshot {term}/{index}"
+        case trace.SnapshotInstalled(index=index, term=term):
+            return f"installs snapshot {term}/{index}"
         case _:
             assert_never(e)

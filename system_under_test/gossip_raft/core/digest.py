@@ -33,12 +33,17 @@ def chain(previous: int, term: int, digest: int) -> int:
     )
 
 
-def log_digest(entries: Iterable[Entry]) -> int:
-    """H of the last of ``entries``, which begin at index 1; 0 if there are none."""
-    value = 0
+def log_digest(entries: Iterable[Entry], before: int = 0) -> int:
+    """H of the last of ``entries``; ``before`` is H of what they follow, 0 if nothing."""
+    value = before
     for entry in entries:
         value = chain(value, entry.term, entry_digest(entry))
     return value
+
+
+def image_digest(image: bytes) -> int:
+    """Of a snapshot's image."""
+    return _digest(image)
 
 
 def _digest(data: bytes) -> int:

@@ -40,7 +40,10 @@ class Elections:
 
     def tick(self) -> None:
         if not self._state.leads and self._state.now >= self._deadline:
-            self._begin_pre_vote()
+            if self._state.recovering:
+                self._postpone()
+            else:
+                self._begin_pre_vote()
 
     def hear_of_leader(self, record: GossipRecord) -> None:
         """News, perhaps second-hand, of the node that leads or led our term."""
@@ -64,7 +67,10 @@ class Elections:
     def on_request_vote(self, message: Message, request: RequestVote) -> None:
         state = self._state
         candidate = NodeId(message.source)
-        if state.rules.is_bound(request, state.now, self._promised_until):
+        abstains = not state.rules.may_vote(
+            request.term, state.abstains, recovering=state.recovering
+        )
+        if abstains or state.rules.is_bound(request, state.now, self._promised_until):
             granted = False
         elif request.pre_vote:
             granted = state.rules.grants_pre_vote(

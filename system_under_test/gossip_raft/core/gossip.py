@@ -110,6 +110,7 @@ class Gossip:
             commit=state.commit_point_at_departure,
             source=source,
             reachable=tuple(peer for peer in state.config.peers if self._hears(peer)),
+            recovering=state.recovering,
         )
         if state.config.heartbeats is Heartbeats.PLAIN:
             return (self.records[state.id],)

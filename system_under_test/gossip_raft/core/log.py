@@ -29,15 +29,19 @@ from system_under_test.gossip_raft.core.types import (
 
 
 class Log:
-    """Entries from index 1 on, without gaps; terms never decrease.
+    """Entries that follow ``base``, without gaps; terms never decrease.
 
-    Everything but slicing costs O(1), ``truncate`` O(dropped).
+    What was up to ``base`` is compacted: of it only ``base`` itself is known, which the
+    log holds, as it holds ``ORIGIN`` when nothing is compacted.
+
+    Everything but slicing and compacting costs O(1), ``truncate`` O(dropped).
     """
 
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[Entry, ...], base: Position = ORIGIN) -> None:
+        self.base = base
         self._entries: list[Entry] = []
-        self._runs: list[Position] = []
-        self._bytes: list[int] = [0]  # About how much the first i entries take.
+        self._runs: list[Position] = [] if base == ORIGIN else [base]
+        self._bytes: list[int] = [0]  # About how much the entries take, accumulated.
         for entry in entries:
             self.append(entry)
 
@@ -47,38 +51,53 @@ class Log:
 
     @property
     def runs(self) -> tuple[Position, ...]:
-        """The last position of every term, ascending."""
+        """The last position of every term from the base's on, ascending."""
         return tuple(self._runs)
 
     def __getitem__(self, index: LogIndex) -> Entry:
-        assert index >= 1
-        return self._entries[index - 1]
+        assert index > self.base.index, f"entry {index} is compacted"
+        return self._entries[index - self.base.index - 1]
 
     def __len__(self) -> int:
-        return len(self._entries)
+        """The index of the last entry: those compacted are counted."""
+        return self.base.index + len(self._entries)
 
     def after(self, index: int, entries_max: int) -> tuple[Entry, ...]:
-        """At most ``entries_max`` entries that follow ``index``."""
-        return tuple(self._entries[index : index + entries_max])
+        """At most ``entries_max`` entries that follow ``index``, which is not below the base."""
+        assert index >= self.base.index, f"what follows {index} is compacted"
+        start = index - self.base.index
+        return tuple(self._entries[start : start + entries_max])
 
     def batch_after(self, index: int, entries_max: int, bytes_max: int) -> tuple[Entry, ...]:
         """The same, but about ``bytes_max`` bytes at most; one entry always passes."""
-        end = bisect_right(self._bytes, self._bytes[index] + bytes_max) - 1
-        return self.after(index, max(1, min(entries_max, end - index)))
+        start = index - self.base.index
+        end = bisect_right(self._bytes, self._bytes[start] + bytes_max) - 1
+        return self.after(index, max(1, min(entries_max, end - start)))
+
+    def bytes_between(self, index: int, until: int) -> int:
+        """About how much the entries after ``index`` up to ``until`` take."""
+        return self._bytes[until - self.base.index] - self._bytes[index - self.base.index]
 
     def bytes_after(self, index: int) -> int:
         """About how much the entries that follow ``index`` take."""
         return self._bytes[-1] - self._bytes[index]
 
     def position_at(self, index: int) -> Position:
-        if index == 0:
-            return ORIGIN
-        entry = self._entries[index - 1]
+        """Of the base, or of an entry after it."""
+        if index == self.base.index:
+            return self.base
+        entry = self[LogIndex(index)]
         return Position(entry.term, entry.index)
 
     def holds(self, position: Position) -> bool:
-        """Whether this log has exactly that entry; then it has all before it too."""
-        return position.index <= len(self) and self.position_at(position.index) == position
+        """Whether this log has exactly that entry; then it has all before it too.
+
+        Of compacted entries it cannot tell, and says no.
+        """
+        return (
+            self.base.index <= position.index <= len(self)
+            and self.position_at(position.index) == position
+        )
 
     def append(self, entry: Entry) -> None:
         """
@@ -97,13 +116,33 @@ class Log:
             self._runs.append(position)
 
     def truncate(self, keep: LogIndex) -> None:
-        """Drop what follows ``keep``."""
-        del self._entries[keep:]
-        del self._bytes[keep + 1 :]
+        """Drop what follows ``keep``.
+
+        Raises:
+            InvariantViolation: ``keep`` is compacted: what would be left is unknown.
+        """
+        if keep < self.base.index:
+            raise InvariantViolation(f"cannot truncate to {keep}, below the base {self.base}")
+        del self._entries[keep - self.base.index :]
+        del self._bytes[keep - self.base.index + 1 :]
         while self._runs and self._runs[-1].index > keep:
             self._runs.pop()
         if keep and self.last.index < keep:
             self._runs.append(self.position_at(keep))
+
+    def compact(self, base: Position) -> None:
+        """Forget the entries up to ``base``, which this log holds."""
+        assert self.holds(base), f"{base} is not in the log"
+        dropped = base.index - self.base.index
+        del self._entries[:dropped]
+        del self._bytes[:dropped]
+        self._runs = [run for run in self._runs if run.index >= base.index]
+        self.base = base
+
+    def restart(self, base: Position) -> None:
+        """Forget all entries; the next one follows ``base``."""
+        self.base = base
+        self._entries, self._runs, self._bytes = [], [base], [0]
 
 
 def common_point(own: tuple[Position, ...], source: tuple[Position, ...]) -> Position:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
     Command,
     Entry,
     Incarnation,
@@ -46,6 +47,7 @@ class GossipRecord:
     commit: Position
     source: NodeId | None
     reachable: tuple[NodeId, ...]
+    recovering: bool = False
 
 
 # --- between nodes -------------------------------------------------------------
@@ -115,11 +117,53 @@ class PullMismatch:
     """The source does not hold the puller's last entry.
 
     ``runs``: the last position of every term in the source's log, ascending.
-    The puller finds the common point from it by itself.
+    The puller finds the common point from it by itself; if that is below ``base``, the
+    source has compacted it, and the puller needs a snapshot.
     """
 
     last: Position
     runs: tuple[Position, ...]
+    base: Position = ORIGIN
+
+
+@dataclass(frozen=True, slots=True)
+class PullTooOld:
+    """What follows the puller's last entry is compacted at the source, which holds ``last``.
+
+    ``snapshot`` is where its snapshot stands: take that.
+    """
+
+    last: Position
+    snapshot: Position
+
+
+@dataclass(frozen=True, slots=True)
+class PullSnapshot:
+    """PullSnapshotRPC: the bytes of the image at ``position`` from ``offset`` on.
+
+    With ``ORIGIN``: of whatever snapshot the source has.
+    """
+
+    position: Position
+    offset: int
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotChunk:
+    """``chunk`` stands at ``offset`` of the image, which has ``total`` bytes and ``digest``.
+
+    Of another snapshot than was asked for (from its beginning) if the source does not
+    have that one any more.  ``log_digest`` and ``members`` are the snapshot's.
+    """
+
+    position: Position
+    log_digest: int
+    members: tuple[NodeId, ...]
+    total: int
+    digest: int
+    offset: int
+    chunk: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +302,16 @@ class AckEntries:
     answer: Results | Lost | Unavailable | NotLeader
 
 
-PeerRequest: TypeAlias = Heartbeat | RequestVote | PullEntries | UpdatePosition
-PeerReply: TypeAlias = HeartbeatReply | Vote | PulledEntries | PullMismatch | UpdatePositionReply
+PeerRequest: TypeAlias = Heartbeat | RequestVote | PullEntries | UpdatePosition | PullSnapshot
+PeerReply: TypeAlias = (
+    HeartbeatReply
+    | Vote
+    | PulledEntries
+    | PullMismatch
+    | UpdatePositionReply
+    | PullTooOld
+    | SnapshotChunk
+)
 ClientRequest: TypeAlias = PutEntries | ReadKeys | ReadLog | GetStatus
 ClientReply: TypeAlias = (
     Results | Values | LogEntries | NotLeader | Unavailable | Lost | Forwarded | Status

@@ -25,11 +25,14 @@ from system_under_test.gossip_raft.core.messages import (
     PulledEntries,
     PullEntries,
     PullMismatch,
+    PullSnapshot,
+    PullTooOld,
     PutEntries,
     ReadKeys,
     ReadLog,
     RequestVote,
     Results,
+    SnapshotChunk,
     Status,
     Unavailable,
     UpdatePosition,
@@ -40,6 +43,7 @@ from system_under_test.gossip_raft.core.messages import (
 from system_under_test.gossip_raft.core.quorum import Quorum
 from system_under_test.gossip_raft.core.reads import Reads
 from system_under_test.gossip_raft.core.ready import Ready
+from system_under_test.gossip_raft.core.recovery import Recovery
 from system_under_test.gossip_raft.core.replication import Puller, Source
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.state import NodeState, Role
@@ -53,6 +57,7 @@ from system_under_test.gossip_raft.core.types import (
     NodeId,
     Position,
     RequestId,
+    Snapshot,
 )
 from system_under_test.gossip_raft.core.writes import Writes
 
@@ -83,11 +88,14 @@ class Node:
         self._gossip = Gossip(state)
         self._elections = Elections(state, self._gossip)
         self._quorum = Quorum(state, self._gossip)
-        self._puller = Puller(state, self._gossip)
+        self._puller = Puller(state, self._gossip, self._install)
         self._source = Source(state)
         self._reads = Reads(state, self._machine, self._gossip)
         self._writes = Writes(state, self._machine, frozenset(config.peers))
-        self._handed_over = LogIndex(0)
+        self._recovery = Recovery(state, self._gossip)
+        if state.snapshot is not None:
+            self._machine.restore(state.snapshot.image)
+        self._handed_over = state.applied
         self._position_told: Position | None = None
 
     @property
@@ -107,8 +115,25 @@ class Node:
 
     @property
     def log(self) -> tuple[Entry, ...]:
-        """For tests and inspection: the log in memory."""
-        return self._state.log.after(0, len(self._state.log))
+        """For tests and inspection: the log in memory, without what is compacted."""
+        return self._state.log.after(self._state.log.base.index, len(self._state.log))
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """For tests and inspection: the newest snapshot."""
+        return self._state.snapshot
+
+    @property
+    def recovering(self) -> bool:
+        """Whether this node lost its disk and takes no part in decisions yet."""
+        return self._state.recovering
+
+    def disk_full(self, full: bool) -> None:
+        """While the disk is full, writes are refused and no entries are pulled.
+
+        What little else must be written still is.  For whoever runs the node to tell.
+        """
+        self._state.disk_is_full = full
 
     # --- in --------------------------------------------------------------------
 
@@ -146,12 +171,13 @@ class Node:
         state = self._state
         assert entry.index == state.applied + 1 <= state.commit, f"applied out of order: {entry}"
         answer = self._machine.apply(entry)
-        state.applied = entry.index
+        digest = entry_digest(entry)
+        state.note_applied(entry, digest)
         state.outbox.decided.append(
             Applied(
                 index=entry.index,
                 term=entry.term,
-                digest=entry_digest(entry),
+                digest=digest,
                 result_digest=results_digest(answer.results),
             )
         )
@@ -162,6 +188,9 @@ class Node:
     def take_ready(self) -> Ready:
         """What is to be done now; false if that is nothing."""
         state, outbox = self._state, self._state.outbox
+        if self._snapshot_is_due():
+            state.take_snapshot(self._machine.image())
+        self._recovery.proceed()
         self._reads.proceed()
         self._source.answer()
         self._puller.request()
@@ -199,6 +228,25 @@ class Node:
             wake_at=self._wake_at(),
         )
 
+    def _snapshot_is_due(self) -> bool:
+        """Enough was applied since the last one (Ongaro 2014, 5.1.2)."""
+        state, config = self._state, self._state.config
+        since = LogIndex(0) if state.snapshot is None else state.snapshot.position.index
+        until = state.rules.compaction_point(state.applied, LogIndex(len(state.log)))
+        return until > since and (
+            until - since >= config.snapshot_entries_max
+            or state.log.bytes_between(since, until) >= config.snapshot_bytes_max
+        )
+
+    def _install(self, snapshot: Snapshot) -> None:
+        """
+        Raises:
+            MalformedImage: Nothing has changed.
+        """
+        self._machine.restore(snapshot.image)
+        self._state.install_snapshot(snapshot)
+        self._handed_over = snapshot.position.index
+
     def _seal(
         self, target: str, request: RequestId, body: Body, gossip: tuple[GossipRecord, ...]
     ) -> Message:
@@ -232,6 +280,7 @@ class Node:
             state.enter_term(seen, Role.FOLLOWER)
         changed = self._gossip.hear(message)
         self._quorum.hear(NodeId(message.source))
+        self._recovery.hear(message)
         moved = False
         for old, new in changed:
             self._elections.hear_of_leader(new)
@@ -261,6 +310,12 @@ class Node:
                 self._puller.on_pulled_entries(message, body)
             case PullMismatch():
                 self._puller.on_mismatch(message, body)
+            case PullTooOld():
+                self._puller.on_too_old(message, body)
+            case PullSnapshot():
+                self._source.on_pull_snapshot(message, body)
+            case SnapshotChunk():
+                self._puller.on_snapshot_chunk(message, body)
             case UpdatePosition():
                 state.outbox.answer(message.source, message.request, UpdatePositionReply())
             case PutEntries():

@@ -80,8 +80,7 @@ class Reads:
         state = self._state
         entries: list[Entry] = []
         room = state.config.batch_bytes_max
-        for index in self._machine.raw_indices(read.first, read.entries_max):
-            entry = state.log[index]
+        for entry in self._machine.raw_entries(read.first, read.entries_max):
             room -= bytes_of_commands(entry.commands)
             if entries and room < 0:
                 break
@@ -94,6 +93,9 @@ class Reads:
         if not self._state.leads or message.term != self._state.term:
             return
         peer = NodeId(message.source)
+        record = self._gossip.records.get(peer)
+        if record is not None and self._state.rules.is_out_of_quorums(record):
+            return
         self.lease.on_heartbeat_reply(message)
         self._confirmed[peer] = max(self._confirmed.get(peer, RequestId(0)), message.request)
 

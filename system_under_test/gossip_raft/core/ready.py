@@ -8,7 +8,15 @@ from typing import TypeAlias
 
 from system_under_test.gossip_raft.core.messages import Message
 from system_under_test.gossip_raft.core.trace import Persisted, TraceEvent
-from system_under_test.gossip_raft.core.types import Entry, HardState, LogIndex, Nanos
+from system_under_test.gossip_raft.core.types import (
+    DurableState,
+    Entry,
+    HardState,
+    LogIndex,
+    Nanos,
+    Position,
+    Snapshot,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +30,27 @@ class Record:
 class Persist:
     """Make all of it survive a power loss, atomically, before the next effect.
 
-    In this order: drop entries from ``truncate_from`` on, append ``entries``,
-    replace the hard state.
+    In this order: drop entries from ``truncate_from`` on, replace the snapshot, drop
+    the entries up to ``compact_to``, which is the log's new base, append ``entries``,
+    replace the hard state.  A snapshot is durable before what it replaces is dropped.
     """
 
     hard: HardState
     truncate_from: LogIndex | None
     entries: tuple[Entry, ...]
+    snapshot: Snapshot | None = None
+    compact_to: Position | None = None
+
+    def applied_to(self, state: DurableState) -> DurableState:
+        """What is on disk afterwards: the meaning of all this."""
+        base, log = state.base, state.log
+        if self.truncate_from is not None:
+            log = log[: self.truncate_from - base.index - 1]
+        if self.compact_to is not None:
+            log = log[self.compact_to.index - base.index :]
+            base = self.compact_to
+        snapshot = state.snapshot if self.snapshot is None else self.snapshot
+        return DurableState(self.hard, log + self.entries, snapshot, base)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from system_under_test.gossip_raft.core.config import Shape
 from system_under_test.gossip_raft.core.gossip import Gossip
+from system_under_test.gossip_raft.core.image import MalformedImage
 from system_under_test.gossip_raft.core.log import common_point
 from system_under_test.gossip_raft.core.messages import (
     Message,
     PulledEntries,
     PullEntries,
     PullMismatch,
+    PullSnapshot,
+    PullTooOld,
+    SnapshotChunk,
     UpdatePosition,
 )
+from system_under_test.gossip_raft.core.snapshot_transfer import SnapshotSource, Transfer
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.sync_source import Chains, choose_within_limits
 from system_under_test.gossip_raft.core.types import (
     LogIndex,
     Nanos,
     NodeId,
+    Position,
     RequestId,
+    Snapshot,
     Term,
 )
 
@@ -40,9 +48,13 @@ class Puller:
     1. One pull at a time; a lost one is given up at its deadline.
     2. Entries are taken only from the pull under way, and only where the log ends.
     3. The log is cut only for a source with a higher last term.
+    4. Where the source has compacted what we need, its snapshot is pulled instead, chunk
+       by chunk; ``install`` gets it when it is whole, and raises ``MalformedImage``.
     """
 
-    def __init__(self, state: NodeState, gossip: Gossip) -> None:
+    def __init__(
+        self, state: NodeState, gossip: Gossip, install: Callable[[Snapshot], None]
+    ) -> None:
         self._state = state
         self._gossip = gossip
         self._pull: Pull | None = None
@@ -50,6 +62,8 @@ class Puller:
         self._report = False
         self._report_due = state.now
         self._term = state.term
+        self._install = install
+        self._transfer = Transfer()
         self.source: NodeId | None = None
 
     @property
@@ -70,6 +84,7 @@ class Puller:
         state = self._state
         if state.role is not Role.FOLLOWER:
             self.source, self._pull = None, None
+            self._transfer.forget()
             return
         if self._term != state.term:
             self._term = state.term
@@ -89,13 +104,24 @@ class Puller:
             self._report_due = Nanos(state.now + state.config.election_timeout_min_ns // 2)
             if self._pull is not None:  # Else the pull's own envelope brings the records.
                 state.outbox.ask(self.source, UpdatePosition())
-        if self._pull is None:
-            config = state.config
-            commit = state.commit_point_at_departure
-            body = PullEntries(state.log.last, commit, config.entries_max, config.pull_wait_ns)
-            request = state.outbox.ask(self.source, body)
-            deadline = state.now + config.pull_wait_ns + config.request_timeout_ns
-            self._pull = Pull(self.source, request, Nanos(deadline))
+        if self._pull is None and not state.disk_is_full:
+            self._ask(self.source)
+
+    def _ask(self, source: NodeId) -> None:
+        state, config = self._state, self._state.config
+        wait = config.pull_wait_ns
+        commit = state.commit_point_at_departure
+        body: PullEntries | PullSnapshot = PullEntries(
+            state.log.last, commit, config.entries_max, wait
+        )
+        if self._transfer.is_wanted(source) and state.rules.installs_snapshot(
+            self._transfer.position, state.committed_known
+        ):
+            wait = Nanos(0)
+            body = self._transfer.next_pull(config.snapshot_chunk_bytes)
+        request = state.outbox.ask(source, body)
+        deadline = state.now + wait + config.request_timeout_ns
+        self._pull = Pull(source, request, Nanos(deadline))
 
     # --- answers ---------------------------------------------------------------
 
@@ -119,10 +145,47 @@ class Puller:
         state = self._state
         if not self._take_answer(message):
             return
-        if state.rules.may_truncate(state.log.last, mismatch.last):
-            state.truncate(common_point(state.log.runs, mismatch.runs))
-        else:
+        if not state.rules.may_truncate(state.log.last, mismatch.last):
             self._deny(NodeId(message.source))  # It is behind: never a reason to cut (D2 c).
+            return
+        keep = common_point(state.log.runs, mismatch.runs)
+        if keep.index < mismatch.base.index:
+            # Where we part is compacted there, so what it compacted is not what we hold.
+            self._want(NodeId(message.source), mismatch.base)
+        else:
+            state.truncate(keep)
+
+    def on_too_old(self, message: Message, too_old: PullTooOld) -> None:
+        if self._take_answer(message):
+            self._want(NodeId(message.source), too_old.snapshot)
+
+    def on_snapshot_chunk(self, message: Message, chunk: SnapshotChunk) -> None:
+        state, source = self._state, NodeId(message.source)
+        is_awaited = self._take_answer(message)
+        if state.role is not Role.FOLLOWER or not (is_awaited or self._transfer.meets(chunk)):
+            return
+        if not state.rules.installs_snapshot(chunk.position, state.committed_known):
+            return  # We got there in other ways, or it comes late.
+        if not self._transfer.add(chunk):
+            self._deny(source)
+            return
+        self._denied.pop(source, None)
+        snapshot = self._transfer.snapshot()
+        if snapshot is None:
+            return
+        self._transfer.forget()
+        try:
+            self._install(snapshot)
+        except MalformedImage:
+            self._deny(source)
+            return
+        self.report()
+
+    def _want(self, source: NodeId, snapshot: Position) -> None:
+        state = self._state
+        if not state.rules.installs_snapshot(self._transfer.position, state.committed_known):
+            self._transfer.forget()  # Begun once, and overtaken by other ways.
+        self._transfer.want(source, snapshot)
 
     def _take_answer(self, message: Message) -> bool:
         """Whether this answers the pull under way, which then is over."""
@@ -226,6 +289,7 @@ class Source:
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
+        self._snapshots = SnapshotSource(state)
         self._held: dict[NodeId, HeldPull] = {}
 
     @property
@@ -238,8 +302,14 @@ class Source:
         held = HeldPull(message.request, asked, message.term, deadline)
         self._held[NodeId(message.source)] = held
 
+    def on_pull_snapshot(self, message: Message, asked: PullSnapshot) -> None:
+        chunk = self._snapshots.chunk_for(NodeId(message.source), asked)
+        if chunk is not None:
+            self._state.outbox.answer(message.source, message.request, chunk)
+
     def answer(self) -> None:
         """Answer every pull for which there is news, or no time left."""
+        self._snapshots.tick()
         state = self._state
         news_due = Nanos(state.now + state.config.commit_news_delay_ns)
         for puller, held in tuple(self._held.items()):
@@ -257,10 +327,13 @@ class Source:
             or state.term != held.term  # It must learn our term, or we have just changed it.
         )
 
-    def _answer_to(self, asked: PullEntries) -> PulledEntries | PullMismatch:
-        log = self._state.log
+    def _answer_to(self, asked: PullEntries) -> PulledEntries | PullMismatch | PullTooOld:
+        log, snapshot = self._state.log, self._state.snapshot
+        if asked.last.index < log.base.index:
+            assert snapshot is not None, "only a snapshot replaces entries"
+            return PullTooOld(log.last, snapshot.position)
         if not log.holds(asked.last):
-            return PullMismatch(log.last, log.runs)
+            return PullMismatch(log.last, log.runs, log.base)
         bytes_max = self._state.config.batch_bytes_max
         entries = log.batch_after(asked.last.index, asked.entries_max, bytes_max)
         return PulledEntries(asked.last, entries, log.last, self._state.commit_point_at_departure)

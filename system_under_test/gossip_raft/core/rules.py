@@ -6,9 +6,10 @@ that overrides one method.  No method keeps state or changes an argument.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from system_under_test.gossip_raft.core.image import Answer
 from system_under_test.gossip_raft.core.messages import (
     Consistency,
     GossipRecord,
@@ -17,8 +18,10 @@ from system_under_test.gossip_raft.core.messages import (
     Vote,
 )
 from system_under_test.gossip_raft.core.types import (
+    ClientId,
     Entry,
     Incarnation,
+    LogIndex,
     Nanos,
     NodeId,
     Position,
@@ -99,7 +102,12 @@ class Rules:
 
     def is_contact(self, record: GossipRecord | None, leader: NodeId, term: Term) -> bool:
         """A peer that spoke to the leader just now is with it: same term, and hears it too."""
-        return record is not None and record.term == term and leader in record.reachable
+        return (
+            record is not None
+            and record.term == term
+            and leader in record.reachable
+            and not self.is_out_of_quorums(record)
+        )
 
     # --- gossip ----------------------------------------------------------------
 
@@ -166,7 +174,9 @@ class Rules:
 
     def counts_toward_commit(self, record: GossipRecord, term: Term) -> bool:
         """Reported in the leader's term, about an entry of that term (PROTOCOL rule 6, D4)."""
-        return record.term == term and record.last.term == term
+        return (
+            record.term == term and record.last.term == term and not self.is_out_of_quorums(record)
+        )
 
     def commit_point_from_positions(
         self, positions: Sequence[Position], members: int
@@ -204,6 +214,30 @@ class Rules:
     def has_expired(self, expires_in: Nanos | None) -> bool:
         """After the client's deadline nothing new is begun on its behalf."""
         return expires_in is not None and expires_in <= 0
+
+    # --- snapshots and recovery --------------------------------------------------
+
+    def compaction_point(self, applied: LogIndex, last: LogIndex) -> LogIndex:
+        """Where a snapshot taken now stands: at what the state machine holds, which is
+        committed (PROTOCOL rule 11; Ongaro 2014, 5.1)."""
+        del last
+        return applied
+
+    def answers_in_snapshot(self, answers: Mapping[ClientId, Answer]) -> Mapping[ClientId, Answer]:
+        """All: a repeated request may come after the snapshot (PROTOCOL rules 10 and 11)."""
+        return answers
+
+    def installs_snapshot(self, snapshot: Position, commit: LogIndex) -> bool:
+        """Only one that moves the commit point forward (PROTOCOL rule 11)."""
+        return snapshot.index > commit
+
+    def is_out_of_quorums(self, record: GossipRecord) -> bool:
+        """A node that lost its disk may have broken promises that it forgot (PROTOCOL rule 12)."""
+        return record.recovering
+
+    def may_vote(self, term: Term, abstains: Term, *, recovering: bool) -> bool:
+        """Not while recovering, nor in a term in which a vote may be forgotten (PROTOCOL D8.6)."""
+        return not recovering and term > abstains
 
     # --- clients ---------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from system_under_test.gossip_raft.core.config import NodeConfig
-from system_under_test.gossip_raft.core.digest import entry_digest, log_digest
+from system_under_test.gossip_raft.core.digest import chain, entry_digest, image_digest, log_digest
 from system_under_test.gossip_raft.core.log import Log
 from system_under_test.gossip_raft.core.messages import Body
 from system_under_test.gossip_raft.core.ready import Persist
@@ -22,6 +22,8 @@ from system_under_test.gossip_raft.core.trace import (
     Committed,
     Persisted,
     RoleChanged,
+    SnapshotInstalled,
+    SnapshotTaken,
     TermAdopted,
     TraceEvent,
     Truncated,
@@ -40,6 +42,7 @@ from system_under_test.gossip_raft.core.types import (
     Position,
     RequestId,
     Session,
+    Snapshot,
     Term,
 )
 
@@ -60,13 +63,17 @@ class Outbox:
         self.decided: list[TraceEvent] = []
         self.told: list[TraceEvent] = []
         self.sends: list[tuple[str, RequestId, Body]] = []
-        # An answer to a former life must not pass for one to this life.
-        self._next = incarnation * REQUESTS_PER_INCARNATION + 1
+        self.begin(incarnation)
 
     @property
     def next_request(self) -> RequestId:
         """Every request from now on has this number or a greater one."""
         return RequestId(self._next)
+
+    def begin(self, incarnation: Incarnation) -> None:
+        """Number from ``incarnation`` on."""
+        # An answer to a former life must not pass for one to this life.
+        self._next = incarnation * REQUESTS_PER_INCARNATION + 1
 
     def ask(self, target: str, body: Body) -> RequestId:
         request = RequestId(self._next)
@@ -81,8 +88,9 @@ class Outbox:
 class NodeState:
     """1. ``commit`` <= ``durable.index`` and ``commit`` <= ``committed_known``.
     2. ``applied`` <= ``commit``.
-    3. ``term``, ``vote`` and ``log`` are what memory says; they are on disk after the
-       next ``take_persist`` has been obeyed, and nothing leaves before.
+    3. ``term``, ``vote``, ``log`` and ``snapshot`` are what memory says; they are on disk
+       after the next ``take_persist`` has been obeyed, and nothing leaves before.
+    4. ``log.base.index`` <= ``snapshot.position.index`` <= ``applied``.
     """
 
     def __init__(
@@ -102,16 +110,27 @@ class NodeState:
         self.vote = durable.hard.vote
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
-        self.log = Log(durable.log)
+        self.recovering = durable.hard.recovering
+        self.abstains = durable.hard.abstains
+        self.log = Log(durable.log, durable.base)
         self.durable = self.log.last
-        self.commit = LogIndex(min(durable.hard.commit, len(self.log)))
-        self.committed_known = self.commit
+        self.snapshot = durable.snapshot
         self.applied = LogIndex(0)
+        self.applied_digest = 0
+        """H of what is applied."""
+        if self.snapshot is not None:
+            self.applied = self.snapshot.position.index
+            self.applied_digest = self.snapshot.log_digest
+        self.commit = max(LogIndex(min(durable.hard.commit, len(self.log))), self.applied)
+        self.committed_known = self.commit
+        self.disk_is_full = False
         self.outbox = Outbox(self.incarnation)
         self.when_leadership_ends: list[Callable[[], None]] = []
         self._hard_changed = True
         self._unsaved_from: LogIndex | None = None
         self._truncate_from: LogIndex | None = None
+        self._base_saved = self.log.base
+        self._snapshot_unsaved = False
         self._in_flight: Position | None = None
         self.outbox.decided.append(
             Booted(
@@ -121,8 +140,13 @@ class NodeState:
                 last_term=self.log.last.term,
                 last_index=self.log.last.index,
                 commit_index=self.commit,
-                log_digest=log_digest(durable.log),
+                log_digest=log_digest(
+                    self.log.after(self.applied, len(self.log)), self.applied_digest
+                ),
                 members=config.members,
+                snapshot_index=self.applied,
+                image_digest=0 if self.snapshot is None else image_digest(self.snapshot.image),
+                recovering=self.recovering,
             )
         )
 
@@ -210,6 +234,76 @@ class NodeState:
         self._truncate_from = start if earlier is None else min(start, earlier)
         self.outbox.decided.append(Truncated(from_index=start))
 
+    # --- snapshots ---------------------------------------------------------------
+
+    def note_applied(self, entry: Entry, digest: int) -> None:
+        """``entry``, with ``digest``, has been executed."""
+        self.applied = entry.index
+        self.applied_digest = chain(self.applied_digest, entry.term, digest)
+
+    def take_snapshot(self, image: bytes) -> None:
+        """``image`` is the state machine as of ``applied``: compact what it replaces."""
+        index = self.rules.compaction_point(self.applied, LogIndex(len(self.log)))
+        rest = self.log.after(self.applied, index - self.applied)
+        digest = log_digest(rest, self.applied_digest)
+        position = self.log.position_at(index)
+        snapshot = Snapshot(position, digest, self.config.members, image)
+        self.outbox.decided.append(
+            SnapshotTaken(position.index, position.term, digest, image_digest(image))
+        )
+        self._replace_snapshot(snapshot)
+
+    def install_snapshot(self, snapshot: Snapshot) -> None:
+        """Another node's: all up to its position is applied, at one stroke.
+
+        It is committed, so it may be acted upon at once; nothing leaves before it is on
+        disk.  The log keeps what extends it, and is dropped whole if it does not hold it.
+
+        Raises:
+            InvariantViolation: A leader has all that is committed.
+        """
+        position = snapshot.position
+        if self.leads:
+            raise InvariantViolation(f"{self.id} leads term {self.term} and needs no snapshot")
+        self.outbox.decided.append(
+            SnapshotInstalled(
+                position.index, position.term, snapshot.log_digest, image_digest(snapshot.image)
+            )
+        )
+        if self.log.holds(position):
+            self.durable = max(self.durable, position, key=lambda reached: reached.index)
+        else:
+            self.log.restart(position)
+            self.durable = position
+            self._unsaved_from = None
+            self._truncate_from = LogIndex(self._base_saved.index + 1)
+        self.applied, self.applied_digest = position.index, snapshot.log_digest
+        self.commit = self.committed_known = position.index
+        self._replace_snapshot(snapshot)
+
+    def _replace_snapshot(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._snapshot_unsaved = True
+        # What is not yet applied stays, whatever the snapshot says.
+        base = min(snapshot.position.index - self.config.log_keep, self.applied)
+        if base > self.log.base.index:
+            self.log.compact(self.log.position_at(base))
+
+    # --- recovery ----------------------------------------------------------------
+
+    def supersede(self, incarnation: Incarnation) -> None:
+        """A former life had ``incarnation``: ours must be newer than it (PROTOCOL D8.6)."""
+        assert self.recovering
+        self.incarnation = Incarnation(incarnation + 1)
+        self.outbox.begin(self.incarnation)
+        self._hard_changed = True
+
+    def recovered(self) -> None:
+        """From now on this node votes and counts, but not in terms it may have voted in."""
+        self.recovering = False
+        self.abstains = self.term
+        self._hard_changed = True
+
     # --- commit point ----------------------------------------------------------
 
     def decide_commit(self, index: LogIndex) -> None:
@@ -239,17 +333,23 @@ class NodeState:
     def take_persist(self) -> Persist | None:
         """All that changed since the last time; ``persisted`` must follow."""
         unsaved, truncate_from = self._unsaved_from, self._truncate_from
-        if not self._hard_changed and unsaved is None and truncate_from is None:
+        compact_to = None if self.log.base == self._base_saved else self.log.base
+        snapshot = self.snapshot if self._snapshot_unsaved else None
+        changed = (unsaved, truncate_from, snapshot, compact_to)
+        if not self._hard_changed and all(change is None for change in changed):
             return None
         assert self._in_flight is None, "the last Ready is not yet persisted"
         self._hard_changed = False
         self._unsaved_from = self._truncate_from = None
+        self._base_saved, self._snapshot_unsaved = self.log.base, False
         self._in_flight = self.log.last
-        return Persist(
-            HardState(self.incarnation, self.term, self.vote, self.commit),
-            truncate_from,
-            () if unsaved is None else self.log.after(unsaved - 1, len(self.log)),
+        hard = HardState(
+            self.incarnation, self.term, self.vote, self.commit, self.recovering, self.abstains
         )
+        entries: tuple[Entry, ...] = ()
+        if unsaved is not None:
+            entries = self.log.after(max(unsaved - 1, self.log.base.index), len(self.log))
+        return Persist(hard, truncate_from, entries, snapshot, compact_to)
 
     def persisted_event(self) -> Persisted:
         """What the trace says when the persist just taken is done."""

@@ -8,9 +8,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import ChainMap
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import replace
+from operator import attrgetter
 from typing import Final, TypeAlias, assert_never
 
+from system_under_test.gossip_raft.core.image import (
+    Answer,
+    Image,
+    decode_image,
+    encode_image,
+)
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
     AddToSet,
@@ -43,21 +50,12 @@ INTEGER_MAX: Final = 2**63 - 1
 """What a message can hold; a counter never leaves ``-INTEGER_MAX - 1 .. INTEGER_MAX``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the newest request of a client got, and where in the log it stands."""
-
-    sequence: int
-    position: Position
-    results: tuple[Result, ...]
-
-
 class StateMachine:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._values: dict[str, Value] = {}
         self._answers: dict[ClientId, Answer] = {}
-        self._raw: list[LogIndex] = []
+        self._raw: list[Entry] = []
 
     def apply(self, entry: Entry) -> Answer:
         """Execute ``entry``; of a repeated request the first answer, and no effect."""
@@ -73,7 +71,10 @@ class StateMachine:
                     Position(entry.term, entry.index),
                     (stale,) * len(entry.commands),
                 )
-        results = tuple(self._execute(command, entry.index) for command in entry.commands)
+        results = tuple(map(self._execute, entry.commands))
+        raw = tuple(command for command in entry.commands if isinstance(command, Raw))
+        if raw:
+            self._raw.append(entry if raw == entry.commands else replace(entry, commands=raw))
         position = Position(entry.term, entry.index)
         answer = Answer(0 if session is None else session.sequence, position, results)
         if session is not None:
@@ -88,17 +89,31 @@ class StateMachine:
         """One value per key; ``None`` where there is none."""
         return tuple(self._values.get(key) for key in keys)
 
-    def raw_indices(self, first: LogIndex, entries_max: int) -> tuple[LogIndex, ...]:
-        """Where the applied raw entries are, from ``first`` on."""
-        start = bisect_left(self._raw, first)
+    def raw_entries(self, first: LogIndex, entries_max: int) -> tuple[Entry, ...]:
+        """The applied entries with raw commands, and of them only those, from ``first`` on."""
+        start = bisect_left(self._raw, first, key=attrgetter("index"))
         return tuple(self._raw[start : start + entries_max])
 
-    def _execute(self, command: Command, index: LogIndex) -> Result:
+    def image(self) -> bytes:
+        """All of the state, sessions included; equal states have equal images."""
+        answers = self._rules.answers_in_snapshot(self._answers)
+        return encode_image(Image(self._values, answers, self._raw))
+
+    def restore(self, image: bytes) -> None:
+        """Become the state machine that wrote ``image``.
+
+        Raises:
+            MalformedImage: No state machine did; nothing has changed.
+        """
+        decoded = decode_image(image)
+        self._values = dict(decoded.values)
+        self._answers = dict(decoded.answers)
+        self._raw = list(decoded.raw)
+
+    def _execute(self, command: Command) -> Result:
         match command:
             case Raw():
-                if not self._raw or self._raw[-1] != index:
-                    self._raw.append(index)
-                return Applied()
+                return Applied()  # It is kept as it came.
             case Txn(micro=micro):
                 return self._execute_txn(micro)
             case _:

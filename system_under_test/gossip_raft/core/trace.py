@@ -7,7 +7,7 @@ One class for each event of the trace format that ``histories.trace`` documents
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from system_under_test.gossip_raft.core.types import (
     ClientId,
@@ -16,6 +16,8 @@ from system_under_test.gossip_raft.core.types import (
     NodeId,
     Term,
 )
+
+NO_INDEX: Final = LogIndex(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,9 @@ class Booted:
     commit_index: LogIndex
     log_digest: int
     members: tuple[NodeId, ...]
+    snapshot_index: LogIndex = NO_INDEX
+    image_digest: int = 0
+    recovering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,22 @@ class Stopped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    index: LogIndex
+    term: Term
+    log_digest: int
+    image_digest: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInstalled:
+    index: LogIndex
+    term: Term
+    log_digest: int
+    image_digest: int
+
+
 TraceEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -122,4 +143,6 @@ TraceEvent: TypeAlias = (
     | Applied
     | Answered
     | Stopped
+    | SnapshotTaken
+    | SnapshotInstalled
 )

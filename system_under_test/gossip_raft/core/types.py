@@ -166,17 +166,43 @@ class HardState:
 
     ``commit`` is a hint, written along with other things: it may be older than
     the commit point reached, never newer.
+
+    ``recovering``: what this node had on disk was lost; it neither votes nor counts until
+    it has caught up (PROTOCOL rule 12).  ``abstains``: it may have voted in terms up to
+    this one and forgotten for whom, so it never votes in them.
     """
 
     incarnation: Incarnation = Incarnation(0)
     term: Term = Term(0)
     vote: NodeId | None = None
     commit: LogIndex = LogIndex(0)
+    recovering: bool = False
+    abstains: Term = Term(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the entries up to ``position`` amount to (PROTOCOL rule 11).
+
+    ``log_digest`` is the chain H of those entries; ``image`` is the state machine,
+    sessions included, in its one canonical encoding: equal positions, equal bytes.
+    """
+
+    position: Position
+    log_digest: int
+    members: tuple[NodeId, ...]
+    image: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class DurableState:
-    """What is on disk.  ``log[i]`` has index i + 1."""
+    """What is on disk.
+
+    1. ``log[i]`` has index ``base.index`` + i + 1: entries up to ``base`` are compacted.
+    2. ``base.index`` <= ``snapshot.position.index``, 0 without a snapshot.
+    """
 
     hard: HardState = HardState()
     log: tuple[Entry, ...] = ()
+    snapshot: Snapshot | None = None
+    base: Position = ORIGIN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from system_under_test.gossip_raft.core.admission import Admission, deadline_of, is_over
+from system_under_test.gossip_raft.core.image import Answer
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     Forwarded,
@@ -16,7 +17,7 @@ from system_under_test.gossip_raft.core.messages import (
     Unavailable,
 )
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.state_machine import Answer, StateMachine
+from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.trace import Answered
 from system_under_test.gossip_raft.core.types import (
     ClientId,
@@ -168,7 +169,7 @@ class Writes:
             for waiter in at_position:
                 self._tell(waiter, Lost("leadership ended before the entry was committed"))
 
-    def _tell(self, waiter: Waiter, answer: Results | Lost) -> None:
+    def _tell(self, waiter: Waiter, answer: Results | Lost | Unavailable) -> None:
         outbox = self._state.outbox
         if isinstance(answer, Results):
             outbox.told.append(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from system_under_test.gossip_raft.core.ready import Persist
-from system_under_test.gossip_raft.core.types import DurableState, HardState
+from system_under_test.gossip_raft.core.types import DurableState, Term
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.ports import Storage
 
@@ -23,8 +24,8 @@ class ForgetsVote:
 
     def load(self) -> DurableState:
         durable = self._storage.load()
-        remembered = HardState(incarnation=durable.hard.incarnation, commit=durable.hard.commit)
-        return DurableState(remembered, durable.log)
+        hard = replace(durable.hard, term=Term(0), vote=None)
+        return replace(durable, hard=hard)
 
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
         self._storage.persist(persist, durable)

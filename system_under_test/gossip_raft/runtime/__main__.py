@@ -50,7 +50,7 @@ async def _serve(arguments: argparse.Namespace) -> ExitCode:
     fields = {"node": node, "pid": os.getpid(), "seed": seed, "bug": arguments.bug}
     log.info("starting", extra={"fields": fields})
     rng = random.Random(f"{seed}/{node}")
-    server = NodeServer(configuration, node, directory, rng, mutant)
+    server = NodeServer(configuration, node, directory, rng, mutant, rebuild=arguments.rebuild)
 
     def stop() -> None:
         log.info("asked to stop")
@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--bug", choices=CATALOGUE, help="run this wrong variant of the bug zoo")
     parser.add_argument("--seed", type=int, help="of the election timeouts; default: from the OS")
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="if the data are lost or damaged, begin anew and rebuild them from the other nodes;"
+        " sound data are used as they are",
+    )
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process does")
     return parser
 

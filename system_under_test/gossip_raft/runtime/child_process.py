@@ -72,8 +72,10 @@ class ChildProcess:
             raise ProcessFailed(f"{self.name} does not run")
         return self._process.pid
 
-    async def start(self) -> dict[str, Any]:
+    async def start(self, *more: str) -> dict[str, Any]:
         """Start it and wait until it serves; answers what it says of itself.
+
+        ``more``: arguments for this time only.
 
         Harmless if it runs: then the answer is empty.
 
@@ -87,6 +89,7 @@ class ChildProcess:
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
+                *more,
                 "--parent",
                 str(os.getpid()),
                 stdin=asyncio.subprocess.DEVNULL,

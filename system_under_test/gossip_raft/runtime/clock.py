@@ -9,6 +9,11 @@ from collections.abc import Callable
 from system_under_test.gossip_raft.core.types import Nanos
 
 
+def seconds_since_1970() -> int:
+    """The wall clock: for numbers that are to be greater than all earlier ones."""
+    return int(time.time())
+
+
 class MonotonicClock:
     """The port ``Clock`` on the running event loop."""
 

@@ -105,8 +105,10 @@ class NodeProcess:
     def running(self) -> bool:
         return self._process.running
 
-    async def start(self) -> Started:
+    async def start(self, *, rebuild: bool = False) -> Started:
         """Returns when it serves.  Harmless if it runs.
+
+        With ``rebuild`` it may find its data lost or damaged.
 
         Raises:
             ProcessFailed: It ended or was not ready in time; says its last log lines.
@@ -114,7 +116,7 @@ class NodeProcess:
         if self._started is None or not self.running:
             self._configuration.file.parent.mkdir(parents=True, exist_ok=True)
             self._configuration.file.write_bytes(self._configuration.encode())
-            said = await self._process.start()
+            said = await self._process.start(*(("--rebuild",) if rebuild else ()))
             address = f"{LOOPBACK}:{said['port']}"
             self._started = Started(
                 address, said["pid"], Incarnation(said["incarnation"]), said.get("metrics")

@@ -27,11 +27,14 @@ from system_under_test.gossip_raft.core.messages import (
     PulledEntries,
     PullEntries,
     PullMismatch,
+    PullSnapshot,
+    PullTooOld,
     PutEntries,
     ReadKeys,
     ReadLog,
     RequestVote,
     Results,
+    SnapshotChunk,
     Status,
     Unavailable,
     UpdatePosition,
@@ -41,6 +44,7 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import LogIndex, Nanos, NodeId, RequestId, Term
 from system_under_test.gossip_raft.runtime.codec_data import (
+    decode_chunk,
     decode_command,
     decode_entry,
     decode_gossip,
@@ -49,6 +53,7 @@ from system_under_test.gossip_raft.runtime.codec_data import (
     decode_result,
     decode_session,
     decode_value,
+    encode_chunk,
     encode_command,
     encode_entry,
     encode_gossip,
@@ -67,6 +72,7 @@ WireRequest: TypeAlias = (
     | wire.VoteRequest
     | wire.PullEntriesRequest
     | wire.UpdatePositionRequest
+    | wire.PullSnapshotRequest
     | wire.PutEntriesRequest
     | wire.ReadRequest
     | wire.StatusRequest
@@ -78,6 +84,7 @@ WireReply: TypeAlias = (
     | wire.VoteReply
     | wire.PullEntriesReply
     | wire.UpdatePositionReply
+    | wire.PullSnapshotReply
     | wire.ClientReply
 )
 WireMessage: TypeAlias = WireRequest | WireReply
@@ -223,27 +230,17 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             )
         case Vote(term=term, granted=granted, pre_vote=pre_vote):
             return wire.VoteReply(envelope=envelope, term=term, granted=granted, pre_vote=pre_vote)
-        case PullEntries(last=last, commit=commit, entries_max=entries_max, wait=wait):
-            return wire.PullEntriesRequest(
-                envelope=envelope,
-                last=encode_position(last),
-                commit=encode_position(commit),
-                entries_max=entries_max,
-                wait_ns=wait,
-            )
-        case PulledEntries():
-            return wire.PullEntriesReply(envelope=envelope, pulled=_encode_pulled(body))
-        case PullMismatch(last=last, runs=runs):
-            return wire.PullEntriesReply(
-                envelope=envelope,
-                mismatch=wire.PullMismatch(
-                    last=encode_position(last), runs=map(encode_position, runs)
-                ),
-            )
-        case UpdatePosition():
-            return wire.UpdatePositionRequest(envelope=envelope)
-        case UpdatePositionReply():
-            return wire.UpdatePositionReply(envelope=envelope)
+        case (
+            PullEntries()
+            | PulledEntries()
+            | PullMismatch()
+            | PullTooOld()
+            | PullSnapshot()
+            | SnapshotChunk()
+            | UpdatePosition()
+            | UpdatePositionReply()
+        ):
+            return _encode_replication(body, envelope)
         case PutEntries(session=session, commands=commands, acknowledge_to=address):
             return wire.PutEntriesRequest(
                 envelope=envelope,
@@ -267,6 +264,57 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return _encode_ack(body, envelope)
         case _:
             return _encode_client_reply(body, envelope)
+
+
+def _encode_replication(
+    body: PullEntries
+    | PulledEntries
+    | PullMismatch
+    | PullTooOld
+    | PullSnapshot
+    | SnapshotChunk
+    | UpdatePosition
+    | UpdatePositionReply,
+    envelope: wire.Envelope,
+) -> WireMessage:
+    match body:
+        case PullEntries(last=last, commit=commit, entries_max=entries_max, wait=wait):
+            return wire.PullEntriesRequest(
+                envelope=envelope,
+                last=encode_position(last),
+                commit=encode_position(commit),
+                entries_max=entries_max,
+                wait_ns=wait,
+            )
+        case PulledEntries():
+            return wire.PullEntriesReply(envelope=envelope, pulled=_encode_pulled(body))
+        case PullMismatch(last=last, runs=runs, base=base):
+            mismatch = wire.PullMismatch(
+                last=encode_position(last),
+                runs=map(encode_position, runs),
+                base=encode_position(base),
+            )
+            return wire.PullEntriesReply(envelope=envelope, mismatch=mismatch)
+        case PullTooOld(last=last, snapshot=snapshot):
+            too_old = wire.PullTooOld(
+                last=encode_position(last), snapshot=encode_position(snapshot)
+            )
+            return wire.PullEntriesReply(envelope=envelope, too_old=too_old)
+        case PullSnapshot(position=position, offset=offset, bytes_max=bytes_max):
+            return wire.PullSnapshotRequest(
+                envelope=envelope,
+                position=encode_position(position),
+                offset=offset,
+                bytes_max=bytes_max,
+            )
+        case SnapshotChunk():
+            return encode_chunk(body, envelope)
+        case UpdatePosition():
+            return wire.UpdatePositionRequest(envelope=envelope)
+        case UpdatePositionReply():
+            return wire.UpdatePositionReply(envelope=envelope)
+        case _:
+            assert_never(body)
 
 
 def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.ClientReply:
@@ -387,6 +435,13 @@ def _decode_body(message: WireMessage) -> Body:
             return UpdatePosition()
         case wire.UpdatePositionReply():
             return UpdatePositionReply()
+        case wire.PullSnapshotRequest():
+            require(message, "position")
+            return PullSnapshot(
+                decode_position(message.position), message.offset, message.bytes_max
+            )
+        case wire.PullSnapshotReply():
+            return decode_chunk(message)
         case wire.PutEntriesRequest():
             require(message, "session")
             return PutEntries(
@@ -443,7 +498,9 @@ def _decode_client_reply(message: wire.ClientReply) -> ClientReply:
             raise unset(message)
 
 
-def _decode_pull_reply(message: wire.PullEntriesReply) -> PulledEntries | PullMismatch:
+def _decode_pull_reply(
+    message: wire.PullEntriesReply,
+) -> PulledEntries | PullMismatch | PullTooOld:
     match message.WhichOneof("answer"):
         case "pulled":
             pulled = message.pulled
@@ -456,10 +513,16 @@ def _decode_pull_reply(message: wire.PullEntriesReply) -> PulledEntries | PullMi
             )
         case "mismatch":
             mismatch = message.mismatch
-            require(mismatch, "last")
+            require(mismatch, "last", "base")
             return PullMismatch(
-                decode_position(mismatch.last), tuple(map(decode_position, mismatch.runs))
+                decode_position(mismatch.last),
+                tuple(map(decode_position, mismatch.runs)),
+                decode_position(mismatch.base),
             )
+        case "too_old":
+            too_old = message.too_old
+            require(too_old, "last", "snapshot")
+            return PullTooOld(decode_position(too_old.last), decode_position(too_old.snapshot))
         case None:
             raise unset(message)
 

@@ -12,7 +12,7 @@ from typing import TypeAlias, assert_never
 from google.protobuf.message import Message as Wire
 
 from protos.generated import gossip_raft_pb2 as wire
-from system_under_test.gossip_raft.core.messages import GossipRecord
+from system_under_test.gossip_raft.core.messages import GossipRecord, SnapshotChunk
 from system_under_test.gossip_raft.core.types import (
     AddToSet,
     Append,
@@ -164,6 +164,20 @@ def encode_record(record: GossipRecord) -> wire.GossipRecord:
         commit=encode_position(record.commit),
         source=record.source,
         reachable=record.reachable,
+        recovering=record.recovering,
+    )
+
+
+def encode_chunk(chunk: SnapshotChunk, envelope: wire.Envelope) -> wire.PullSnapshotReply:
+    return wire.PullSnapshotReply(
+        envelope=envelope,
+        position=encode_position(chunk.position),
+        log_digest=chunk.log_digest,
+        members=chunk.members,
+        total=chunk.total,
+        digest=chunk.digest,
+        offset=chunk.offset,
+        chunk=chunk.chunk,
     )
 
 
@@ -267,6 +281,19 @@ def decode_gossip(gossip: wire.GossipMap) -> tuple[GossipRecord, ...]:
     return tuple(map(decode_record, gossip.records))
 
 
+def decode_chunk(chunk: wire.PullSnapshotReply) -> SnapshotChunk:
+    require(chunk, "position")
+    return SnapshotChunk(
+        position=decode_position(chunk.position),
+        log_digest=chunk.log_digest,
+        members=tuple(map(NodeId, chunk.members)),
+        total=chunk.total,
+        digest=chunk.digest,
+        offset=chunk.offset,
+        chunk=chunk.chunk,
+    )
+
+
 def decode_record(record: wire.GossipRecord) -> GossipRecord:
     require(record, "last", "commit")
     return GossipRecord(
@@ -279,6 +306,7 @@ def decode_record(record: wire.GossipRecord) -> GossipRecord:
         commit=decode_position(record.commit),
         source=NodeId(record.source) if record.HasField("source") else None,
         reachable=tuple(map(NodeId, record.reachable)),
+        recovering=record.recovering,
     )
 
 

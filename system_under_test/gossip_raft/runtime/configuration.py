@@ -53,6 +53,10 @@ _TIMING_COUNTS: Final = (
     "uncommitted_bytes_max",
     "request_bytes_max",
     "inbox_max",
+    "snapshot_entries_max",
+    "snapshot_bytes_max",
+    "log_keep",
+    "snapshot_chunk_bytes",
 )
 _TOPOLOGY_WORDS: Final[Mapping[str, type[Heartbeats | Shape]]] = {
     "heartbeats": Heartbeats,

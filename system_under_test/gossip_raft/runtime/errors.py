@@ -37,6 +37,10 @@ class StorageError(LiveError):
     """The disk or the data directory does not do what a log needs."""
 
 
+class NoSpace(StorageError):
+    """There is no room for what was to be written; nothing of it was synced."""
+
+
 class DataDirectoryInUse(StorageError):
     """Another process holds the lock: two writers would destroy the log."""
 

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from system_under_test.gossip_raft.core.messages import Message, Status
 from system_under_test.gossip_raft.core.node import Node
-from system_under_test.gossip_raft.core.types import DurableState, Nanos, NodeId
+from system_under_test.gossip_raft.core.types import (
+    DurableState,
+    Incarnation,
+    Nanos,
+    NodeId,
+)
 from system_under_test.gossip_raft.host import Host
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.ports import Network, Recorder, Storage
-from system_under_test.gossip_raft.runtime.clock import MonotonicClock
+from system_under_test.gossip_raft.runtime.clock import (
+    MonotonicClock,
+    seconds_since_1970,
+)
 from system_under_test.gossip_raft.runtime.codec import Codec
 from system_under_test.gossip_raft.runtime.configuration import Configuration
 from system_under_test.gossip_raft.runtime.errors import ExitCode, StorageError
@@ -35,7 +43,8 @@ log = logging.getLogger(__name__)
 class NodeServer:
     """Runs ``node`` on ``directory`` until it is told to stop or must.
 
-    ``mutant`` is how a wrong variant (the bug zoo) gets in.
+    ``mutant`` is how a wrong variant (the bug zoo) gets in.  With ``rebuild`` a directory
+    that is empty or damaged is begun anew, and rebuilt from the other nodes.
     """
 
     def __init__(
@@ -45,6 +54,8 @@ class NodeServer:
         directory: DataDirectory,
         rng: random.Random,
         mutant: Mutant | None = None,
+        *,
+        rebuild: bool = False,
     ) -> None:
         """
         Raises:
@@ -65,7 +76,14 @@ class NodeServer:
         )
         self._probes = Probes(service_name(GOSSIP_RAFT))
         owner = Owner(configuration.cluster, node)
-        self._files = FileStorage(directory, owner, self._break_down)
+        self._files = FileStorage(
+            directory,
+            owner,
+            self._break_down,
+            on_full=self._on_full,
+            # Above every number of a former life, which counted starts or began like this.
+            rebuild_as=Incarnation(seconds_since_1970()) if rebuild else None,
+        )
 
         def make_node(durable: DurableState, now: Nanos) -> Node:
             # Raised and made durable by the node before it says anything (PROTOCOL D8).
@@ -130,6 +148,8 @@ class NodeServer:
                 "a torn tail was cut off the log",
                 extra={"fields": {"bytes": self._files.torn_bytes}},
             )
+        if self._files.damage is not None:
+            log.warning("rebuilding from the others: %s", self._files.damage)
         self._network.deliver_to(self._receive)
         self._probes.start()
         log.info("started", extra={"fields": {"port": port, "incarnation": self._incarnation}})
@@ -154,6 +174,14 @@ class NodeServer:
             await self._observation.close()
         self._files.close()
         self._recorder.close()
+
+    def _on_full(self, full: bool) -> None:
+        if full:
+            log.error("the disk is full: writes are refused until there is room")
+        else:
+            log.info("there is room on the disk again")
+        if self._host.is_running:
+            self._host.node.disk_full(full)
 
     def _receive(self, message: Message) -> None:
         if self._observation is not None:

@@ -11,6 +11,8 @@ Recovery (PROTOCOL.md, rule 12), given that at most the last write can be unfini
 2. An invalid record with a valid one anywhere after it had been durable and is damaged:
    ``CorruptLog``.
 3. Damage to the very last record looks exactly like 1 and is cut, too.
+4. A log that was written anew, to drop what a snapshot replaces, was on disk as a whole
+   before it was put in place, up to its seal: damage before the seal is corruption.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from google.protobuf.message import DecodeError
 from protos.generated import write_ahead_log_pb2 as wire
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
     DurableState,
     Entry,
     HardState,
@@ -37,7 +40,9 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.runtime.codec_data import (
     decode_entry,
+    decode_position,
     encode_entry,
+    encode_position,
     require,
     unset,
 )
@@ -56,34 +61,66 @@ class Owner:
     node: NodeId
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotName:
+    """A snapshot file, by the index it stands for, and the checksum of all its bytes."""
+
+    index: LogIndex
+    file_digest: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """``owner`` is ``None`` for a new log.  Bytes from ``end`` on are a torn tail."""
+    """``owner`` is ``None`` for a new log.  Bytes from ``end`` on are a torn tail.
+
+    ``state`` lacks the snapshot, which is in a file of its own, ``snapshot``.
+    """
 
     owner: Owner | None
     state: DurableState
     end: int
+    snapshot: SnapshotName | None = None
 
 
 def owner_record(owner: Owner) -> bytes:
     """The first record of a log."""
-    payload = wire.Record(owner=wire.Owner(version=VERSION, cluster=owner.cluster, node=owner.node))
-    return _frame(0, payload)
+    return frame(0, wire.Record(owner=encode_owner(owner)))
+
+
+def encode_owner(owner: Owner) -> wire.Owner:
+    return wire.Owner(version=VERSION, cluster=owner.cluster, node=owner.node)
 
 
 def persist_record(persist: Persist, offset: int) -> bytes:
-    """The record of ``persist``, to be written at ``offset``."""
+    """The record of ``persist``, to be written at ``offset``; without what compacts."""
     hard = persist.hard
     payload = wire.Record(
         persist=wire.Persist(
             hard=wire.HardState(
-                incarnation=hard.incarnation, term=hard.term, vote=hard.vote, commit=hard.commit
+                incarnation=hard.incarnation,
+                term=hard.term,
+                vote=hard.vote,
+                commit=hard.commit,
+                recovering=hard.recovering,
+                abstains=hard.abstains,
             ),
             truncate_from=persist.truncate_from,
             entries=map(encode_entry, persist.entries),
         )
     )
-    return _frame(offset, payload)
+    return frame(offset, payload)
+
+
+def log_anew(owner: Owner, state: DurableState, snapshot: SnapshotName | None) -> bytes:
+    """A whole log that amounts to ``state``, whose snapshot is in the file ``snapshot``."""
+    base = wire.Base(position=encode_position(state.base))
+    if snapshot is not None:
+        name = wire.SnapshotName(index=snapshot.index, file_digest=snapshot.file_digest)
+        base.snapshot.CopyFrom(name)
+    data = owner_record(owner)
+    data += frame(len(data), wire.Record(base=base))
+    data += persist_record(Persist(state.hard, None, state.log), len(data))
+    return data + frame(len(data), wire.Record(sealed=wire.Sealed()))
 
 
 def recover(data: bytes, file: Path) -> Recovered:
@@ -95,7 +132,7 @@ def recover(data: bytes, file: Path) -> Recovered:
     """
     replay = _Replay()
     offset = 0
-    while (payload := _payload_at(data, offset)) is not None:
+    while (payload := payload_at(data, offset)) is not None:
         try:
             replay.add(wire.Record.FromString(payload))
         except (DecodeError, CodecError) as error:
@@ -105,11 +142,14 @@ def recover(data: bytes, file: Path) -> Recovered:
         raise CorruptLog(
             file, offset, f"the record is damaged, but a valid one follows at offset {following}"
         )
-    state = DurableState(replay.hard, tuple(replay.log))
-    return Recovered(owner=replay.owner, state=state, end=offset)
+    if not replay.is_whole:
+        raise CorruptLog(file, offset, "the record is damaged: the log has no seal")
+    state = DurableState(replay.hard, tuple(replay.log), base=replay.base)
+    return Recovered(owner=replay.owner, state=state, end=offset, snapshot=replay.snapshot)
 
 
-def _frame(offset: int, record: wire.Record) -> bytes:
+def frame(offset: int, record: wire.Record | wire.SnapshotFile) -> bytes:
+    """``record`` as it stands at ``offset`` of a file."""
     payload = record.SerializeToString()
     return _HEADER.pack(len(payload), _checksum(offset, payload)) + payload
 
@@ -118,7 +158,7 @@ def _checksum(offset: int, payload: bytes) -> int:
     return zlib.crc32(payload, zlib.crc32(_OFFSET.pack(offset)))
 
 
-def _payload_at(data: bytes, offset: int) -> bytes | None:
+def payload_at(data: bytes, offset: int) -> bytes | None:
     """The payload of the record at ``offset``, or ``None`` if no valid one is there.
 
     No payload is empty: a stretch of zeros, as file systems leave it, is no record.
@@ -136,7 +176,7 @@ def _payload_at(data: bytes, offset: int) -> bytes | None:
 def _next_valid(data: bytes, start: int) -> int | None:
     # At every byte, as the damage may be in a length.
     candidates: Iterable[int] = range(start, len(data) - _HEADER.size)
-    return next((at for at in candidates if _payload_at(data, at) is not None), None)
+    return next((at for at in candidates if payload_at(data, at) is not None), None)
 
 
 class _Replay:
@@ -146,9 +186,18 @@ class _Replay:
         self.owner: Owner | None = None
         self.hard = HardState()
         self.log: list[Entry] = []
+        self.base = ORIGIN
+        self.snapshot: SnapshotName | None = None
+        self.is_whole = True
+        self._records = 0
 
     def add(self, record: wire.Record) -> None:
+        self._records += 1
         match record.WhichOneof("kind"):
+            case "base":
+                self._begin(record.base)
+            case "sealed":
+                self.is_whole = True
             case "owner":
                 self._own(record.owner)
             case "persist":
@@ -165,14 +214,25 @@ class _Replay:
             raise CodecError(f"version {owner.version}, but only {VERSION} is known")
         self.owner = Owner(owner.cluster, NodeId(owner.node))
 
+    def _begin(self, base: wire.Base) -> None:
+        if self._records != 2:
+            raise CodecError("a base that is not at the beginning")
+        require(base, "position")
+        self.base, self.is_whole = decode_position(base.position), False
+        if base.HasField("snapshot"):
+            name = base.snapshot
+            self.snapshot = SnapshotName(LogIndex(name.index), name.file_digest)
+
     def _persist(self, persist: Persist) -> None:
+        base, last = self.base.index, self.base.index + len(self.log)
         if persist.truncate_from is not None:
-            if not 1 <= persist.truncate_from <= len(self.log) + 1:
-                raise CodecError(f"drops entries from {persist.truncate_from} of {len(self.log)}")
-            del self.log[persist.truncate_from - 1 :]
+            if not base < persist.truncate_from <= last + 1:
+                raise CodecError(f"drops entries from {persist.truncate_from} of {last}")
+            del self.log[persist.truncate_from - base - 1 :]
         for entry in persist.entries:
-            if entry.index != len(self.log) + 1:
-                raise CodecError(f"appends entry {entry.index} after entry {len(self.log)}")
+            if entry.index != base + len(self.log) + 1:
+                last = base + len(self.log)
+                raise CodecError(f"appends entry {entry.index} after entry {last}")
             self.log.append(entry)
         self.hard = persist.hard
 
@@ -186,6 +246,8 @@ def _decode_persist(persist: wire.Persist) -> Persist:
             term=Term(hard.term),
             vote=NodeId(hard.vote) if hard.HasField("vote") else None,
             commit=LogIndex(hard.commit),
+            recovering=hard.recovering,
+            abstains=Term(hard.abstains),
         ),
         LogIndex(persist.truncate_from) if persist.HasField("truncate_from") else None,
         tuple(map(decode_entry, persist.entries)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from types import MappingProxyType
 
 from checker.raft.chain import chain
 from histories.trace import (
@@ -20,11 +21,15 @@ from histories.trace import (
     NodeEvent,
     Persisted,
     RoleChanged,
+    SnapshotInstalled,
+    SnapshotTaken,
     TermAdopted,
     Truncated,
     Voted,
 )
 from tests.checker.raft.scripts import Log
+
+SNAPSHOT = "a snapshot equals the replayed log"
 
 
 @dataclass
@@ -38,6 +43,7 @@ class Facts:
     answers: list[tuple[int, Log]] = field(default_factory=list)
     durable: list[tuple[str, int, Log]] = field(default_factory=list)
     truncations: list[tuple[int, Log]] = field(default_factory=list)
+    images: list[tuple[int, int]] = field(default_factory=list)
     local: set[str] = field(default_factory=set)
 
 
@@ -52,12 +58,16 @@ class _Node:
     past: list[Log] = field(default_factory=lambda: [()])
 
 
-def facts_of(traces: Mapping[str, Sequence[NodeEvent]]) -> Facts:
+def facts_of(traces: Mapping[str, Sequence[NodeEvent]], known: Mapping[int, Log]) -> Facts:
+    """``known``: by digest, the logs that installed snapshots stand for."""
     facts = Facts()
     for name, events in traces.items():
         node = _Node()
         for event in events:
-            _take(facts, name, node, event)
+            if isinstance(event, SnapshotInstalled):
+                _install(facts, node, event, known[event.log_digest])
+            else:
+                _take(facts, name, node, event)
             node.past.append(node.log)
             facts.logs.add(node.log)
     return facts
@@ -69,7 +79,10 @@ def _take(facts: Facts, name: str, node: _Node, event: NodeEvent) -> None:
             begun = (log[: event.last_index] for log in reversed(node.past))
             node.log = next(log for log in begun if chain(log) == event.log_digest)
             node.term, node.durable = event.term, (event.term, node.log)
-            node.commit, node.applied, node.leads = event.commit_index, 0, None
+            node.commit, node.applied = event.commit_index, event.snapshot_index
+            node.leads = None
+            if node.applied:
+                facts.images.append((chain(node.log[: node.applied]), event.image_digest))
             facts.members = event.members
             facts.durable.append((name, *node.durable))
             if node.commit:
@@ -94,6 +107,12 @@ def _take(facts: Facts, name: str, node: _Node, event: NodeEvent) -> None:
             facts.durable.append((name, *node.durable))
         case Committed():
             _commit(facts, name, node, event)
+        case SnapshotTaken():
+            digest = chain(node.log[: event.index])
+            if event.index != node.applied or digest != event.log_digest:
+                facts.local.add(SNAPSHOT)
+            else:
+                facts.images.append((digest, event.image_digest))
         case Applied():
             facts.applied.append(event)
             if event.index != node.applied + 1:
@@ -106,6 +125,21 @@ def _take(facts: Facts, name: str, node: _Node, event: NodeEvent) -> None:
                 facts.local.add("acknowledged entries are kept")
         case _:
             pass
+
+
+def _install(facts: Facts, node: _Node, event: SnapshotInstalled, log: Log) -> None:
+    if node.leads is not None:
+        facts.local.add("leader append-only")
+    if event.index < node.commit:
+        facts.local.add("commit points never go back")
+    shared = min(node.commit, len(node.log), len(log))
+    if node.log[:shared] != log[:shared]:
+        facts.local.add("committed entries are never truncated")
+    if not _begins(node.log, log):
+        node.log = log
+    node.commit = node.applied = event.index
+    facts.claims.append(log)
+    facts.images.append((event.log_digest, event.image_digest))
 
 
 def _truncate(facts: Facts, node: _Node, index: int) -> None:
@@ -136,9 +170,11 @@ def _begins(log: Log, beginning: Log) -> bool:
     return log[: len(beginning)] == beginning
 
 
-def violated(traces: Mapping[str, Sequence[NodeEvent]]) -> set[str]:
+def violated(
+    traces: Mapping[str, Sequence[NodeEvent]], known: Mapping[int, Log] = MappingProxyType({})
+) -> set[str]:
     """The kinds of anomalies among those defined here."""
-    return set(_violated(facts_of(traces)))
+    return set(_violated(facts_of(traces, known)))
 
 
 def _violated(facts: Facts) -> Iterator[str]:
@@ -164,6 +200,9 @@ def _violated(facts: Facts) -> Iterator[str]:
                 yield "state-machine safety"
             elif event.result_digest != other_event.result_digest:
                 yield "state-machine determinism"
+    for (log_digest, image), (other_log_digest, other_image) in combinations(facts.images, 2):
+        if log_digest == other_log_digest and image != other_image:
+            yield SNAPSHOT
     yield from _commit_violated(facts)
 
 

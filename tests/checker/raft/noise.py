@@ -18,12 +18,13 @@ CHECKED = (
     "one committed log",
     "committed entries are never truncated",
     "acknowledged entries are kept",
+    "a snapshot equals the replayed log",
 )
 """The kinds that ``definitions`` defines; a node's own terms and disk are not noisy here."""
 
 ACTIONS = (
     *("lead", "append", "append", "copy", "copy", "truncate", "persist", "persist"),
-    *("commit", "commit", "apply", "apply", "answer", "boot"),
+    *("commit", "commit", "apply", "apply", "answer", "boot", "snapshot", "install"),
 )
 
 
@@ -67,6 +68,11 @@ def _act(rng: random.Random, node: Script, nodes: tuple[Script, ...], wild: floa
         index = node.commit if rng.random() >= wild else rng.randint(1, len(node.log))
         if 1 <= index <= len(node.log):
             node.answer(index)
+    elif action == "snapshot" and 0 < node.applied <= len(node.log):
+        ahead = rng.random() < wild and node.applied < len(node.log)
+        node.take_snapshot(node.applied + ahead, image=3 if rng.random() < wild else None)
+    elif action == "install":
+        _install(rng, node, rng.choice(nodes), wild)
     elif action == "boot":
         _reboot(rng, node, wild)
 
@@ -97,6 +103,15 @@ def _copy(rng: random.Random, node: Script, other: Script, wild: float) -> None:
             same += 1
         if same < len(ours):
             node.truncate(same + 1)
+
+
+def _install(rng: random.Random, node: Script, other: Script, wild: float) -> None:
+    if _leads(node) and rng.random() >= wild:
+        return
+    index = other.commit if rng.random() >= wild else rng.randint(0, len(other.log))
+    index = min(index, len(other.log))
+    if index and (index > node.commit or rng.random() < wild):
+        node.install(other.log[:index], image=5 if rng.random() < wild else None)
 
 
 def _reboot(rng: random.Random, node: Script, wild: float) -> None:

@@ -16,6 +16,8 @@ from histories.trace import (
     Persisted,
     PositionTold,
     RoleChanged,
+    SnapshotInstalled,
+    SnapshotTaken,
     Stopped,
     TermAdopted,
     Truncated,
@@ -49,6 +51,9 @@ class Script:
         self.commit = 0
         self.applied = 0
         self.durable: tuple[int, str | None, Log] = (0, None, ())
+        self.snapshot: tuple[int, int] = (0, 0)  # index, image
+        self.known: dict[int, Log] = {}
+        """Of the snapshots installed: what they stand for, by digest."""
 
     def now(self) -> int:
         self.at += 10
@@ -60,7 +65,11 @@ class Script:
 
     def boot_with(self, term: int, vote: str | None, log: Log, commit: int = 0) -> None:
         self.incarnation += 1
-        self.term, self.vote, self.log, self.commit, self.applied = term, vote, log, commit, 0
+        if self.snapshot[0] > len(log):
+            self.snapshot = (0, 0)
+        index, image = self.snapshot
+        commit = max(commit, index)
+        self.term, self.vote, self.log, self.commit, self.applied = term, vote, log, commit, index
         self.durable = (term, vote, log)
         self.events.append(
             Booted(
@@ -73,6 +82,62 @@ class Script:
                 commit_index=commit,
                 log_digest=chain(log),
                 members=self.members,
+                snapshot_index=index,
+                image_digest=image,
+            )
+        )
+
+    def wiped(self) -> None:
+        """Start without anything, knowing so."""
+        self.incarnation += 1
+        self.term, self.vote, self.log, self.commit, self.applied = 0, None, (), 0, 0
+        self.durable, self.snapshot = (0, None, ()), (0, 0)
+        self.events.append(
+            Booted(
+                at=self.now(),
+                incarnation=self.incarnation,
+                term=0,
+                vote=None,
+                last_term=0,
+                last_index=0,
+                commit_index=0,
+                log_digest=0,
+                members=self.members,
+                recovering=True,
+            )
+        )
+
+    def take_snapshot(self, index: int | None = None, image: int | None = None) -> None:
+        """Of what is applied, unless the test says otherwise."""
+        index = self.applied if index is None else index
+        part = self.log[:index]
+        image = chain(part) + 1 if image is None else image
+        self.snapshot = (index, image)
+        self.events.append(
+            SnapshotTaken(
+                at=self.now(),
+                index=index,
+                term=part[-1][0],
+                log_digest=chain(part),
+                image_digest=image,
+            )
+        )
+
+    def install(self, log: Log, image: int | None = None) -> None:
+        """A snapshot of all of ``log``."""
+        index, image = len(log), chain(log) + 1 if image is None else image
+        if self.log[:index] != log:
+            self.log = log
+        self.known[chain(log)] = log
+        self.snapshot = (index, image)
+        self.commit = self.applied = index
+        self.events.append(
+            SnapshotInstalled(
+                at=self.now(),
+                index=index,
+                term=log[-1][0],
+                log_digest=chain(log),
+                image_digest=image,
             )
         )
 

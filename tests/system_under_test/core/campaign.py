@@ -28,7 +28,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.ports import Storage
 from tests.system_under_test.core.judge import Judge
-from tests.system_under_test.core.world import MS, Weather, World
+from tests.system_under_test.core.world import MS, Life, Weather, World
 
 
 @dataclass
@@ -63,11 +63,19 @@ class Campaign:
         nodes: int,
         rules: Rules | None = None,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        *,
+        compacting: bool = False,
+        wiping: bool = False,
+        knows_it_is_wiped: bool = True,
         **options: Any,
     ) -> None:
         self.rng = random.Random(seed)
         self.consistency = Consistency.LEASE if seed % 2 else Consistency.LINEARIZABLE
-        self.world = World(nodes, self.rng, rules or Rules(), wrap_storage, **options)
+        self.world = World(
+            nodes, self.rng, rules or Rules(), wrap_storage, compacting=compacting, **options
+        )
+        self.wiping = wiping
+        self.knows_it_is_wiped = knows_it_is_wiped
         self.world.to_clients = self._on_answer
         self.clients = [Client(f"c{i}", self.world) for i in range(3)]
         self.acknowledged: set[str] = set()
@@ -119,6 +127,13 @@ class Campaign:
             world.revive_all()
         if rng.random() < 0.5:
             world.crash(rng.choice(members), after_effects=rng.randrange(60))
+        # What fewer than a majority lose at a time is not lost.
+        alive = [life.host.node for life in self._alive()]
+        if self.wiping and len(alive) == len(members) and not any(n.recovering for n in alive):
+            world.wipe(rng.choice(members), recovering=self.knows_it_is_wiped)
+
+    def _alive(self) -> list[Life]:
+        return [life for life in self.world.lives.values() if life.alive]
 
     def _heal(self) -> None:
         world = self.world
@@ -128,7 +143,9 @@ class Campaign:
         for client in self.clients:
             client.write()
         world.run(1_000 * MS)
-        statuses = [life.host.node.status for life in world.lives.values() if life.alive]
+        statuses = [life.host.node.status for life in self._alive()]
+        if any(life.host.node.recovering for life in self._alive()):
+            self.judge.problems.append("a wiped node did not recover after healing")
         if sum(status.role == "leader" for status in statuses) != 1:
             self.judge.problems.append("no single leader after healing")
         if len({(status.last, status.commit, status.applied) for status in statuses}) != 1:

@@ -20,8 +20,11 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     cut A B / cut A->B            from now on nothing passes; ``heal`` ends all cuts
     isolate NODE                  cuts all its links
     stabilize [NODES]             deliver all there is (among NODES) until nothing is in flight
+    hold TYPE / release           ``stabilize`` leaves messages of that type in flight
     crash NODE [before persist|send|apply]    at once, or just before such an effect
     restart NODE
+    wipe NODE                     its disk is lost; restarted, it knows
+    image NODE                    what its newest snapshot says
     log / status / gossip NODE / flight       look
     anew                          forget everything: another story
     quietly COMMAND               show only the status after it
@@ -60,6 +63,7 @@ from system_under_test.gossip_raft.core.types import (
     Enqueue,
     Entry,
     HardState,
+    Incarnation,
     Increment,
     InvariantViolation,
     LogIndex,
@@ -161,8 +165,9 @@ class Actor:
             self.env.say("  " + "; ".join(map(describe.event, shown)))
         for event in events:
             if isinstance(event, trace.Applied) and self._reaches("apply"):
-                entry = self.host.node.log[event.index - 1]
-                self.env.say(f"  applied {describe.entry(entry)}")
+                held = [entry for entry in self.host.node.log if entry.index == event.index]
+                what = describe.entry(held[0]) if held else f"{event.term}/{event.index}"
+                self.env.say(f"  applied {what}")
 
     def load(self) -> DurableState:
         return self.disk
@@ -170,10 +175,7 @@ class Actor:
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
         if self._reaches("persist"):
             self.env.say(f"  {describe.effect(persist)}")
-            log = self.disk.log
-            if persist.truncate_from is not None:
-                log = log[: persist.truncate_from - 1]
-            self.disk = DurableState(persist.hard, log + persist.entries)
+            self.disk = persist.applied_to(self.disk)
             durable()
 
     def _reaches(self, effect: str) -> bool:
@@ -208,6 +210,7 @@ class InteractionEnv:
         self._options: dict[str, int] = {}
         self._lines: list[str] = []
         self._heading = ""
+        self._held = ""
         self._requests = 0
 
     def handle(self, stanza: Stanza) -> str:
@@ -357,7 +360,11 @@ class InteractionEnv:
         among = set(words) or set(self.actors)
         for _ in range(DELIVERIES_MAX):
             message = next(
-                (m for m in self.in_flight if {m.source, m.target} <= among),
+                (
+                    m
+                    for m in self.in_flight
+                    if {m.source, m.target} <= among and type(m.body).__name__ != self._held
+                ),
                 None,
             )
             if message is None:
@@ -365,6 +372,13 @@ class InteractionEnv:
             self.in_flight.remove(message)
             self._deliver(message)
         raise TranscriptError(f"messages without end: {DELIVERIES_MAX} and still more")
+
+    def _do_hold(self, words: list[str]) -> None:
+        (self._held,) = words
+
+    def _do_release(self, words: list[str]) -> None:
+        del words
+        self._held = ""
 
     def _deliver(self, message: Message) -> None:
         actor = self.actors[message.target]
@@ -424,6 +438,16 @@ class InteractionEnv:
         self._heading = words[0]
         self.actors[words[0]].start()
 
+    def _do_wipe(self, words: list[str]) -> None:
+        actor = self.actors[words[0]]
+        actor.disk = DurableState(HardState(Incarnation(1000), recovering=True))
+
+    def _do_image(self, words: list[str]) -> None:
+        for actor in self._named(words):
+            snapshot = None if actor.host is None else actor.host.node.snapshot
+            what = "no snapshot" if snapshot is None else describe.snapshot(snapshot)
+            self._lines.append(f"{actor.node} {what}")
+
     def _do_quietly(self, words: list[str]) -> None:
         command, *rest = words
         getattr(self, f"_do_{command}")(rest)
@@ -439,10 +463,9 @@ class InteractionEnv:
                 continue
             node = actor.host.node
             commit = node.status.commit.index
-            held = [describe.entry(entry) for entry in node.log]
-            self._lines.append(
-                f"{actor.node} {', '.join(held[:commit])} | {', '.join(held[commit:])}".rstrip()
-            )
+            held = [describe.entry(entry) for entry in node.log if entry.index <= commit]
+            rest = [describe.entry(entry) for entry in node.log if entry.index > commit]
+            self._lines.append(f"{actor.node} {', '.join(held)} | {', '.join(rest)}".rstrip())
 
     def _do_status(self, words: list[str]) -> None:
         for actor in self._named(words):

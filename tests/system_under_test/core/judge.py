@@ -23,6 +23,8 @@ class Judge:
         self._applied: dict[int, tuple[int, int, int]] = {}
         self._committed: dict[int, int] = {}
         self._applied_to: dict[NodeId, int] = {}
+        self._commits: dict[NodeId, int] = {}
+        self._images: dict[int, int] = {}
 
     def feed(self, events: Sequence[tuple[NodeId, trace.TraceEvent]]) -> None:
         for node, event in events:
@@ -32,17 +34,7 @@ class Judge:
         chains = self._chains.setdefault(node, [0])
         match event:
             case trace.Booted():
-                chains[:] = self._durable_chains.get(node, [0])
-                self._require(
-                    len(chains) == event.last_index + 1 and chains[-1] == event.log_digest,
-                    f"{node} recovered another log than it had",
-                )
-                self._applied_to[node] = 0
-                known = self._persisted.get(node)
-                self._require(
-                    known is None or (event.term, event.vote) == (known.term, known.vote),
-                    f"{node} forgot its term or vote",
-                )
+                self._booted(node, event, chains)
             case trace.RoleChanged(role="leader", term=term):
                 first = self._leaders.setdefault(term, node)
                 self._require(first == node, f"two leaders in term {term}: {first}, {node}")
@@ -76,7 +68,10 @@ class Judge:
                     and (known.last_term, known.last_index) == (last_term, last_index),
                     f"{node} told a position that is not durable",
                 )
+            case trace.SnapshotTaken() | trace.SnapshotInstalled():
+                self._snapshot(node, event, chains)
             case trace.Committed(index=index):
+                self._commits[node] = index
                 for i in range(index, 0, -1):
                     if i in self._committed and self._committed[i] == chains[i]:
                         break
@@ -95,6 +90,53 @@ class Judge:
                 )
             case _:
                 pass
+
+    def _booted(self, node: NodeId, event: trace.Booted, chains: list[int]) -> None:
+        if event.last_index == 0 and event.incarnation > 1000:
+            self._durable_chains.pop(node, None)
+        chains[:] = self._durable_chains.get(node, [0])
+        self._require(
+            len(chains) == event.last_index + 1 and chains[-1] == event.log_digest,
+            f"{node} recovered another log than it had",
+        )
+        self._applied_to[node] = event.snapshot_index
+        self._commits[node] = event.commit_index
+        if event.snapshot_index:
+            self._check_image(node, event.snapshot_index, event.image_digest)
+        known = self._persisted.get(node)
+        self._require(
+            event.recovering
+            or known is None
+            or (event.term, event.vote) == (known.term, known.vote),
+            f"{node} forgot its term or vote",
+        )
+
+    def _snapshot(
+        self, node: NodeId, event: trace.SnapshotTaken | trace.SnapshotInstalled, chains: list[int]
+    ) -> None:
+        match event:
+            case trace.SnapshotTaken(index=index):
+                self._require(
+                    index <= self._commits[node] and chains[index] == event.log_digest,
+                    f"{node} took a snapshot of what is not committed",
+                )
+                self._check_image(node, index, event.image_digest)
+            case trace.SnapshotInstalled(index=index):
+                self._require(
+                    index > self._commits[node], f"{node} moved its commit point back by a snapshot"
+                )
+                self._commits[node] = self._applied_to[node] = index
+                self._require(
+                    self._committed.get(index) == event.log_digest,
+                    f"{node} installed a snapshot of what is not committed",
+                )
+                if chains[index : index + 1] != [event.log_digest]:
+                    chains[:] = [self._committed.get(i, 0) for i in range(index + 1)]
+                self._check_image(node, index, event.image_digest)
+
+    def _check_image(self, node: NodeId, index: int, image: int) -> None:
+        first = self._images.setdefault(index, image)
+        self._require(first == image, f"{node} has another snapshot at {index} than others")
 
     def _require(self, holds: bool, problem: str) -> None:
         if not holds:

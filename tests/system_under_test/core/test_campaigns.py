@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
 
 import pytest
 
+import histories.trace
+from checker.base import Budget
+from checker.raft.invariants import check_traces
+from checker.verdict import Valid
+from histories.trace import NodeEvent
 from system_under_test.gossip_raft.core.messages import Message, PutEntries, Status
 from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.trace import Booted, SnapshotInstalled
 from system_under_test.gossip_raft.core.types import (
     Append,
     ClientId,
@@ -32,6 +39,61 @@ def test_a_correct_cluster_survives_loss_crashes_and_partitions(chunk: int) -> N
         assert campaign.run() == [], f"seed {seed}"
         acknowledged += len(campaign.acknowledged)
     assert acknowledged > SEEDS // CHUNKS  # Otherwise nothing was tested.
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_cluster_that_compacts_and_loses_disks_survives_as_well(chunk: int) -> None:
+    acknowledged, installed, recovered = 0, 0, 0
+    for seed in range(chunk, SEEDS, CHUNKS):
+        nodes = 5 if seed % 3 == 0 else 3
+        campaign = Campaign(seed, nodes, compacting=True, wiping=seed % 2 == 0)
+        assert campaign.run() == [], f"seed {seed}"
+        acknowledged += len(campaign.acknowledged)
+        events = [event for _, event in campaign.world.events]
+        installed += sum(isinstance(event, SnapshotInstalled) for event in events)
+        recovered += sum(isinstance(event, Booted) and event.recovering for event in events)
+    assert acknowledged > SEEDS // CHUNKS
+    assert installed > SEEDS // CHUNKS
+    assert (recovered > 0) == (chunk % 2 == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "symptom"),
+    [
+        ("snapshot-index-ahead", "has another snapshot at"),
+        ("older-snapshot-installed", "moved its commit point back by a snapshot"),
+        ("compacts-beyond-commit", "took a snapshot of what is not committed"),
+    ],
+)
+def test_a_bug_of_snapshots_is_found_within_thirty_seeds(name: str, symptom: str) -> None:
+    for seed in range(30):
+        problems = Campaign(seed, 3, CATALOGUE[name].rules(), compacting=True).run()
+        if any(symptom in problem for problem in problems):
+            return
+    pytest.fail(f"{name} went unnoticed")
+
+
+def test_the_invariant_checker_follows_nodes_across_snapshots_and_lost_disks() -> None:
+    for seed in range(0, 20, 2):
+        campaign = Campaign(seed, 3, compacting=True, wiping=True)
+        campaign.run()
+        traces: dict[str, list[NodeEvent]] = {}
+        for node, event in campaign.world.events:
+            kind = getattr(histories.trace, type(event).__name__)
+            known = {field.name: getattr(event, field.name) for field in fields(event)}
+            traces.setdefault(node, []).append(kind(at=len(traces), **known))
+        assert isinstance(check_traces(traces, budget=Budget()), Valid), f"seed {seed}"
+
+
+def test_a_disk_that_is_lost_unnoticed_does_harm() -> None:
+    symptoms = {"voted twice", "lost acknowledged", "committed twice"}
+    for seed in range(200):
+        campaign = Campaign(seed, 3, wiping=True, knows_it_is_wiped=False)
+        problems = " ".join(campaign.run())
+        symptoms -= {symptom for symptom in symptoms if symptom in problems}
+        if len(symptoms) <= 1:
+            return
+    pytest.fail(f"never seen: {symptoms}")
 
 
 def test_a_campaign_is_decided_by_its_seed_alone() -> None:

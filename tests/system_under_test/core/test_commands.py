@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from system_under_test.gossip_raft.core import describe
 from system_under_test.gossip_raft.core.digest import log_digest, results_digest
+from system_under_test.gossip_raft.core.image import Answer
 from system_under_test.gossip_raft.core.rules import Rules
-from system_under_test.gossip_raft.core.state_machine import INTEGER_MAX, Answer, StateMachine
+from system_under_test.gossip_raft.core.state_machine import INTEGER_MAX, StateMachine
 from system_under_test.gossip_raft.core.types import (
     AddToSet,
     Append,
@@ -146,10 +147,10 @@ def test_a_repeated_request_gets_its_first_answer_and_changes_nothing(
     first = machine.apply(Entry(Term(1), LogIndex(at), session, (command,)))
     for offset, other in enumerate(between, 1):
         machine.apply(Entry(Term(1), LogIndex(at + offset), None, (other,)))
-    before = state_of(machine), machine.raw_indices(LogIndex(1), 100)
+    before = state_of(machine), machine.raw_entries(LogIndex(1), 100)
     at += len(between) + 1
     assert machine.apply(Entry(Term(2), LogIndex(at), session, (command,))) == first
-    assert (state_of(machine), machine.raw_indices(LogIndex(1), 100)) == before
+    assert (state_of(machine), machine.raw_entries(LogIndex(1), 100)) == before
 
 
 @given(commands)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from system_under_test.gossip_raft.core.log import Log, common_point
-from system_under_test.gossip_raft.core.types import ORIGIN, Entry, LogIndex, Position, Raw, Term
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    Entry,
+    InvariantViolation,
+    LogIndex,
+    Position,
+    Raw,
+    Term,
+)
 
 terms = st.lists(st.integers(1, 5), max_size=12).map(sorted)
 
@@ -42,6 +51,47 @@ def test_the_log_behaves_like_a_list(first: list[int], keep: int, more: list[int
         for index in range(15):
             position = Position(Term(term), LogIndex(index))
             assert log.holds(position) == (position in expected)
+
+
+@given(terms, st.integers(0, 12), st.integers(0, 12), terms)
+def test_a_compacted_log_behaves_like_the_whole_one_from_its_base_on(
+    first: list[int], base: int, keep: int, more: list[int]
+) -> None:
+    whole, log = Log(entries(first)), Log(entries(first))
+    base = min(base, len(first))
+    log.compact(whole.position_at(base))
+    keep = max(base, min(keep, len(first)))
+    for each in (whole, log):
+        each.truncate(LogIndex(keep))
+        for term in more:
+            if term >= each.last.term:
+                each.append(Entry(Term(term), LogIndex(len(each) + 1), None, ()))
+    assert (len(log), log.last) == (len(whole), whole.last)
+    assert log.runs == tuple(run for run in whole.runs if run.index >= max(base, 1))
+    for index in range(len(whole) + 2):
+        for term in range(6):
+            position = Position(Term(term), LogIndex(index))
+            assert log.holds(position) == (index >= base and whole.holds(position))
+    for index in range(base, len(whole) + 1):
+        assert log.position_at(index) == whole.position_at(index)
+        assert log.after(index, 3) == whole.after(index, 3)
+        assert log.batch_after(index, 5, 100) == whole.batch_after(index, 5, 100)
+        assert log.bytes_between(base, index) == whole.bytes_between(base, index)
+    if base:
+        with pytest.raises(InvariantViolation, match="below the base"):
+            log.truncate(LogIndex(base - 1))
+
+
+def test_a_log_may_begin_anew_behind_a_snapshot() -> None:
+    log = Log(entries([1, 1, 2]))
+    base = Position(Term(3), LogIndex(9))
+    log.restart(base)
+    assert (log.last, log.runs, len(log)) == (base, (base,), 9)
+    log.append(Entry(Term(3), LogIndex(10), None, ()))
+    assert log.runs == (Position(Term(3), LogIndex(10)),)
+    assert log.holds(base)
+    with pytest.raises(InvariantViolation, match="cannot follow"):
+        log.append(Entry(Term(2), LogIndex(11), None, ()))
 
 
 def test_a_batch_is_limited_in_entries_and_bytes_but_never_empty() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -15,9 +16,12 @@ from system_under_test.gossip_raft.core.messages import (
     Message,
     PulledEntries,
     PullEntries,
+    PutEntries,
     ReadLog,
     RequestVote,
+    Results,
     Status,
+    Unavailable,
     Vote,
 )
 from system_under_test.gossip_raft.core.node import Node
@@ -221,3 +225,40 @@ def test_the_raw_log_lists_only_what_is_applied() -> None:
     (ready,) = drain(node)
     (reply,) = ready.messages
     assert reply.body.entries == raw[:1]  # type: ignore[union-attr]
+
+
+def test_on_a_full_disk_a_leader_refuses_what_is_new_and_only_that() -> None:
+    config = NodeConfig(id=NodeId("n0"), members=(NodeId("n0"),))
+    node = Node(config, DurableState(), random.Random(1), NOW)
+    drain(node)
+    node.tick(config.election_timeout_max_ns)
+    drain(node)
+
+    def put(sequence: int) -> Body:
+        body = PutEntries(Session(ClientId("c"), sequence), (Put("x", sequence),))
+        node.step(Message("c", "n0", RequestId(sequence), Term(0), (), body), NOW)
+        (answer,) = [message.body for ready in drain(node) for message in ready.messages]
+        return answer
+
+    first = put(1)
+    assert isinstance(first, Results)
+    node.disk_full(True)
+    assert put(1) == first
+    assert put(2) == Unavailable("the disk is full")
+    node.disk_full(False)
+    assert isinstance(put(2), Results)
+
+
+def test_on_a_full_disk_a_follower_pulls_nothing() -> None:
+    node = booted()
+    leader = replace(record("n1", term=1), leader=NodeId("n1"))
+
+    def asked(counter: int) -> set[type[Body]]:
+        beat = message("n1", Heartbeat(), replace(leader, counter=counter), term=1)
+        node.step(beat, Nanos(counter))
+        return {type(m.body) for ready in drain(node) for m in ready.messages}
+
+    node.disk_full(True)
+    assert PullEntries not in asked(1)
+    node.disk_full(False)
+    assert PullEntries in asked(2)

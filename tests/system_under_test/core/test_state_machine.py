@@ -102,6 +102,11 @@ def test_raw_entries_are_listed_in_order() -> None:
     machine.do(Raw("{}"), Raw("[]"))
     machine.do(Put("x", 1))
     machine.do(Raw("1"))
-    assert machine.machine.raw_indices(LogIndex(1), 10) == (1, 3)
-    assert machine.machine.raw_indices(LogIndex(2), 10) == (3,)
-    assert machine.machine.raw_indices(LogIndex(1), 1) == (1,)
+
+    def indices(first: int, entries_max: int) -> list[int]:
+        raw = machine.machine.raw_entries(LogIndex(first), entries_max)
+        return [entry.index for entry in raw]
+
+    assert indices(1, 10) == [1, 3]
+    assert indices(2, 10) == [3]
+    assert indices(1, 1) == [1]

@@ -20,6 +20,8 @@ from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.trace import TraceEvent
 from system_under_test.gossip_raft.core.types import (
     DurableState,
+    HardState,
+    Incarnation,
     InvariantViolation,
     Nanos,
     NodeId,
@@ -46,10 +48,7 @@ class Disk:
         self.state = DurableState()
 
     def write(self, persist: Persist) -> None:
-        log = self.state.log
-        if persist.truncate_from is not None:
-            log = log[: persist.truncate_from - 1]
-        self.state = DurableState(persist.hard, log + persist.entries)
+        self.state = persist.applied_to(self.state)
 
 
 class Life:
@@ -123,6 +122,8 @@ class World:
         rng: random.Random,
         rules: Rules,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        *,
+        compacting: bool = False,
         **options: Any,
     ) -> None:
         members = tuple(NodeId(f"n{i}") for i in range(nodes))
@@ -136,6 +137,13 @@ class World:
             request_timeout_ns=Nanos(100 * MS),
             entries_max=rng.choice([1, 2, 50]),
         )
+        if compacting:
+            self.config = replace(
+                self.config,
+                snapshot_entries_max=rng.choice([1, 3, 10]),
+                log_keep=rng.choice([0, 1, 5]),
+                snapshot_chunk_bytes=rng.choice([50, 500, 5000]),
+            )
         self.config = replace(self.config, **options)
         self.rng = rng
         self.rules = rules
@@ -148,6 +156,7 @@ class World:
         self.to_clients: Callable[[Message], None] = lambda _: None
         self._queue: list[tuple[Nanos, int, Callable[[], None]]] = []
         self._scheduled = 0
+        self._wiped = 0
         self.disks = {member: Disk() for member in members}
         self.lives: dict[NodeId, Life] = {}
         for member in members:
@@ -161,6 +170,14 @@ class World:
 
     def crash(self, node: NodeId, after_effects: int) -> None:
         self.lives[node].effects_left = after_effects
+
+    def wipe(self, node: NodeId, *, recovering: bool) -> None:
+        """Its disk is lost, and it comes back at once, knowing that or not."""
+        self._wiped += 1
+        hard = HardState(Incarnation(1000 * self._wiped), recovering=recovering)
+        self.lives[node].alive = False
+        self.disks[node].state = DurableState(hard)
+        self.start(node)
 
     def revive_all(self) -> None:
         for node, life in tuple(self.lives.items()):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from system_under_test.gossip_raft.core.client_session import (
     Answered,
@@ -48,7 +49,13 @@ PATIENCE = SessionTimeouts(operation=Nanos(30_000_000_000))
 
 
 class LiveCluster:
-    def __init__(self, directory: Path, size: int = 3, tls: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        size: int = 3,
+        tls: Path | None = None,
+        timing: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """``tls`` are certificates for n0, n1, ... and the clients."""
         self.tls = tls
         self.security = None if tls is None else load_security(tls, CLIENTS)
@@ -64,7 +71,7 @@ class LiveCluster:
                     address=address,
                     peers={peer: a for peer, a in self.addresses.items() if peer != node},
                     directory=directory / node,
-                    timing=TIMING,
+                    timing={**TIMING, **timing},
                     tls=tls,
                 )
                 for node, address in self.addresses.items()
@@ -98,7 +105,7 @@ class LiveCluster:
         """Who leads; asks again, after a read that only a leader answers, if nobody does."""
         for _ in range(10):
             await self.read("x")
-            claims = [(s.term, n) for n, s in (await self._statuses()).items() if _leads(s)]
+            claims = [(s.term, n) for n, s in (await self.statuses()).items() if _leads(s)]
             if claims:
                 return max(claims)[1]
         raise AssertionError("leaders come and go")
@@ -110,7 +117,7 @@ class LiveCluster:
         )
         return file
 
-    async def _statuses(self) -> dict[NodeId, Status]:
+    async def statuses(self) -> dict[NodeId, Status]:
         statuses = {}
         connections = Connections(self.addresses, "test", self.security)
         for node in self.addresses:
@@ -140,9 +147,12 @@ def _leads(status: Status) -> bool:
 
 @asynccontextmanager
 async def live_cluster(
-    directory: Path, size: int = 3, tls: Path | None = None
+    directory: Path,
+    size: int = 3,
+    tls: Path | None = None,
+    timing: Mapping[str, int] = MappingProxyType({}),
 ) -> AsyncIterator[LiveCluster]:
-    cluster = LiveCluster(directory, size, tls)
+    cluster = LiveCluster(directory, size, tls, timing)
     try:
         await cluster.processes.start_all()
         yield cluster

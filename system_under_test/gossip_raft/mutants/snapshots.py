@@ -1,0 +1,88 @@
+"""Bugs in compaction and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from system_under_test.gossip_raft.core.image import Answer
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import ClientId, LogIndex, Position
+from system_under_test.gossip_raft.mutants.mutant import Mutant
+
+
+class LabelsOneAhead(Rules):
+    """Labels a snapshot with the index after the last one that is in it.
+
+    Mechanism: "applied" is taken for "the next to apply".  Seen: R05.  Needs: compaction
+    while the next entry is in the log, then a restart or a follower far behind.
+    Revealed by: the snapshot is not the replayed log; an entry that one node never applied.
+    """
+
+    def compaction_point(self, applied: LogIndex, last: LogIndex) -> LogIndex:
+        return LogIndex(min(applied + 1, last))
+
+
+class CompactsBeyondCommit(Rules):
+    """Compacts all of its log, committed or not.
+
+    Mechanism: the length of the log decides, not the commit point.  Seen: R10.  Needs: a
+    leader in a minority, and a small threshold.  Revealed by: a snapshot of what is not
+    committed; after a restart the node takes it for committed.
+    """
+
+    def compaction_point(self, applied: LogIndex, last: LogIndex) -> LogIndex:
+        del applied
+        return last
+
+
+class LeavesOutSessions(Rules):
+    """Takes snapshots without the table of sessions.
+
+    Mechanism: only keys and values are thought of as state.  Seen: R06.  Needs:
+    compaction, a restart or a follower far behind, then a repeated request.
+    Revealed by: a request that takes effect twice; states that differ between nodes.
+    """
+
+    def answers_in_snapshot(self, answers: Mapping[ClientId, Answer]) -> Mapping[ClientId, Answer]:
+        del answers
+        return {}
+
+
+class InstallsOlder(Rules):
+    """Installs whatever snapshot arrives, also one older than its own state.
+
+    Mechanism: nobody compares it with the commit point.  Seen: R09.  Needs: a repeated or
+    delayed chunk.  Revealed by: a commit point that goes back.
+    """
+
+    def installs_snapshot(self, snapshot: Position, commit: LogIndex) -> bool:
+        del snapshot, commit
+        return True
+
+
+MUTANTS = (
+    Mutant(
+        name="snapshot-index-ahead",
+        summary="A snapshot is labelled one index ahead of its state.",
+        breaks=("snapshot equals replayed log", "durability"),
+        rules=LabelsOneAhead,
+    ),
+    Mutant(
+        name="sessions-not-in-snapshot",
+        summary="A snapshot is taken without the table of sessions.",
+        breaks=("exactly once",),
+        rules=LeavesOutSessions,
+    ),
+    Mutant(
+        name="older-snapshot-installed",
+        summary="A snapshot older than the node's own state is installed.",
+        breaks=("commit points never go back",),
+        rules=InstallsOlder,
+    ),
+    Mutant(
+        name="compacts-beyond-commit",
+        summary="The log is compacted beyond the commit point.",
+        breaks=("leader completeness", "one committed log"),
+        rules=CompactsBeyondCommit,
+    ),
+)
