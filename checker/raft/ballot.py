@@ -44,7 +44,7 @@ class Ballot:
             self._told_term = 0
         elif not first:
             self._check_recovered(event, here)
-        for term in () if is_wiped(event) else self._in_memory:
+        for term in self._in_memory:
             if term != event.term or self._votes[term].candidate != event.vote:
                 del self._votes[term]
         self._in_memory.clear()

@@ -253,7 +253,7 @@ class _Node:
             )
         self._incarnation = event.incarnation
         self.members = event.members
-        if first and (event.term or event.vote is not None):
+        if first and (event.term or event.vote is not None or event.recovering):
             self._from_the_start = False
         self._ballot.booted(event, here, first=first)
         self._replica.booted(event, here, first=first)

@@ -149,15 +149,22 @@ class Puller:
             self._deny(NodeId(message.source))  # It is behind: never a reason to cut (D2 c).
             return
         keep = common_point(state.log.runs, mismatch.runs)
-        if keep.index < mismatch.base.index:
+        if keep.index < mismatch.base.index and state.rules.installs_snapshot(
+            mismatch.base, state.committed_known
+        ):
             # Where we part is compacted there, so what it compacted is not what we hold.
             self._want(NodeId(message.source), mismatch.base)
         else:
             state.truncate(keep)
 
     def on_too_old(self, message: Message, too_old: PullTooOld) -> None:
-        if self._take_answer(message):
-            self._want(NodeId(message.source), too_old.snapshot)
+        state, source = self._state, NodeId(message.source)
+        if not self._take_answer(message):
+            return
+        if state.rules.installs_snapshot(too_old.snapshot, state.committed_known):
+            self._want(source, too_old.snapshot)
+        else:
+            self._deny(source)  # It has nothing for us.
 
     def on_snapshot_chunk(self, message: Message, chunk: SnapshotChunk) -> None:
         state, source = self._state, NodeId(message.source)
@@ -165,7 +172,9 @@ class Puller:
         if state.role is not Role.FOLLOWER or not (is_awaited or self._transfer.meets(chunk)):
             return
         if not state.rules.installs_snapshot(chunk.position, state.committed_known):
-            return  # We got there in other ways, or it comes late.
+            if is_awaited:  # Otherwise it is only late.
+                self._deny(source)
+            return
         if not self._transfer.add(chunk):
             self._deny(source)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -33,11 +34,19 @@ class TraceRecorder:
     returns, so it outlives the process, though not the machine.
     """
 
-    def __init__(self, file: Path, clock: Clock, on_error: Callable[[StorageError], None]) -> None:
-        """
+    def __init__(
+        self,
+        file: Path,
+        clock: Clock,
+        on_error: Callable[[StorageError], None],
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``make_room`` is called when the disk is full, and says whether it helped.
+
         Raises:
             StorageError: The file cannot be opened.
         """
+        self._make_room = make_room
         self._name = file
         self._on_error = on_error
         self._clock = clock
@@ -65,9 +74,14 @@ class TraceRecorder:
         try:
             written = os.write(self._file, lines)
         except OSError as error:
-            raise StorageError(f"{self._name}: {error.strerror}") from error
-        if written != len(lines):
+            if error.errno != errno.ENOSPC or not self._make_room():
+                raise StorageError(f"{self._name}: {error.strerror}") from error
+            written = 0
+        if written == len(lines):
+            return
+        if written and not self._make_room():
             raise StorageError(f"{self._name}: only {written} of {len(lines)} bytes fitted")
+        self._write(lines[written:])
 
     def close(self) -> None:
         os.close(self._file)

@@ -70,7 +70,6 @@ class NodeServer:
         self._arrived: list[Message] = []
         self._ended: asyncio.Future[ExitCode] = asyncio.get_running_loop().create_future()
         self._clock = MonotonicClock()
-        self._recorder = TraceRecorder(directory.trace, self._clock, self._break_down)
         self._network = GrpcNetwork(
             node, peers, Codec(configuration.cluster), config.request_timeout_ns, security
         )
@@ -83,6 +82,10 @@ class NodeServer:
             on_full=self._on_full,
             # Above every number of a former life, which counted starts or began like this.
             rebuild_as=Incarnation(seconds_since_1970()) if rebuild else None,
+        )
+
+        self._recorder = TraceRecorder(
+            directory.trace, self._clock, self._break_down, self._files.give_up_ballast
         )
 
         def make_node(durable: DurableState, now: Nanos) -> Node:

@@ -141,6 +141,7 @@ class FileStorage:
         self._synced_at = Nanos(0)
         self._timer: asyncio.TimerHandle | None = None
         self._has_ballast = False
+        self._full = False
         self._writing = False
         self._broken = False
         self.torn_bytes = 0
@@ -195,6 +196,17 @@ class FileStorage:
         crowded = self._clock.now() - self._synced_at < CROWDED_MAX
         is_small = persist.snapshot is None and persist.compact_to is None
         return is_small and self._sync_ns < QUICK_SYNC_MAX and not crowded
+
+    def give_up_ballast(self) -> bool:
+        """The disk is full, others found: make room; whether there was any to make."""
+        if not self._has_ballast or self._broken:
+            return False
+        self._has_ballast = False
+        self._files.remove(self._directory.ballast)
+        self._is_full(True)
+        if self._timer is None:
+            self._later(self._look_for_space)
+        return True
 
     def close(self) -> None:
         """Finish a write under way and close; its ``durable`` does not come any more."""
@@ -385,7 +397,7 @@ class FileStorage:
         if self._broken:
             return
         if isinstance(error, NoSpace):
-            self._on_full(True)
+            self._is_full(True)
             self._later(lambda: self._start(persist, durable))
             return
         self._writing = False
@@ -393,7 +405,7 @@ class FileStorage:
             self._break(error)
             return
         if not self._has_ballast and self._timer is None:
-            self._on_full(True)
+            self._is_full(True)
             self._later(self._look_for_space)
         durable()
 
@@ -420,9 +432,14 @@ class FileStorage:
             return
         self._has_ballast = looked.result()
         if self._has_ballast:
-            self._on_full(False)
+            self._is_full(False)
         elif self._timer is None:
             self._later(self._look_for_space)
+
+    def _is_full(self, full: bool) -> None:
+        if full != self._full:
+            self._full = full
+            self._on_full(full)
 
     def _break(self, error: BaseException) -> None:
         self._broken = True

@@ -208,3 +208,21 @@ def test_a_snapshot_does_not_make_a_node_count_before_its_disk_has_it() -> None:
     n2.install(n0.log)
     n2.tell_position()
     assert kinds(judge(n0, n1, n2)) == {"durable before acknowledged"}
+
+
+def test_a_trace_that_was_lost_with_the_disk_is_incomplete_evidence() -> None:
+    n0, n1, n2 = healthy()
+    n1.events.clear()
+    n1.wiped()
+    verdict = judge(n0, n1, n2)
+    assert isinstance(verdict, Unknown)
+    assert "n1" in verdict.detail
+
+
+def test_a_vote_that_died_with_its_node_before_anybody_knew_was_never_given() -> None:
+    n0, n1, n2 = healthy()
+    n1.adopt(2)
+    n1.vote_for("n0")
+    n1.wiped()
+    n1.grant(2, "n2")
+    assert isinstance(judge(n0, n1, n2), Valid)

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from system_under_test.gossip_raft.runtime.files import Files
+
+
+@contextmanager
+def small_file_system(place: Path, mebibytes: int) -> Iterator[None]:
+    """Mounted at ``place``; the test is skipped where that is not allowed."""
+    options = f"size={mebibytes}m"
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no permission to mount a file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 class Crash(BaseException):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,9 +13,15 @@ from checker.base import Budget
 from checker.raft.invariants import check_traces
 from checker.verdict import Valid
 from histories.trace import NodeEvent, SnapshotInstalled
+from system_under_test.gossip_raft.core.client_session import (
+    Execute,
+    Refused,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.messages import GossipRecord, Status
-from system_under_test.gossip_raft.core.types import Append, NodeId, Raw
+from system_under_test.gossip_raft.core.types import Append, Nanos, NodeId, Put, Raw
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
+from tests.system_under_test.runtime.failing_files import small_file_system
 from tests.system_under_test.runtime.live import LiveCluster, live_cluster
 
 pytestmark = pytest.mark.live
@@ -114,3 +120,31 @@ async def test_a_damaged_log_is_refused_by_name_and_rebuilt_on_demand(tmp_path: 
         await write(cluster, 41, 60)
         await until(cluster, lambda statuses: converged(statuses) and is_recovered(statuses))
     assert isinstance(check_traces(traces(cluster), budget=Budget()), Valid)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """Where n0 keeps its data: a file system of 8 MiB, if we may mount one."""
+    place = tmp_path / "n0"
+    place.mkdir()
+    with small_file_system(place, mebibytes=8):
+        yield tmp_path
+
+
+async def test_a_node_whose_disk_is_full_refuses_writes_and_serves_on(tiny_disk: Path) -> None:
+    (tiny_disk / "n0" / "filler").write_bytes(bytes(2**20))
+    short = SessionTimeouts(operation=Nanos(1_000_000_000))
+    async with live_cluster(tiny_disk, size=1) as cluster:
+        await cluster.write(Put("x", 1))
+        client = cluster.client("n0", short)
+        ending, number = None, 0
+        while not isinstance(ending, Refused):
+            number += 1
+            ending = await client.call(Execute((Put("big", f"{number}" * 100_000),)))
+        assert "the disk is full" in ending.reason
+        assert await cluster.read("x") == (1,)
+        (tiny_disk / "n0" / "filler").unlink()
+        await cluster.write(Put("x", 2))
+        assert await cluster.read("x") == (2,)
+        await client.close()
+        assert cluster.deaths.empty()

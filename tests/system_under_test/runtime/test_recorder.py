@@ -44,6 +44,8 @@ EVENTS: tuple[trace.TraceEvent, ...] = (
     trace.Applied(LogIndex(8), Term(4), 1, 2),
     trace.Answered(LogIndex(8), Term(4), ClientId("c"), 1),
     trace.Stopped("told to"),
+    trace.SnapshotTaken(LogIndex(8), Term(4), 2**64 - 1, 3),
+    trace.SnapshotInstalled(LogIndex(9), Term(4), 4, 2**64 - 1),
 )
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +29,12 @@ from system_under_test.gossip_raft.runtime.errors import CorruptLog, StorageErro
 from system_under_test.gossip_raft.runtime.files import Files
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
 from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
-from tests.system_under_test.runtime.failing_files import Crash, CrashingFiles, SmallDisk
+from tests.system_under_test.runtime.failing_files import (
+    Crash,
+    CrashingFiles,
+    SmallDisk,
+    small_file_system,
+)
 
 OWNER = Owner("test", NodeId("n0"))
 
@@ -361,15 +365,8 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 6 MiB, where we may mount one."""
     place = tmp_path / "tiny"
     place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("no permission to mount a file system")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with small_file_system(place, mebibytes=6):
+        yield place
 
 
 async def test_a_disk_that_is_really_full_recovers_when_space_returns(
