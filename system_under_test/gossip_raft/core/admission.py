@@ -57,6 +57,8 @@ class Admission:
     def refuses_write(self, put: PutEntries, waiting: int) -> Unavailable | None:
         """Why a leader with ``waiting`` writes under way may not append another."""
         state, config = self._state, self._state.config
+        if state.disk_is_full:
+            return Unavailable("the disk is full, not executed")
         if not state.rules.has_room(waiting, config.writes_waiting_max):
             return _overloaded(f"{waiting} writes wait")
         pending = state.log.bytes_after(state.commit)

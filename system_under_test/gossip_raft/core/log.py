@@ -80,7 +80,7 @@ class Log:
 
     def bytes_after(self, index: int) -> int:
         """About how much the entries that follow ``index`` take."""
-        return self._bytes[-1] - self._bytes[index]
+        return self.bytes_between(index, len(self))
 
     def position_at(self, index: int) -> Position:
         """Of the base, or of an entry after it."""

@@ -12,8 +12,8 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     campaign NODE                 its election time-out passes
     elect NODE                    all compare notes and forget the last leader; NODE
                                   campaigns; stabilize
-    put NODE CLIENT#SEQ COMMAND [to ADDRESS]
-    read NODE KEYS... [local | lease]
+    put NODE CLIENT#SEQ COMMAND [to ADDRESS] [within MS]
+    read NODE KEYS... [local | lease] [within MS]     so long the client still waits
     deliver [A->B | B] [TYPE]     what is in flight on that link, or to that node
     drop [A->B | B] [TYPE]        loses it
     repeat A->B [TYPE]            delivers it, and leaves it in flight too
@@ -25,7 +25,7 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     restart NODE
     wipe NODE                     its disk is lost; restarted, it knows
     image NODE                    what its newest snapshot says
-    log / status / gossip NODE / flight       look
+    log / status / suspects / gossip NODE / flight       look
     anew                          forget everything: another story
     quietly COMMAND               show only the status after it
     verbose / terse               show every event and every heartbeat, or not
@@ -314,6 +314,7 @@ class InteractionEnv:
 
     def _do_put(self, words: list[str]) -> None:
         node, session, *rest = words
+        rest, expires_in = _within(rest)
         address = None
         if "to" in rest:
             address = rest[-1]
@@ -321,15 +322,17 @@ class InteractionEnv:
         client, sequence = session.split("#")
         command = _command(rest)
         self._request(
-            node, PutEntries(Session(ClientId(client), int(sequence)), (command,), address)
+            node,
+            PutEntries(Session(ClientId(client), int(sequence)), (command,), address, expires_in),
         )
 
     def _do_read(self, words: list[str]) -> None:
-        node, *keys = words
+        node, *rest = words
+        keys, expires_in = _within(rest)
         consistency = Consistency.LINEARIZABLE
         if keys[-1] in {Consistency.LOCAL.value, Consistency.LEASE.value}:
             consistency = Consistency(keys.pop())
-        self._request(node, ReadKeys(tuple(keys), consistency))
+        self._request(node, ReadKeys(tuple(keys), consistency, expires_in))
 
     def _request(self, node: str, body: PutEntries | ReadKeys) -> None:
         self._requests += 1
@@ -472,6 +475,12 @@ class InteractionEnv:
             status = "down" if actor.host is None else describe.status(actor.host.node.status)
             self._lines.append(f"{actor.node} {status}")
 
+    def _do_suspects(self, words: list[str]) -> None:
+        for actor in self._named(words):
+            if actor.host is not None:
+                suspected = actor.host.node.status.suspected
+                self._lines.append(f"{actor.node} suspects {', '.join(suspected) or '-'}")
+
     def _do_gossip(self, words: list[str]) -> None:
         for actor in self._named(words):
             if actor.host is not None:
@@ -491,6 +500,14 @@ class InteractionEnv:
 
     def _named(self, words: Sequence[str]) -> list[Actor]:
         return [self.actors[word] for word in words] or list(self.actors.values())
+
+
+def _within(words: list[str]) -> tuple[list[str], Nanos | None]:
+    match words:
+        case [*rest, "within", milliseconds]:
+            return rest, Nanos(int(milliseconds) * MS)
+        case _:
+            return words, None
 
 
 def _command(words: Sequence[str]) -> Command:

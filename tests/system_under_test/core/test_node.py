@@ -244,7 +244,7 @@ def test_on_a_full_disk_a_leader_refuses_what_is_new_and_only_that() -> None:
     assert isinstance(first, Results)
     node.disk_full(True)
     assert put(1) == first
-    assert put(2) == Unavailable("the disk is full")
+    assert put(2) == Unavailable("the disk is full, not executed")
     node.disk_full(False)
     assert isinstance(put(2), Results)
 
