@@ -18,7 +18,7 @@ import grpc
 import grpc.aio
 import pytest
 import pytest_asyncio
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protos.generated import gossip_raft_pb2 as wire
@@ -56,6 +56,8 @@ ENVELOPE = wire.Envelope(
 )
 UNKNOWN = b"\xfa\x3f\x03abc"
 """Field 1023, which no message has."""
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Other tests may have the processor."""
 
 
 @pytest_asyncio.fixture
@@ -226,6 +228,7 @@ async def test_a_strangers_peer_messages_are_not_heard(node: NodeInProcess) -> N
 REQUESTS = [body for body in BODIES if f"{body.__name__}" in {"PutEntries", "ReadKeys", "ReadLog"}]
 
 
+@settings(UNHURRIED)
 @given(st.data())
 def test_decoding_any_bytes_gives_a_message_or_a_codec_error(data: st.DataObject) -> None:
     method = data.draw(st.sampled_from(ALL))
@@ -234,6 +237,7 @@ def test_decoding_any_bytes_gives_a_message_or_a_codec_error(data: st.DataObject
         Codec("test").decode(parse_request(method.request, raw))
 
 
+@settings(UNHURRIED)
 @given(st.data())
 def test_decoding_a_damaged_message_gives_a_message_or_a_codec_error(data: st.DataObject) -> None:
     codec = Codec("test")
@@ -249,6 +253,7 @@ def test_decoding_a_damaged_message_gives_a_message_or_a_codec_error(data: st.Da
         codec.decode(parse_request(kind, bytes(raw[:cut]) + extra))
 
 
+@settings(UNHURRIED)
 @given(st.data())
 def test_unknown_fields_at_any_depth_are_refused(data: st.DataObject) -> None:
     codec = Codec("test")
@@ -293,14 +298,14 @@ async def survives(said: list[Message], source: str, peer: str | None) -> Status
             return node.status
 
 
-@settings(max_examples=40, deadline=None)
+@settings(UNHURRIED, max_examples=40)
 @given(requests(*FROM_CLIENTS))
 def test_whatever_well_formed_clients_say_a_node_lives_on(said: list[Message]) -> None:
     status = asyncio.run(survives(said, "c", peer=None))
     assert status.term < 10  # Whatever term a client's envelope claims.
 
 
-@settings(max_examples=40, deadline=None)
+@settings(UNHURRIED, max_examples=40)
 @given(requests(*FROM_PEERS))
 def test_whatever_well_formed_peers_say_a_node_lives_on(said: list[Message]) -> None:
     asyncio.run(survives(said, "n1", peer=NOBODY))
