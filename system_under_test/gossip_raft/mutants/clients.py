@@ -38,8 +38,8 @@ class LeaseIgnoresDrift(Rules):
 
     Mechanism: the lease is as long as the promise it rests on, with nothing taken off for
     clocks that run apart.  Seen: M20.  Needs: reads by lease, a leader whose clock is
-    slow but within the stated drift, cut off just before another is elected.  Revealed
-    by: stale reads.
+    slow but within the stated drift, cut off just before another is elected.
+    Revealed by: stale reads.
     """
 
     def lease_length(self, promise: Nanos, clock_drift_max_ppm: int) -> Nanos:
