@@ -42,6 +42,14 @@ def twice_the_promise(_rules: Rules, promise: int, _drift: int) -> int:
     return 2 * promise
 
 
+def at_the_end(_rules: Rules, _applied: int, last: int) -> int:
+    return last
+
+
+def no_answers(*_: object) -> dict[str, object]:
+    return {}
+
+
 def nobody(*_: object) -> NodeId | None:
     return None
 
@@ -65,6 +73,8 @@ WRONG: dict[str, tuple[Rule, ...]] = {
     "chooses_sync_source": (nobody,),
     "commit_point_from_positions": (the_highest,),
     "lease_length": (twice_the_promise,),
+    "compaction_point": (at_the_end,),
+    "answers_in_snapshot": (no_answers,),
 }
 
 
