@@ -62,6 +62,7 @@ class NodeServer:
             ConfigurationError: ``node``, the timing or a certificate does not fit.
             StorageError: The trace cannot be opened.
         """
+        self._node = node
         config = configuration.node_config(node)
         peers = {peer: configuration.addresses[peer] for peer in config.peers}
         self._address = configuration.address(node)
@@ -93,21 +94,8 @@ class NodeServer:
             self._incarnation = durable.hard.incarnation + 1
             return Node(config, durable, rng, now, None if mutant is None else mutant.rules())
 
-        network: Network = self._network
         storage: Storage = self._files if mutant is None else mutant.storage(self._files)
-        recorder: Recorder = LoggedRecorder(self._recorder)
-        self._observation: Observation | None = None
-        if node in configuration.metrics:
-            # Imported here: it costs a tenth of a start, and most nodes are not observed.
-            from system_under_test.gossip_raft.runtime.observation import (  # noqa: PLC0415
-                Observation,
-            )
-
-            observation = Observation(config.peers, self._clock, lambda: self.status)
-            self._observation = observation
-            network = observation.network(network)
-            storage = observation.storage(storage)
-            recorder = observation.recorder(recorder)
+        network, storage, recorder = self._observed(configuration, config.peers, storage)
         self._host: Final = Host(
             make_node,
             clock=self._clock,
@@ -118,6 +106,22 @@ class NodeServer:
             inbox_max=config.inbox_max,
         )
         self._metrics_at = configuration.metrics.get(node, "")
+
+    def _observed(
+        self, configuration: Configuration, peers: tuple[NodeId, ...], storage: Storage
+    ) -> tuple[Network, Storage, Recorder]:
+        """The ports that the host is given: wrapped, if this node serves metrics."""
+        self._observation: Observation | None = None
+        recorder: Recorder = LoggedRecorder(self._recorder)
+        if self._node not in configuration.metrics:
+            return self._network, storage, recorder
+        # Imported here: it costs a tenth of a start, and most nodes are not observed.
+        from system_under_test.gossip_raft.runtime.observation import (  # noqa: PLC0415
+            Observation,
+        )
+
+        seen = self._observation = Observation(peers, self._clock, lambda: self.status)
+        return seen.network(self._network), seen.storage(storage), seen.recorder(recorder)
 
     @property
     def metrics_address(self) -> str | None:

@@ -250,3 +250,28 @@ def test_children_and_depth_are_limited_only_if_a_limit_is_set() -> None:
     assert RULES.may_chain_at(99, None)
     assert RULES.may_chain_at(2, 2)
     assert not RULES.may_chain_at(3, 2)
+
+
+def test_a_node_that_lost_its_disk_is_in_no_quorum() -> None:
+    sound = replace(record(B, last=at(1, 3)), leader=A, reachable=(A,))
+    lost = replace(sound, recovering=True)
+    assert RULES.counts_toward_commit(sound, Term(1))
+    assert not RULES.counts_toward_commit(lost, Term(1))
+    assert RULES.is_contact(sound, A, Term(1))
+    assert not RULES.is_contact(lost, A, Term(1))
+
+
+def test_a_node_that_lost_its_disk_votes_in_no_term_in_which_it_may_have_voted() -> None:
+    assert not RULES.may_vote(Term(9), Term(0), recovering=True)
+    assert not RULES.may_vote(Term(2), Term(2), recovering=False)
+    assert RULES.may_vote(Term(3), Term(2), recovering=False)
+
+
+def test_a_snapshot_is_installed_only_if_it_moves_the_commit_point_forward() -> None:
+    assert RULES.installs_snapshot(at(1, 4), LogIndex(3))
+    assert not RULES.installs_snapshot(at(1, 3), LogIndex(3))
+    assert not RULES.installs_snapshot(at(2, 2), LogIndex(3))
+
+
+def test_a_snapshot_stands_where_the_state_machine_does() -> None:
+    assert RULES.compaction_point(LogIndex(3), LogIndex(7)) == 3
