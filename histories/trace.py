@@ -28,6 +28,7 @@ class Booted(TraceEvent, frozen=True, tag="booted"):
     ``incarnation`` counts its starts from 1, except those that ended before their first
     ``persisted``; ``log_digest`` is the chained
     digest of the recovered log (see ``chain`` in ``checker.raft``), 0 if empty.
+    ``members`` are the voters as that log has them.
     """
 
     incarnation: int
@@ -130,6 +131,14 @@ class Stopped(TraceEvent, frozen=True, tag="stopped"):
     reason: str
 
 
+class MembershipChanged(TraceEvent, frozen=True, tag="membership_changed"):
+    """From here on ``voters`` are counted: entry ``index`` of the log says so, or, after a
+    truncation, said so before; 0 stands for those with whom the cluster began."""
+
+    index: int
+    voters: tuple[str, ...]
+
+
 NodeEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -144,4 +153,5 @@ NodeEvent: TypeAlias = (
     | Applied
     | Answered
     | Stopped
+    | MembershipChanged
 )

@@ -19,7 +19,8 @@ class NodeConfig:
     """The defaults suit a local network.
 
     Attributes:
-        members: All voting nodes, ``id`` included, in an order that all agree on.
+        members: The voters of the cluster's beginning, in an order that all agree on; a
+            node that is not among them joins later.
         election_timeout_min_ns: How long a node believes in a leader it does not hear of,
             and a leader in a majority; a node campaigns after a random time between this
             and ``election_timeout_max_ns`` (PROTOCOL D6).
@@ -47,8 +48,8 @@ class NodeConfig:
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
 
     def __post_init__(self) -> None:
-        if self.id not in self.members:
-            raise ValueError(f"id: {self.id!r} is not among the members {self.members}")
+        if not self.members:
+            raise ValueError("members: must name at least one node")
         if len(set(self.members)) != len(self.members):
             raise ValueError(f"members: {self.members} names a node twice")
         for field in (
@@ -72,7 +73,3 @@ class NodeConfig:
                 f"election_timeout_max_ns: {self.election_timeout_max_ns} is less than"
                 f" election_timeout_min_ns, {self.election_timeout_min_ns}"
             )
-
-    @property
-    def peers(self) -> tuple[NodeId, ...]:
-        return tuple(member for member in self.members if member != self.id)

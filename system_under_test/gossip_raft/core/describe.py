@@ -10,6 +10,7 @@ from typing import assert_never
 from system_under_test.gossip_raft.core import trace
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Body,
     Forwarded,
     GetStatus,
@@ -26,9 +27,13 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     ReadLog,
+    RemoveServer,
     RequestVote,
     Results,
     Status,
+    TimeoutNow,
+    TimeoutNowReply,
+    TransferLeadership,
     Unavailable,
     UpdatePosition,
     UpdatePositionReply,
@@ -40,16 +45,18 @@ from system_under_test.gossip_raft.core.types import (
     Append,
     Applied,
     Cas,
-    Command,
     Delete,
     Entry,
     Get,
     HardState,
+    LogCommand,
+    Membership,
     Position,
     Put,
     Raw,
     Refused,
     Result,
+    SetMembership,
     Txn,
     Value,
 )
@@ -69,7 +76,7 @@ def value(v: Value) -> str:
             return str(v)
 
 
-def command(c: Command | Get) -> str:
+def command(c: LogCommand | Get) -> str:
     match c:
         case Get(key=key):
             return f"get {key}"
@@ -85,11 +92,18 @@ def command(c: Command | Get) -> str:
             return f"txn ({', '.join(map(command, micro))})"
         case Raw(json=json):
             return f"raw {json}"
+        case SetMembership(membership=m):
+            return f"members {membership(m)}"
         case _:
             assert_never(c)
 
 
-def commands(of: tuple[Command, ...]) -> str:
+def membership(m: Membership) -> str:
+    """Voters, then learners in brackets."""
+    return ",".join((*m.voters, *(f"[{learner}]" for learner in m.learners)))
+
+
+def commands(of: tuple[LogCommand, ...]) -> str:
     return " + ".join(map(command, of))
 
 
@@ -106,7 +120,7 @@ def result(r: Result) -> str:
 
 
 def entry(e: Entry) -> str:
-    what = "no-op" if e.session is None else commands(e.commands)
+    what = "no-op" if e.session is None and not e.commands else commands(e.commands)
     return f"{e.term}/{e.index} {what}"
 
 
@@ -127,8 +141,16 @@ def body(b: Body) -> str:
     match b:
         case Heartbeat() | HeartbeatReply() | UpdatePosition() | UpdatePositionReply():
             return type(b).__name__
-        case GetStatus():
-            return "GetStatus"
+        case GetStatus() | TimeoutNowReply():
+            return type(b).__name__
+        case TimeoutNow(term=term):
+            return f"TimeoutNow of term {term}"
+        case AddServer(node=node, address=address):
+            return f"AddServer {node} at {address}"
+        case RemoveServer(node=node):
+            return f"RemoveServer {node}"
+        case TransferLeadership(target=target):
+            return f"TransferLeadership to {target or 'anybody'}"
         case RequestVote(term=term, last=last, pre_vote=pre_vote):
             kind = "RequestPreVote" if pre_vote else "RequestVote"
             return f"{kind} for term {term}, last={position(last)}"
@@ -244,6 +266,8 @@ def event(e: trace.TraceEvent) -> str:
             return f"applied {term}/{index}"
         case trace.Answered(index=index, term=term, client=client, sequence=sequence):
             return f"acknowledges {client}#{sequence} at {term}/{index}"
+        case trace.MembershipChanged(index=index, voters=voters):
+            return f"voters {','.join(voters)} since {index}"
         case trace.Stopped(reason=reason):
             return f"STOPPED: {reason}"
         case _:

@@ -7,6 +7,8 @@ from system_under_test.gossip_raft.core.messages import (
     GossipRecord,
     Message,
     RequestVote,
+    TimeoutNow,
+    TimeoutNowReply,
     Vote,
 )
 from system_under_test.gossip_raft.core.state import NodeState, Role
@@ -34,8 +36,13 @@ class Elections:
         return None if self._state.leads else self._deadline
 
     def tick(self) -> None:
-        if not self._state.leads and self._state.now >= self._deadline:
+        state = self._state
+        if state.leads or state.now < self._deadline:
+            return
+        if state.rules.may_campaign(state.id, state.membership):
             self._begin_pre_vote()
+        else:
+            self._postpone()
 
     def hear_of_leader(self, record: GossipRecord) -> None:
         """News, perhaps second-hand, of the node that leads or led our term."""
@@ -52,9 +59,11 @@ class Elections:
     def on_request_vote(self, message: Message, request: RequestVote) -> None:
         state = self._state
         candidate = NodeId(message.source)
-        if request.pre_vote:
+        if not state.rules.may_campaign(state.id, state.membership):
+            granted = False  # A learner has no vote to give.
+        elif request.pre_vote:
             granted = state.rules.grants_pre_vote(
-                request, state.term, state.log.last, leader_is_recent=self._leader_is_recent()
+                request, state.term, state.log.last, leader_is_recent=self.leader_is_recent
             )
         else:
             granted = state.rules.grants_vote(
@@ -75,6 +84,14 @@ class Elections:
         if message.request >= self._first_request and state.rules.counts_vote(vote, term):
             self._votes.add(NodeId(message.source))
             self._count()
+
+    def on_timeout_now(self, message: Message, asked: TimeoutNow) -> None:
+        """Campaign at once, without a pre-vote: it is the leader who asks (Ongaro 2014, 3.10)."""
+        state = self._state
+        state.outbox.answer(message.source, message.request, TimeoutNowReply())
+        is_late = state.leads or asked.term != state.term
+        if not is_late and state.rules.may_campaign(state.id, state.membership):
+            self._begin_election()
 
     def persisted(self) -> None:
         """Our vote for ourselves is on disk, if there was one."""
@@ -102,7 +119,8 @@ class Elections:
 
     def _count(self) -> None:
         state = self._state
-        if not state.rules.wins_election(len(self._votes), len(state.config.members)):
+        votes, voters = state.counted(self._votes), len(state.membership.voters)
+        if not state.rules.wins_election(votes, voters):
             return
         if state.role is Role.PRE_CANDIDATE:
             self._begin_election()
@@ -114,10 +132,12 @@ class Elections:
 
     def _ask_all(self, request: RequestVote) -> None:
         self._first_request = self._state.outbox.next_request
-        for peer in self._state.config.peers:
-            self._state.outbox.ask(peer, request)
+        for voter in self._state.membership.voters:
+            if voter != self._state.id:
+                self._state.outbox.ask(voter, request)
 
-    def _leader_is_recent(self) -> bool:
+    @property
+    def leader_is_recent(self) -> bool:
         state = self._state
         if state.leads:
             return True

@@ -15,11 +15,12 @@ class Gossip:
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
-        self._peers = frozenset(state.config.peers)
         self._heard: dict[NodeId, Nanos] = {}
         self._counter = 0
         self._heartbeat_due = state.now
         self.records: dict[NodeId, GossipRecord] = {}
+        self._members = frozenset(state.membership.members)
+        state.when_membership_changes.append(self._forget_namesakes)
 
     @property
     def wake_at(self) -> Nanos:
@@ -28,15 +29,17 @@ class Gossip:
     # --- in --------------------------------------------------------------------
 
     def is_peer(self, source: str) -> bool:
-        return source in self._peers
+        return source in self._state.peers
 
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
         self._heard[NodeId(message.source)] = self._state.now
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
         for new in message.gossip:
-            if new.node not in self._peers:
-                continue  # Of ourselves nobody knows better; of strangers we want nothing.
+            if new.node == self._state.id or not (
+                self.is_peer(new.node) or new.node == message.source
+            ):
+                continue  # Of ourselves nobody knows better; of strangers only their own word.
             old = self.records.get(new.node)
             merged = new if old is None else self._state.rules.merge_records(old, new)
             if merged is not old:
@@ -51,7 +54,7 @@ class Gossip:
         if state.now < self._heartbeat_due:
             return
         self._heartbeat_due = Nanos(state.now + state.config.heartbeat_interval_ns)
-        peers = state.config.peers
+        peers = state.peers
         if len(peers) > state.config.fanout:
             peers = tuple(state.rng.sample(peers, state.config.fanout))
         for peer in peers:
@@ -60,7 +63,7 @@ class Gossip:
     def broadcast(self) -> RequestId:
         """A heartbeat to every peer now; returns the number of the first."""
         first = self._state.outbox.next_request
-        for peer in self._state.config.peers:
+        for peer in self._state.peers:
             self._state.outbox.ask(peer, Heartbeat())
         return first
 
@@ -80,14 +83,16 @@ class Gossip:
             last=state.log.last,
             commit=state.commit_point_at_departure,
             source=source,
-            reachable=tuple(peer for peer in state.config.peers if self._hears(peer)),
+            reachable=self._reachable(),
         )
         return self.known()
 
     def known(self) -> tuple[GossipRecord, ...]:
-        """The map in the members' order."""
-        records = self.records
-        return tuple(records[m] for m in self._state.config.members if m in records)
+        """The map in the members' order; strangers are not passed on."""
+        records, members = self.records, self._state.membership.members
+        if self._state.id not in members:
+            members = (*members, self._state.id)
+        return tuple(records[m] for m in members if m in records)
 
     # --- questions -------------------------------------------------------------
 
@@ -99,7 +104,7 @@ class Gossip:
     def pulls_from_us(self, peer: NodeId) -> bool:
         """Directly or through others, as far as known."""
         node: NodeId | None = peer
-        for _ in self._state.config.members:
+        for _ in self.records:
             record = None if node is None else self.records.get(node)
             if record is None:
                 return False
@@ -107,6 +112,28 @@ class Gossip:
             if node == self._state.id:
                 return True
         return False  # A cycle of others.
+
+    def best_prepared(self) -> NodeId | None:
+        """The other voter within reach that has the longest log, to lead instead of us."""
+        state = self._state
+        fit = [
+            self.records[voter]
+            for voter in state.membership.voters
+            if voter != state.id and self.in_touch(voter)
+        ]
+        best = max(fit, key=lambda record: (record.term, record.last, record.node), default=None)
+        return None if best is None else best.node
+
+    def _reachable(self) -> tuple[NodeId, ...]:
+        peers = self._state.peers
+        strangers = sorted(node for node in self._heard if node not in peers)
+        return tuple(node for node in (*peers, *strangers) if self._hears(node))
+
+    def _forget_namesakes(self) -> None:
+        """One who joins may have the name of one who left, but its counters begin anew."""
+        before, self._members = self._members, frozenset(self._state.membership.members)
+        for joined in self._members - before - {self._state.id}:
+            self.records.pop(joined, None)
 
     def _hears(self, peer: NodeId) -> bool:
         heard = self._heard.get(peer)

@@ -9,16 +9,17 @@ from system_under_test.gossip_raft.core.types import (
     ORIGIN,
     Append,
     Cas,
-    Command,
     Delete,
     Entry,
     Get,
     InvariantViolation,
+    LogCommand,
     LogIndex,
     Position,
     Put,
     Raw,
     Scalar,
+    SetMembership,
     Term,
     Txn,
 )
@@ -116,8 +117,11 @@ def _bytes_of(entry: Entry) -> int:
     return 32 + sum(_bytes_of_command(command) for command in entry.commands)
 
 
-def _bytes_of_command(command: Command | Get) -> int:
+def _bytes_of_command(command: LogCommand | Get) -> int:
     match command:
+        case SetMembership(membership=membership):
+            names = membership.members + tuple(where for _, where in membership.addresses)
+            return 8 + 2 * sum(map(len, names))
         case Raw(json=json):
             return 8 + len(json.encode())
         case Txn(micro=micro):

@@ -15,6 +15,7 @@ from system_under_test.gossip_raft.core.types import (
     Entry,
     Incarnation,
     LogIndex,
+    Membership,
     Nanos,
     NodeId,
     Position,
@@ -128,6 +129,18 @@ class UpdatePositionReply:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """TimeoutNowRPC: the leader of ``term`` asks its successor to campaign at once."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutNowReply:
+    pass
+
+
 # --- from and to clients ---------------------------------------------------------
 
 
@@ -169,6 +182,32 @@ class ReadLog:
 @dataclass(frozen=True, slots=True)
 class GetStatus:
     """StatusRPC."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddServer:
+    """Let ``node``, which runs at ``address``, join as a learner; once it has caught up
+    the leader makes it a voter by itself.  Answered when the joining is committed."""
+
+    node: NodeId
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveServer:
+    """Let ``node`` belong to the cluster no more.  Answered when that is committed."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLeadership:
+    """Make ``target`` the leader, or whoever is best prepared.
+
+    ``Results`` once it leads; ``Unavailable`` if it was not even asked.
+    """
+
+    target: NodeId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +271,7 @@ class Status:
     applied: LogIndex
     source: NodeId | None
     records: tuple[GossipRecord, ...]
+    membership: Membership = Membership()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +282,12 @@ class AckEntries:
     answer: Results | Lost | Unavailable | NotLeader
 
 
-PeerRequest: TypeAlias = Heartbeat | RequestVote | PullEntries | UpdatePosition
-PeerReply: TypeAlias = HeartbeatReply | Vote | PulledEntries | PullMismatch | UpdatePositionReply
-ClientRequest: TypeAlias = PutEntries | ReadKeys | ReadLog | GetStatus
+PeerRequest: TypeAlias = Heartbeat | RequestVote | PullEntries | UpdatePosition | TimeoutNow
+PeerReply: TypeAlias = (
+    HeartbeatReply | Vote | PulledEntries | PullMismatch | UpdatePositionReply | TimeoutNowReply
+)
+Administration: TypeAlias = AddServer | RemoveServer | TransferLeadership
+ClientRequest: TypeAlias = PutEntries | ReadKeys | ReadLog | GetStatus | Administration
 ClientReply: TypeAlias = (
     Results | Values | LogEntries | NotLeader | Unavailable | Lost | Forwarded | Status
 )

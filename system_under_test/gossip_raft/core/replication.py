@@ -143,7 +143,8 @@ class Puller:
             or not self._may_chain(current)
             or not rules.keeps_sync_source(last, records[current])
         ):
-            candidates = [records[p] for p in self._state.config.peers if self._may_chain(p)]
+            others = [node for node in records if node != self._state.id]
+            candidates = [records[node] for node in others if self._may_chain(node)]
             self.source = rules.chooses_sync_source(last, None, candidates)
         if self.source != current:
             self.report()

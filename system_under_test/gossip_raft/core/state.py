@@ -7,12 +7,13 @@ writes them to the trace.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.digest import entry_digest, log_digest
 from system_under_test.gossip_raft.core.log import Log
+from system_under_test.gossip_raft.core.membership import Memberships
 from system_under_test.gossip_raft.core.messages import Body
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.rules import Rules
@@ -20,6 +21,7 @@ from system_under_test.gossip_raft.core.trace import (
     Appended,
     Booted,
     Committed,
+    MembershipChanged,
     Persisted,
     RoleChanged,
     TermAdopted,
@@ -28,13 +30,14 @@ from system_under_test.gossip_raft.core.trace import (
     Voted,
 )
 from system_under_test.gossip_raft.core.types import (
-    Command,
     DurableState,
     Entry,
     HardState,
     Incarnation,
     InvariantViolation,
+    LogCommand,
     LogIndex,
+    Membership,
     Nanos,
     NodeId,
     Position,
@@ -103,12 +106,15 @@ class NodeState:
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
         self.log = Log(durable.log)
+        self.memberships = Memberships(Membership(config.members), durable.log)
+        self.hands_over = False
         self.durable = self.log.last
         self.commit = LogIndex(min(durable.hard.commit, len(self.log)))
         self.committed_known = self.commit
         self.applied = LogIndex(0)
         self.outbox = Outbox(self.incarnation)
         self.when_leadership_ends: list[Callable[[], None]] = []
+        self.when_membership_changes: list[Callable[[], None]] = []
         self._hard_changed = True
         self._unsaved_from: LogIndex | None = None
         self._truncate_from: LogIndex | None = None
@@ -122,7 +128,7 @@ class NodeState:
                 last_index=self.log.last.index,
                 commit_index=self.commit,
                 log_digest=log_digest(durable.log),
-                members=config.members,
+                members=self.membership.voters,
             )
         )
 
@@ -133,6 +139,23 @@ class NodeState:
     @property
     def leads(self) -> bool:
         return self.role is Role.LEADER
+
+    @property
+    def membership(self) -> Membership:
+        """The one in force: the latest in the log, committed or not (Ongaro 2014, 4.1)."""
+        return self.memberships.in_force
+
+    @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """All other members; of one who is not a member also those it was started with."""
+        members = self.membership.members
+        if self.id not in members:
+            members += tuple(m for m in self.config.members if m not in members)
+        return tuple(member for member in members if member != self.id)
+
+    def counted(self, nodes: Iterable[NodeId]) -> int:
+        """How many of ``nodes`` count towards a quorum of the membership in force."""
+        return sum(self.rules.is_counted(node, self.membership) for node in nodes)
 
     @property
     def commit_point(self) -> Position:
@@ -172,7 +195,7 @@ class NodeState:
 
     # --- log -------------------------------------------------------------------
 
-    def propose(self, session: Session | None, commands: tuple[Command, ...]) -> Entry:
+    def propose(self, session: Session | None, commands: tuple[LogCommand, ...]) -> Entry:
         assert self.leads
         index = LogIndex(len(self.log) + 1)
         entry = Entry(self.term, index, session, commands)
@@ -186,6 +209,8 @@ class NodeState:
         self.outbox.decided.append(
             Appended(index=entry.index, term=entry.term, digest=entry_digest(entry))
         )
+        if self.memberships.append(entry):
+            self._note_membership()
 
     def truncate(self, keep: Position) -> None:
         """Drop what follows ``keep``.
@@ -209,6 +234,15 @@ class NodeState:
         earlier = self._truncate_from
         self._truncate_from = start if earlier is None else min(start, earlier)
         self.outbox.decided.append(Truncated(from_index=start))
+        if self.memberships.truncate(keep.index):
+            self._note_membership()
+
+    def _note_membership(self) -> None:
+        self.outbox.decided.append(
+            MembershipChanged(index=self.memberships.since, voters=self.membership.voters)
+        )
+        for changed in self.when_membership_changes:
+            changed()
 
     # --- commit point ----------------------------------------------------------
 

@@ -17,16 +17,17 @@ from system_under_test.gossip_raft.core.types import (
     Applied,
     Cas,
     ClientId,
-    Command,
     Delete,
     Entry,
     Get,
+    LogCommand,
     LogIndex,
     Position,
     Put,
     Raw,
     Refused,
     Result,
+    SetMembership,
     Txn,
     Value,
 )
@@ -84,12 +85,14 @@ class StateMachine:
         start = bisect_left(self._raw, first)
         return tuple(self._raw[start : start + entries_max])
 
-    def _execute(self, command: Command, index: LogIndex) -> Result:
+    def _execute(self, command: LogCommand, index: LogIndex) -> Result:
         match command:
             case Raw():
                 if not self._raw or self._raw[-1] != index:
                     self._raw.append(index)
                 return Applied()
+            case SetMembership():
+                return Applied()  # It took effect when it was appended.
             case Txn(micro=micro):
                 return self._execute_txn(micro)
             case Put() | Cas() | Delete() | Append():

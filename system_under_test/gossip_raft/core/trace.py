@@ -108,6 +108,12 @@ class Stopped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MembershipChanged:
+    index: LogIndex
+    voters: tuple[NodeId, ...]
+
+
 TraceEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -122,4 +128,5 @@ TraceEvent: TypeAlias = (
     | Applied
     | Answered
     | Stopped
+    | MembershipChanged
 )

@@ -12,6 +12,7 @@ from system_under_test.gossip_raft.core.messages import (
     NotLeader,
     PutEntries,
     Results,
+    Unavailable,
 )
 from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.state_machine import Answer, StateMachine
@@ -41,10 +42,9 @@ class Writes:
     2. Whoever waits when leadership ends hears ``Lost``: it may or may not take effect.
     """
 
-    def __init__(self, state: NodeState, machine: StateMachine, peers: frozenset[str]) -> None:
+    def __init__(self, state: NodeState, machine: StateMachine) -> None:
         self._state = state
         self._machine = machine
-        self._peers = peers
         self._waiters: dict[Position, list[Waiter]] = {}
         self._pending: dict[ClientId, tuple[int, Position]] = {}
         self._leads_term = Term(0)
@@ -65,6 +65,9 @@ class Writes:
                 self._tell(waiter, Results(first.position, first.results))
             else:
                 self._tell(waiter, _stale(session, first.sequence))
+            return
+        if state.hands_over:
+            self._tell(waiter, Unavailable("leadership is being transferred"))
             return
         newest, position = self._pending.get(session.client, (0, None))
         if position is None or not state.rules.is_repeat(session.sequence, newest):
@@ -89,7 +92,7 @@ class Writes:
     def _refer(self, message: Message, put: PutEntries) -> None:
         """Not the leader: pass the request on if it is to be acknowledged elsewhere."""
         outbox, leader, address = self._state.outbox, self._state.leader, put.acknowledge_to
-        if address is not None and message.source in self._peers:
+        if address is not None and message.source in self._state.peers:
             # Passed on once already, on a wrong hint; twice could go round in circles.
             outbox.ask(address, AckEntries(put.session, NotLeader(leader)))
         elif address is not None and leader is not None:
@@ -116,7 +119,7 @@ class Writes:
             for waiter in at_position:
                 self._tell(waiter, Lost("leadership ended before the entry was committed"))
 
-    def _tell(self, waiter: Waiter, answer: Results | Lost) -> None:
+    def _tell(self, waiter: Waiter, answer: Results | Lost | Unavailable) -> None:
         outbox = self._state.outbox
         if isinstance(answer, Results):
             outbox.told.append(

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from system_under_test.gossip_raft.mutants import clients, commitment, durability, replication
+from system_under_test.gossip_raft.mutants import (
+    clients,
+    commitment,
+    durability,
+    membership,
+    replication,
+)
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 
 CATALOGUE: Final[Mapping[str, Mutant]] = MappingProxyType(
@@ -17,6 +23,7 @@ CATALOGUE: Final[Mapping[str, Mutant]] = MappingProxyType(
             *commitment.MUTANTS,
             *durability.MUTANTS,
             *replication.MUTANTS,
+            *membership.MUTANTS,
         )
     }
 )
