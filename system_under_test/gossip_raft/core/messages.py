@@ -271,7 +271,7 @@ class Status:
     applied: LogIndex
     source: NodeId | None
     records: tuple[GossipRecord, ...]
-    membership: Membership = Membership()
+    membership: Membership
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ async def _serve(arguments: argparse.Namespace) -> ExitCode:
     log.info("starting", extra={"fields": fields})
     rng = random.Random(f"{seed}/{node}")
     server = NodeServer(configuration, node, directory, rng, mutant)
-    on_termination(server.stop)
+    on_termination(server.retire)
     try:
         port, incarnation = await server.start()
         say_ready(node=node, port=port, pid=os.getpid(), incarnation=incarnation)

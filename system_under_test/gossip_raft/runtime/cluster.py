@@ -49,6 +49,7 @@ class NodeSpec:
         timing: As in the configuration file.
         bug: The wrong variant of the bug zoo to run, if any.
         seed: Of its election timeouts; ``None`` draws one from the OS.
+        members: With whom the cluster began; ``None`` for this node and all its peers.
     """
 
     id: NodeId
@@ -58,6 +59,7 @@ class NodeSpec:
     timing: Mapping[str, int] = field(default_factory=dict)
     bug: str | None = None
     seed: int | None = None
+    members: tuple[NodeId, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class NodeProcess:
             # All nodes must list the members in the same order.
             dict(sorted({**spec.peers, spec.id: spec.address}.items())),
             timing=spec.timing,
+            members=spec.members,
         )
         arguments = ["--configuration", str(directory / FILE_NAME)]
         arguments += ["--node", spec.id, "--data", str(directory)]

@@ -12,6 +12,8 @@ from typing import Final, TypeAlias, assert_never
 from protos.generated import gossip_raft_pb2 as wire
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
+    Administration,
     Body,
     ClientReply,
     Consistency,
@@ -30,9 +32,13 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     ReadLog,
+    RemoveServer,
     RequestVote,
     Results,
     Status,
+    TimeoutNow,
+    TimeoutNowReply,
+    TransferLeadership,
     Unavailable,
     UpdatePosition,
     UpdatePositionReply,
@@ -44,6 +50,7 @@ from system_under_test.gossip_raft.runtime.codec_data import (
     decode_command,
     decode_entry,
     decode_gossip,
+    decode_membership,
     decode_position,
     decode_result,
     decode_session,
@@ -51,6 +58,7 @@ from system_under_test.gossip_raft.runtime.codec_data import (
     encode_command,
     encode_entry,
     encode_gossip,
+    encode_membership,
     encode_position,
     encode_result,
     encode_session,
@@ -70,6 +78,8 @@ WireRequest: TypeAlias = (
     | wire.StatusRequest
     | wire.ReadLogRequest
     | wire.AckEntriesRequest
+    | wire.TimeoutNowRequest
+    | wire.AdministerRequest
 )
 WireReply: TypeAlias = (
     wire.HeartbeatReply
@@ -77,6 +87,7 @@ WireReply: TypeAlias = (
     | wire.PullEntriesReply
     | wire.UpdatePositionReply
     | wire.ClientReply
+    | wire.TimeoutNowReply
 )
 WireMessage: TypeAlias = WireRequest | WireReply
 
@@ -211,6 +222,12 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return wire.StatusRequest(envelope=envelope)
         case AckEntries():
             return _encode_ack(body, envelope)
+        case TimeoutNow(term=term):
+            return wire.TimeoutNowRequest(envelope=envelope, term=term)
+        case TimeoutNowReply():
+            return wire.TimeoutNowReply(envelope=envelope)
+        case AddServer() | RemoveServer() | TransferLeadership():
+            return _encode_administration(body, envelope)
         case _:
             return _encode_client_reply(body, envelope)
 
@@ -244,6 +261,20 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
             assert_never(body)
 
 
+def _encode_administration(body: Administration, envelope: wire.Envelope) -> wire.AdministerRequest:
+    match body:
+        case AddServer(node=node, address=address):
+            added = wire.AddServer(node=node, address=address)
+            return wire.AdministerRequest(envelope=envelope, add=added)
+        case RemoveServer(node=node):
+            return wire.AdministerRequest(envelope=envelope, remove=wire.RemoveServer(node=node))
+        case TransferLeadership(target=target):
+            transfer = wire.TransferLeadership(target=target)
+            return wire.AdministerRequest(envelope=envelope, transfer=transfer)
+        case _:
+            assert_never(body)
+
+
 def _encode_pulled(body: PulledEntries) -> wire.PulledEntries:
     return wire.PulledEntries(
         previous=encode_position(body.previous),
@@ -269,6 +300,7 @@ def _encode_status(body: Status) -> wire.Status:
         applied=body.applied,
         source=body.source,
         records=encode_gossip(body.records),
+        membership=encode_membership(body.membership),
     )
 
 
@@ -340,6 +372,12 @@ def _decode_body(message: WireMessage) -> Body:
             return _decode_client_reply(message)
         case wire.AckEntriesRequest():
             return _decode_ack(message)
+        case wire.TimeoutNowRequest():
+            return TimeoutNow(Term(message.term))
+        case wire.TimeoutNowReply():
+            return TimeoutNowReply()
+        case wire.AdministerRequest():
+            return _decode_administration(message)
         case _:
             assert_never(message)
 
@@ -395,6 +433,21 @@ def _decode_pull_reply(message: wire.PullEntriesReply) -> PulledEntries | PullMi
             raise unset(message)
 
 
+def _decode_administration(message: wire.AdministerRequest) -> Administration:
+    match message.WhichOneof("request"):
+        case "add":
+            return AddServer(NodeId(message.add.node), message.add.address)
+        case "remove":
+            return RemoveServer(NodeId(message.remove.node))
+        case "transfer":
+            transfer = message.transfer
+            return TransferLeadership(
+                NodeId(transfer.target) if transfer.HasField("target") else None
+            )
+        case None:
+            raise unset(message)
+
+
 def _decode_ack(message: wire.AckEntriesRequest) -> AckEntries:
     require(message, "session")
     session = decode_session(message.session)
@@ -421,7 +474,7 @@ def _decode_not_leader(not_leader: wire.NotLeader) -> NotLeader:
 
 
 def _decode_status(status: wire.Status) -> Status:
-    require(status, "last", "commit", "records")
+    require(status, "last", "commit", "records", "membership")
     return Status(
         role=status.role,
         term=Term(status.term),
@@ -431,6 +484,7 @@ def _decode_status(status: wire.Status) -> Status:
         applied=LogIndex(status.applied),
         source=NodeId(status.source) if status.HasField("source") else None,
         records=decode_gossip(status.records),
+        membership=decode_membership(status.membership),
     )
 
 

@@ -23,7 +23,9 @@ from system_under_test.gossip_raft.core.types import (
     Entry,
     Get,
     Incarnation,
+    LogCommand,
     LogIndex,
+    Membership,
     NodeId,
     Position,
     Put,
@@ -32,6 +34,7 @@ from system_under_test.gossip_raft.core.types import (
     Result,
     Scalar,
     Session,
+    SetMembership,
     Term,
     Txn,
     Value,
@@ -128,11 +131,26 @@ def encode_session(session: Session) -> wire.Session:
 
 
 def encode_entry(entry: Entry) -> wire.Entry:
-    return wire.Entry(
+    encoded = wire.Entry(
         term=entry.term,
         index=entry.index,
         session=None if entry.session is None else encode_session(entry.session),
-        commands=map(encode_command, entry.commands),
+    )
+    for command in entry.commands:
+        if isinstance(command, SetMembership):
+            encoded.membership.CopyFrom(encode_membership(command.membership))
+        else:
+            encoded.commands.append(encode_command(command))
+    return encoded
+
+
+def encode_membership(membership: Membership) -> wire.Membership:
+    return wire.Membership(
+        voters=membership.voters,
+        learners=membership.learners,
+        addresses=[
+            wire.NodeAddress(node=node, address=address) for node, address in membership.addresses
+        ],
     )
 
 
@@ -233,11 +251,24 @@ def decode_session(session: wire.Session) -> Session:
 
 
 def decode_entry(entry: wire.Entry) -> Entry:
+    commands: tuple[LogCommand, ...] = tuple(map(decode_command, entry.commands))
+    if entry.HasField("membership"):
+        if commands or entry.HasField("session"):
+            raise CodecError("Entry.membership stands beside commands or a session")
+        commands = (SetMembership(decode_membership(entry.membership)),)
     return Entry(
         Term(entry.term),
         LogIndex(entry.index),
         decode_session(entry.session) if entry.HasField("session") else None,
-        tuple(map(decode_command, entry.commands)),
+        commands,
+    )
+
+
+def decode_membership(membership: wire.Membership) -> Membership:
+    return Membership(
+        tuple(map(NodeId, membership.voters)),
+        tuple(map(NodeId, membership.learners)),
+        tuple((NodeId(known.node), known.address) for known in membership.addresses),
     )
 
 

@@ -7,7 +7,9 @@
      "gateway": {"address": "127.0.0.1:8000"},
      "timing": {"heartbeat_interval_ms": 100}}
 
-``gateway`` and ``timing`` may be left out.  Every mistake is one ``ConfigurationError``
+``gateway`` and ``timing`` may be left out.  ``"members": ["n0", ...]`` names those nodes
+with whom the cluster began, if that is not all of them: the others join when they are added
+(``hearsay cluster add``).  Every mistake is one ``ConfigurationError``
 that names the file and the field; nothing unknown is accepted.
 """
 
@@ -46,7 +48,8 @@ class Configuration:
     """A valid configuration.
 
     ``addresses`` are where each node listens, as this reader shall see it; port 0 means
-    any free one.  ``timing`` is the section as it stands in the file.
+    any free one.  ``timing`` is the section as it stands in the file.  ``members`` are the
+    voters of the beginning, ``None`` if that is all nodes.
     """
 
     file: Path
@@ -54,6 +57,7 @@ class Configuration:
     addresses: Mapping[NodeId, str]
     gateway: str | None = None
     timing: Mapping[str, int] = field(default_factory=dict)
+    members: tuple[NodeId, ...] | None = None
 
     def node_config(self, node: NodeId) -> NodeConfig:
         """
@@ -67,8 +71,9 @@ class Configuration:
             )
             for name, value in self.timing.items()
         }
+        members = tuple(self.addresses) if self.members is None else self.members
         try:
-            return NodeConfig(id=node, members=tuple(self.addresses), **overrides)
+            return NodeConfig(id=node, members=members, **overrides)
         except ValueError as error:
             raise ConfigurationError(self.file, "timing", str(error)) from error
 
@@ -93,6 +98,8 @@ class Configuration:
             document["gateway"] = {"address": self.gateway}
         if self.timing:
             document["timing"] = dict(self.timing)
+        if self.members is not None:
+            document["members"] = list(self.members)
         return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -126,9 +133,10 @@ def parse_configuration(text: str, file: Path) -> Configuration:
         nodes.fail("", "must name at least one node")
     gateway = root.section("gateway").address() if root.has("gateway") else None
     timing = _timing(root.section("timing")) if root.has("timing") else {}
+    members = _members(root, addresses) if root.has("members") else None
     root.done()
     _refuse_duplicates(file, addresses, gateway)
-    return Configuration(file, cluster, addresses, gateway, timing)
+    return Configuration(file, cluster, addresses, gateway, timing, members)
 
 
 class _Object:
@@ -164,6 +172,12 @@ class _Object:
         if not isinstance(value, str) or not value:
             self.fail(name, f"must be a text that is not empty, is {_kind(value)}")
         return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._value(name)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.fail(name, f"must be a list of texts, is {_kind(value)}")
+        return tuple(value)
 
     def natural(self, name: str) -> int:
         value = self._value(name)
@@ -213,6 +227,16 @@ def _parse_json(text: str, file: Path) -> object:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigurationError(file, "", f"not JSON: {where}: {error.msg}") from error
     return parsed
+
+
+def _members(root: _Object, addresses: Mapping[NodeId, str]) -> tuple[NodeId, ...]:
+    members = tuple(map(NodeId, root.texts("members")))
+    for member in members:
+        if member not in addresses:
+            root.fail("members", f"no node {member!r}; there are {', '.join(addresses)}")
+    if not members or len(set(members)) != len(members):
+        root.fail("members", "must name at least one node, and none twice")
+    return members
 
 
 def _timing(section: _Object) -> dict[str, int]:

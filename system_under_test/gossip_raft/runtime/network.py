@@ -54,6 +54,7 @@ class GrpcNetwork:
         self._calls: set[asyncio.Task[None]] = set()
         self._waiting: dict[tuple[str, RequestId], asyncio.Future[WireReply | None]] = {}
         self._receive: Callable[[Message], None] = _drop
+        self._look_up: Callable[[NodeId], str | None] = _nowhere
         self._server: grpc.aio.Server | None = None
         self._closed = False
 
@@ -69,6 +70,14 @@ class GrpcNetwork:
     def deliver_to(self, receive: Callable[[Message], None]) -> None:
         """What arrives goes to ``receive`` from now on; before, it is lost."""
         self._receive = receive
+
+    def find_with(self, look_up: Callable[[NodeId], str | None]) -> None:
+        """Where a node is that our own configuration does not know."""
+        self._look_up = look_up
+
+    async def ask_own_node(self, message: Message) -> None:
+        """Put a client's question to the node itself; returns when it is answered."""
+        await self._answer(message)
 
     def send(self, message: Message) -> None:
         if self._closed:
@@ -105,7 +114,8 @@ class GrpcNetwork:
 
     def _start_call(self, message: Message, encoded: WireRequest) -> None:
         # AckEntries goes to an address that a client chose, hence the look at the host.
-        address = self._addresses.get(NodeId(message.target), message.target)
+        target = NodeId(message.target)
+        address = self._addresses.get(target) or self._look_up(target) or message.target
         if not address.startswith(f"{LOOPBACK}:"):
             log.warning("nobody is called %s", message.target)
             return
@@ -179,3 +189,7 @@ class GrpcNetwork:
 
 def _drop(_message: Message) -> None:
     """Where messages go before a node listens and after it stopped."""
+
+
+def _nowhere(_node: NodeId) -> None:
+    """Where nodes are before anybody can say."""

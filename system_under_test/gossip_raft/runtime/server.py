@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import Any, Final
 
-from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.messages import Message, TransferLeadership
 from system_under_test.gossip_raft.core.node import Node
-from system_under_test.gossip_raft.core.types import DurableState, Nanos, NodeId
+from system_under_test.gossip_raft.core.types import (
+    DurableState,
+    Nanos,
+    NodeId,
+    RequestId,
+    Term,
+)
 from system_under_test.gossip_raft.host import Host
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.runtime.clock import MonotonicClock
@@ -20,6 +27,9 @@ from system_under_test.gossip_raft.runtime.network import GrpcNetwork
 from system_under_test.gossip_raft.runtime.recorder import TraceRecorder
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
 from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
+
+HAND_OVER_MAX_S: Final = 3.0
+"""Less than those who stop us wait before they kill us."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +54,10 @@ class NodeServer:
             StorageError: The trace cannot be opened.
         """
         config = configuration.node_config(node)
-        peers = {peer: configuration.addresses[peer] for peer in config.peers}
+        peers = {peer: a for peer, a in configuration.addresses.items() if peer != node}
+        self._node: Final = node
+        self._hand_over_s: Final = min(2 * config.election_timeout_min_ns / 1e9, HAND_OVER_MAX_S)
+        self._retiring: asyncio.Task[None] | None = None
         self._address = configuration.address(node)
         self._incarnation = 0
         self._ended: asyncio.Future[ExitCode] = asyncio.get_running_loop().create_future()
@@ -69,6 +82,7 @@ class NodeServer:
             recorder=self._recorder,
             on_stopped=self._break_down,
         )
+        self._network.find_with(self._address_of)
 
     async def start(self) -> tuple[int, int]:
         """Answers the port and the incarnation.
@@ -89,6 +103,13 @@ class NodeServer:
         log.info("started", extra={"fields": {"port": port, "incarnation": self._incarnation}})
         return port, self._incarnation
 
+    def retire(self) -> None:
+        """Hand leadership over, if this node has it, and stop; called again, stop at once."""
+        if self._retiring is None and self._host.is_running:
+            self._retiring = asyncio.get_running_loop().create_task(self._hand_over())
+        else:
+            self.stop()
+
     def stop(self) -> None:
         """End by decision; harmless if it has ended."""
         if not self._ended.done():
@@ -105,6 +126,17 @@ class NodeServer:
         await self._network.close()
         self._files.close()
         self._recorder.close()
+
+    async def _hand_over(self) -> None:
+        request = TransferLeadership(target=None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._hand_over_s):
+                message = Message("retirement", self._node, RequestId(1), Term(0), (), request)
+                await self._network.ask_own_node(message)
+        self.stop()
+
+    def _address_of(self, node: NodeId) -> str | None:
+        return dict(self._host.node.membership.addresses).get(node)
 
     def _receive(self, message: Message) -> None:
         try:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Body,
     Consistency,
     Forwarded,
@@ -25,9 +26,13 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     ReadLog,
+    RemoveServer,
     RequestVote,
     Results,
     Status,
+    TimeoutNow,
+    TimeoutNowReply,
+    TransferLeadership,
     Unavailable,
     UpdatePosition,
     UpdatePositionReply,
@@ -41,12 +46,14 @@ from system_under_test.gossip_raft.core.types import (
     Delete,
     Entry,
     Get,
+    Membership,
     Position,
     Put,
     Raw,
     Refused,
     Scalar,
     Session,
+    SetMembership,
     Txn,
     Value,
 )
@@ -76,7 +83,11 @@ commands = (
     | st.builds(Txn, some(st.builds(Get, texts) | puts | appends))
     | st.builds(Raw, texts)
 )
-entries = st.builds(Entry, naturals, naturals, st.none() | sessions, some(commands))
+memberships = st.builds(Membership, some(texts), some(texts), some(st.tuples(texts, texts)))
+changes = st.builds(SetMembership, memberships).map(lambda change: (change,))
+entries = st.builds(Entry, naturals, naturals, st.none() | sessions, some(commands)) | st.builds(
+    Entry, naturals, naturals, st.none(), changes
+)
 results = st.builds(Applied, some(values)) | st.builds(Refused, texts)
 records = st.builds(
     GossipRecord,
@@ -127,7 +138,13 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
         applied=naturals,
         source=st.none() | texts,
         records=some(records),
+        membership=memberships,
     ),
+    TimeoutNow: st.builds(TimeoutNow, naturals),
+    TimeoutNowReply: st.just(TimeoutNowReply()),
+    AddServer: st.builds(AddServer, texts, texts),
+    RemoveServer: st.builds(RemoveServer, texts),
+    TransferLeadership: st.builds(TransferLeadership, st.none() | texts),
     AckEntries: st.builds(AckEntries, sessions, put_results | lost | unavailable | not_leaders),
 }
 
