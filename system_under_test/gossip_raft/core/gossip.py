@@ -19,8 +19,8 @@ class Gossip:
         self._counter = 0
         self._heartbeat_due = state.now
         self.records: dict[NodeId, GossipRecord] = {}
-        self._members = frozenset(state.membership.members)
-        state.when_membership_changes.append(self._forget_namesakes)
+        self._peers = frozenset(state.peers)
+        state.when_membership_changes.append(self._meet_peers)
 
     @property
     def wake_at(self) -> Nanos:
@@ -29,7 +29,7 @@ class Gossip:
     # --- in --------------------------------------------------------------------
 
     def is_peer(self, source: str) -> bool:
-        return source in self._state.peers
+        return source in self._peers
 
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
@@ -129,10 +129,10 @@ class Gossip:
         strangers = sorted(node for node in self._heard if node not in peers)
         return tuple(node for node in (*peers, *strangers) if self._hears(node))
 
-    def _forget_namesakes(self) -> None:
-        """One who joins may have the name of one who left, but its counters begin anew."""
-        before, self._members = self._members, frozenset(self._state.membership.members)
-        for joined in self._members - before - {self._state.id}:
+    def _meet_peers(self) -> None:
+        before, self._peers = self._peers, frozenset(self._state.peers)
+        for joined in self._peers - before:
+            # It may have the name of one who left, and its counters begin anew.
             self.records.pop(joined, None)
 
     def _hears(self, peer: NodeId) -> bool:

@@ -18,6 +18,7 @@ import grpc.aio
 
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Message,
     PullEntries,
 )
@@ -116,7 +117,7 @@ class GrpcNetwork:
         # AckEntries goes to an address that a client chose, hence the look at the host.
         target = NodeId(message.target)
         address = self._addresses.get(target) or self._look_up(target) or message.target
-        if not address.startswith(f"{LOOPBACK}:"):
+        if not _is_ours(address):
             log.warning("nobody is called %s", message.target)
             return
         if self._in_flight[address] >= IN_FLIGHT_MAX:
@@ -163,6 +164,9 @@ class GrpcNetwork:
             problem = f"this is {self._node}, not {message.target}"
             log.warning("a request is refused: %s", problem)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        if isinstance(message.body, AddServer) and not _is_ours(message.body.address):
+            problem = f"{message.body.node}: {message.body.address!r} is not on {LOOPBACK}"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
         reply = await self._answer(message)
         if reply is None:
             await context.abort(grpc.StatusCode.ABORTED, "there will be no answer")
@@ -185,6 +189,10 @@ class GrpcNetwork:
         finally:
             if self._waiting.get(key) is waiting:
                 del self._waiting[key]
+
+
+def _is_ours(address: str) -> bool:
+    return address.startswith(f"{LOOPBACK}:")
 
 
 def _drop(_message: Message) -> None:

@@ -166,7 +166,9 @@ async def test_a_leader_that_is_shut_down_hands_over_first(tmp_path: Path) -> No
 
 
 async def test_an_administrator_that_finds_no_leader_has_asked_nothing(tmp_path: Path) -> None:
-    async with live_cluster(tmp_path, size=1) as cluster:
-        async with Administrator({NodeId("n9"): cluster.addresses[NodeId("n0")]}, "test") as admin:
-            with pytest.raises(NotConnected, match="nobody leads test"):
-                await admin.ask(RemoveServer(N3), 1.0)
+    async with (
+        live_cluster(tmp_path, size=1) as cluster,
+        Administrator({N3: cluster.addresses[NodeId("n0")]}, "test") as admin,
+    ):
+        with pytest.raises(NotConnected, match="nobody leads test"):
+            await admin.ask(RemoveServer(N3), 1.0)
