@@ -42,13 +42,16 @@ def add(name: str, configuration: Path | None, data: Path) -> ExitCode:
         BadInput: The cluster is not known, or refuses; nothing was changed.
         EnvironmentFailure: The node does not start, or nobody leads.
     """
+    port = ReservedPort()  # Ours until we end; in vain if the node has an address already.
     try:
         known = load_configuration(configuration or data / FILE_NAME)
-        return asyncio.run(_add(_newcomer(NodeId(name), known, data), known))
+        return asyncio.run(_add(_newcomer(NodeId(name), known, data, port.address), known))
     except ConfigurationError as error:
         raise BadInput(str(error)) from error
     except LiveError as error:
         raise EnvironmentFailure(str(error)) from error
+    finally:
+        port.close()
 
 
 def remove(name: str, configuration: Path | None, data: Path) -> ExitCode:
@@ -96,17 +99,17 @@ def _conclude(answer: Results | Unavailable | Lost, success: str) -> ExitCode:
             assert_never(answer)
 
 
-def _newcomer(node: NodeId, known: Configuration, data: Path) -> NodeSpec:
-    """Where it was, if it ran before; else where the configuration says, or anywhere."""
+def _newcomer(node: NodeId, known: Configuration, data: Path, address: str) -> NodeSpec:
+    """Where it was, if it ran before; else where the configuration says, or at ``address``."""
     earlier = data / node / FILE_NAME
-    address = known.addresses.get(node, "")
+    address = known.addresses.get(node, address)
     if earlier.exists():
         address = load_configuration(earlier).address(node)
     peers = {peer: where for peer, where in known.addresses.items() if peer != node}
     members = tuple(known.addresses) if known.members is None else known.members
     spec = NodeSpec(
         id=node,
-        address=address or ReservedPort().address,
+        address=address,
         peers=peers,
         directory=data / node,
         timing=known.timing,
@@ -131,11 +134,15 @@ async def _add(spec: NodeSpec, known: Configuration) -> ExitCode:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stopped = loop.create_task(stop.wait())
+    ran_before = (spec.directory / FILE_NAME).exists()
     try:
-        address = (await process.start()).address
-        async with Administrator(spec.peers, known.cluster) as administrator:
-            answer = await administrator.ask(AddServer(spec.id, address), ASK_TIMEOUT_S)
-            if answer != Unavailable(f"{spec.id} is a member already"):
+        async with Administrator(known.addresses, known.cluster) as administrator:
+            if not ran_before:
+                await _refuse_a_lost_disk(spec.id, administrator)
+            address = (await process.start()).address
+            # Asked only now: if it is a member, they may need it to have a leader at all.
+            if spec.id not in (await administrator.membership(ASK_TIMEOUT_S)).members:
+                answer = await administrator.ask(AddServer(spec.id, address), ASK_TIMEOUT_S)
                 code = _conclude(answer, f"{spec.id}  {address}  learns")
                 if code is not ExitCode.VALID:
                     return code
@@ -152,3 +159,9 @@ async def _add(spec: NodeSpec, known: Configuration) -> ExitCode:
         stopped.cancel()
         await process.terminate()
     return ExitCode.VALID
+
+
+async def _refuse_a_lost_disk(node: NodeId, administrator: Administrator) -> None:
+    """It may have voted, and does not know any more (PROTOCOL D11)."""
+    if node in (await administrator.membership(ASK_TIMEOUT_S)).members:
+        raise BadInput(f"{node} is a member, but its data is not there: remove it first")

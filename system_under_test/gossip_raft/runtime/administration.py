@@ -18,7 +18,7 @@ from system_under_test.gossip_raft.core.messages import (
     Status,
     Unavailable,
 )
-from system_under_test.gossip_raft.core.types import NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import Membership, NodeId, RequestId, Term
 from system_under_test.gossip_raft.runtime.client import Connections
 from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
 
@@ -65,7 +65,19 @@ class Administrator:
         except TimeoutError as error:
             if asked:
                 return Lost("no answer in time")
-            raise NotConnected(f"nobody leads {self._cluster}, as far as can be seen") from error
+            raise self._nobody_leads() from error
+
+    async def membership(self, timeout_s: float) -> Membership:
+        """As the leader has it.
+
+        Raises:
+            NotConnected: No leader was found in time.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return (await self.leader())[1].membership
+        except TimeoutError as error:
+            raise self._nobody_leads() from error
 
     async def leader(self) -> tuple[NodeId, Status]:
         """Who leads, and what it says of itself; waits until somebody does."""
@@ -90,6 +102,9 @@ class Administrator:
             if node in status.membership.voters:
                 return
             await asyncio.sleep(LOOK_AGAIN_S)
+
+    def _nobody_leads(self) -> NotConnected:
+        return NotConnected(f"nobody leads {self._cluster}, as far as can be seen")
 
     def _learn(self, status: Status) -> None:
         for node, address in status.membership.addresses:

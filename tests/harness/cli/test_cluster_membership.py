@@ -50,7 +50,8 @@ def put(gateway: str, entry: dict[str, int]) -> int:
 
 
 def test_a_node_is_added_leads_and_another_is_removed(tmp_path: Path) -> None:
-    where = ("--data", tmp_path)
+    where, elsewhere = ("--data", tmp_path), tmp_path / "elsewhere"
+    known = ("--configuration", tmp_path / "cluster-configuration.json")
     with running("cluster", "up", "--nodes", "2", "--gateway-port", "0", *where) as up:
         gateway = line_with("gateway", up).split()[1]
         assert put(gateway, {"x": 1}) == 200
@@ -66,6 +67,11 @@ def test_a_node_is_added_leads_and_another_is_removed(tmp_path: Path) -> None:
                 assert done.returncode == code, done
                 assert said in done.stdout + done.stderr
             assert put(gateway, {"x": 2}) == 200
+        with running("cluster", "add", "n2", *where) as again:
+            assert line_with("votes", again).startswith("n2")
+            wiped = hearsay("cluster", "add", "n1", "--data", elsewhere, *known)
+            assert wiped.returncode == 2, wiped
+            assert "n1 is a member, but its data is not there" in wiped.stderr
             done = hearsay("cluster", "remove", "n2", *where)
             assert done.returncode == 0, done
         assert put(gateway, {"x": 3}) == 200

@@ -108,7 +108,7 @@ async def test_a_reply_comes_back_to_the_one_who_asked(ends: tuple[End, End]) ->
 
 
 async def test_a_node_that_no_configuration_names_is_looked_up(ends: tuple[End, End]) -> None:
-    n0, n1 = ends
+    n0, _ = ends
     n2 = End("n2", {})
     addresses = {NodeId("n2"): await n2.listen()}
     n0.network.find_with(addresses.get)
