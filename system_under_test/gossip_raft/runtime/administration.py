@@ -18,13 +18,14 @@ from system_under_test.gossip_raft.core.messages import (
     Status,
     Unavailable,
 )
-from system_under_test.gossip_raft.core.types import Membership, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import Membership, Nanos, NodeId, RequestId, Term
 from system_under_test.gossip_raft.runtime.client import Connections
+from system_under_test.gossip_raft.runtime.clock import MonotonicClock
 from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
 
 NAME: Final = "administrator"
 LOOK_TIMEOUT_S: Final = 0.5
-LOOK_AGAIN_S: Final = 0.05
+LOOK_AGAIN_NS: Final = 50_000_000
 
 
 class Administrator:
@@ -93,7 +94,7 @@ class Administrator:
             if leading:
                 _, node = max(leading)
                 return node, statuses[node]
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await _pause()
 
     async def voter(self, node: NodeId) -> None:
         """Wait until the leader counts ``node``."""
@@ -101,7 +102,7 @@ class Administrator:
             _, status = await self.leader()
             if node in status.membership.voters:
                 return
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await _pause()
 
     def _nobody_leads(self) -> NotConnected:
         return NotConnected(f"nobody leads {self._cluster}, as far as can be seen")
@@ -119,3 +120,12 @@ class Administrator:
             return (await self._connections[node].ask(message, timeout_s)).body
         except (NotConnected, NoAnswer, CodecError):
             return None
+
+
+async def _pause() -> None:
+    clock, over = MonotonicClock(), asyncio.Event()
+    clock.wake_at(Nanos(clock.now() + LOOK_AGAIN_NS), over.set)
+    try:
+        await over.wait()
+    finally:
+        clock.cancel()

@@ -44,6 +44,7 @@ EVENTS: tuple[trace.TraceEvent, ...] = (
     trace.Applied(LogIndex(8), Term(4), 1, 2),
     trace.Answered(LogIndex(8), Term(4), ClientId("c"), 1),
     trace.Stopped("told to"),
+    trace.MembershipChanged(LogIndex(3), (NodeId("n0"), NodeId("n1"))),
 )
 
 
