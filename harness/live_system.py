@@ -15,8 +15,18 @@ from harness.wall_clock import deadline_after, pause
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.client_session import SessionTimeouts
-from system_under_test.gossip_raft.core.messages import GetStatus, Message, Status
+from system_under_test.gossip_raft.core.messages import (
+    AddServer,
+    Administration,
+    GetStatus,
+    Message,
+    RemoveServer,
+    Results,
+    Status,
+    TransferLeadership,
+)
 from system_under_test.gossip_raft.core.types import ClientId, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.runtime.administration import Administrator
 from system_under_test.gossip_raft.runtime.child_process import Death, describe
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
 from system_under_test.gossip_raft.runtime.cluster import ClusterProcesses, NodeSpec
@@ -30,12 +40,13 @@ from system_under_test.gossip_raft.runtime.errors import (
 MILLISECOND: Final = 1_000_000
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
+ADMINISTRATION_TIMEOUT_S: Final = 5.0
 
 DeathWatch = Callable[[str, str, tuple[str, ...]], None]
 
 
 class LiveSystem:
-    """A cluster of processes on loopback: killable, pausable, partitionable.
+    """A cluster of processes on loopback: killable, pausable, partitionable, reconfigurable.
 
     Use as an asynchronous context: entered when every node serves, left when no process
     is left.  ``on_death`` hears (node, status, last log lines) of every end that nobody
@@ -71,6 +82,7 @@ class LiveSystem:
         ]
         self._processes = ClusterProcesses(self._cluster, specs, self._died)
         self._control: dict[NodeId, Connections] = {}
+        self._addresses: dict[NodeId, str] = {}
         self._requests = itertools.count(1)
 
     async def __aenter__(self) -> Self:
@@ -142,6 +154,27 @@ class LiveSystem:
     async def heal(self) -> str:
         return await self._proxies.heal()
 
+    async def add(self, node: NodeId) -> str:
+        address = self._addresses.get(node)
+        if address is None:
+            return f"{node} does not run"
+        return await self._administer(AddServer(node, address), f"{node} was added")
+
+    async def remove(self, node: NodeId) -> str:
+        return await self._administer(RemoveServer(node), f"{node} was removed")
+
+    async def transfer(self, target: NodeId | None) -> str:
+        return await self._administer(TransferLeadership(target), "leadership was handed over")
+
+    async def _administer(self, request: Administration, success: str) -> str:
+        """Past the proxies; among themselves the nodes know each other by their proxies."""
+        async with Administrator(self._addresses, self._cluster, self._security) as administrator:
+            try:
+                answer = await administrator.ask(request, ADMINISTRATION_TIMEOUT_S)
+            except NotConnected as error:
+                return str(error)
+        return success if isinstance(answer, Results) else answer.reason
+
     # --- looking ---------------------------------------------------------------
 
     async def statuses(self) -> dict[NodeId, Status]:
@@ -210,6 +243,7 @@ class LiveSystem:
         if (old := self._control.pop(node, None)) is not None:
             await old.close()
         self._control[node] = Connections({node: address}, self._cluster, self._security)
+        self._addresses[node] = address
 
     def _route(self, source: str, target: str) -> str:
         host, port = self._proxies.address(source, target)

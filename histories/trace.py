@@ -28,6 +28,7 @@ class Booted(TraceEvent, frozen=True, tag="booted"):
     ``incarnation`` counts its starts from 1, except those that ended before their first
     ``persisted``; ``log_digest`` is the chained
     digest of the recovered log (see ``chain`` in ``checker.raft``), 0 if empty.
+    ``members`` are the voters as that log has them.
 
     ``snapshot_index`` and ``image_digest``: the snapshot that the state machine starts
     from, 0 without one.  ``recovering``: all that was on its disk is lost, its votes too,
@@ -162,6 +163,14 @@ class SnapshotInstalled(TraceEvent, frozen=True, tag="snapshot_installed"):
     image_digest: int
 
 
+class MembershipChanged(TraceEvent, frozen=True, tag="membership_changed"):
+    """From here on ``voters`` are counted: entry ``index`` of the log says so, or, after a
+    truncation, said so before; 0 stands for those with whom the cluster began."""
+
+    index: int
+    voters: tuple[str, ...]
+
+
 NodeEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -178,4 +187,5 @@ NodeEvent: TypeAlias = (
     | Stopped
     | SnapshotTaken
     | SnapshotInstalled
+    | MembershipChanged
 )

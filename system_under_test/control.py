@@ -70,3 +70,17 @@ class Partitionable(Protocol):
 
         Returns what the faults did since the last heal: "dropped 812 bytes on 4 links".
         """
+
+
+@runtime_checkable
+class Reconfigurable(Protocol):
+    """Operations answer in words what became of them: "n2 was removed", or why not."""
+
+    async def add(self, node: NodeId) -> str:
+        """Make ``node``, one of ``nodes`` that was removed, a member again."""
+
+    async def remove(self, node: NodeId) -> str:
+        """Let ``node`` belong to the cluster no more; its process goes on."""
+
+    async def transfer(self, target: NodeId | None) -> str:
+        """Hand leadership to ``target``, or to whoever is best prepared."""

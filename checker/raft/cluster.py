@@ -14,6 +14,7 @@ from typing import Final
 from checker.raft.chain import EMPTY
 from checker.raft.completeness import Completeness, Gap, Record, add_longest
 from checker.raft.findings import Findings, Invariant, Sighting
+from checker.raft.membership import Memberships
 from checker.raft.prefix import Prefix, common, cut, empty_log, extend, holds
 from histories.trace import Answered, Applied
 
@@ -26,11 +27,18 @@ class Evidence:
     """What the traces as a whole allow to be concluded at the end.
 
     ``silent``: members of which nothing, or not everything, is known.
-    ``members``: by node, the cluster as it last booted with it.
     """
 
     silent: frozenset[str]
-    members: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Election:
+    """``leader`` took itself for elected by ``voters``, those in force at it."""
+
+    leader: str
+    voters: tuple[str, ...]
+    sighting: Sighting
 
 
 class Cluster:
@@ -47,8 +55,12 @@ class Cluster:
         self._applied: dict[int, Sighting] = {}
         self._also_applied: dict[tuple[int, int, int], Sighting] = {}
         self._commits = Completeness(self.root)
-        # By whether the leader's own disk held the entry when it decided.
-        self._decided: tuple[dict[int, list[Record]], ...] = ({}, {})
+        self.memberships = Memberships(findings)
+        self._elections: dict[int, list[Election]] = {}
+        self._votes: dict[int, dict[str, set[str]]] = {}
+        # By whether the leader's own disk held the entry when it decided; then by its term
+        # and the voters in force.
+        self._decided: tuple[dict[tuple[int, tuple[str, ...]], list[Record]], ...] = ({}, {})
         self._durable: dict[int, dict[str, list[Record]]] = {}
         self._durable_terms: list[int] = []
         self._acknowledged = Completeness(self.root)
@@ -57,8 +69,15 @@ class Cluster:
         self._images: dict[Prefix, tuple[int, Sighting]] = {}
         self._by_chain: dict[int, Prefix] = {EMPTY: self.root}
 
-    def elected(self, term: int, log: Prefix | None, here: Sighting) -> None:
+    def voted(self, term: int, voter: str, candidate: str) -> None:
+        """``voter`` gave its vote away."""
+        self._votes.setdefault(term, {}).setdefault(candidate, set()).add(voter)
+
+    def elected(
+        self, term: int, log: Prefix | None, voters: tuple[str, ...], here: Sighting
+    ) -> None:
         """``log``: what the new leader held, ``None`` if that cannot be known."""
+        self._elections.setdefault(term, []).append(Election(here.node, voters, here))
         first = self.leaders.setdefault(term, here)
         if first.node != here.node:
             self._findings.report(
@@ -128,8 +147,10 @@ class Cluster:
             for record in self._durable[later].get(node, ())
         )
 
-    def decided(self, term: int, log: Prefix, here: Sighting, *, own_disk: bool) -> None:
-        """The leader of ``term`` committed all of ``log`` by counting."""
+    def decided(
+        self, term: int, log: Prefix, here: Sighting, *, voters: tuple[str, ...], own_disk: bool
+    ) -> None:
+        """The leader of ``term`` committed all of ``log`` by counting ``voters``."""
         self._agree(log, here)
         prefix = log
         while prefix.commit_term is None or prefix.commit_term > term:
@@ -137,7 +158,8 @@ class Cluster:
             if prefix.truncated_term is not None and prefix.truncated_term >= term:
                 self._report_truncated(prefix)
             prefix = prefix.parent
-        add_longest(self._decided[own_disk].setdefault(term, []), Record(term, log, here))
+        decisions = self._decided[own_disk].setdefault((term, voters), [])
+        add_longest(decisions, Record(term, log, here))
         self._report_lost_commit(self._commits.promised(term, log, here))
 
     def learnt(self, log: Prefix, here: Sighting) -> None:
@@ -194,9 +216,12 @@ class Cluster:
     def finish(self, evidence: Evidence, findings: Findings) -> None:
         """What only the whole of the traces can show goes to ``findings``."""
         for own_disk, by_term in enumerate(self._decided):
-            for records in by_term.values():
+            for (_, voters), records in by_term.items():
                 for record in records:
-                    self._check_quorum(record, bool(own_disk), evidence, findings)
+                    self._check_quorum(record, voters, bool(own_disk), evidence, findings)
+        for term in sorted(self._elections):
+            for election in self._elections[term]:
+                self._check_election(term, election, evidence, findings)
         if evidence.silent:
             return  # Who decided may be among those who are not heard.
         for record in self._undecided():
@@ -223,12 +248,32 @@ class Cluster:
                 if record.prefix.commit_term is None:
                     yield record
 
+    def _check_election(
+        self, term: int, election: Election, evidence: Evidence, findings: Findings
+    ) -> None:
+        """Votes count once given away, and only those of voters in force at the leader."""
+        leader, voters = election.leader, election.voters
+        given = self._votes.get(term, {}).get(leader, set()) | {leader}
+        unheard = sum(voter in evidence.silent and voter not in given for voter in voters)
+        supporters = [voter for voter in voters if voter in given]
+        if len(supporters) + unheard < len(voters) // 2 + 1:
+            findings.report(
+                Invariant.ELECTED,
+                f"{leader} became leader of term {term} though only"
+                f" {', '.join(supporters) or 'nobody'} of {', '.join(voters)} voted for it",
+                election.sighting,
+            )
+
     def _check_quorum(
-        self, decision: Record, own_disk: bool, evidence: Evidence, findings: Findings
+        self,
+        decision: Record,
+        members: tuple[str, ...],
+        own_disk: bool,
+        evidence: Evidence,
+        findings: Findings,
     ) -> None:
         """A position counts only if the node was in the leader's term when it held it."""
         leader = decision.sighting.node
-        members = evidence.members[leader]
         holders = [
             member
             for member in members

@@ -33,6 +33,11 @@ class Invariant(Enum):
     RECOVERY = ("recovery", "Ongaro 2014 (thesis), section 3.8")
     SNAPSHOT = ("a snapshot equals the replayed log", "Ongaro 2014 (thesis), section 5.1")
     NO_GAPS = ("log without gaps", f"{_PAPER}, section 5.3")
+    ELECTED = ("elected by a majority", f"{_PAPER}, section 5.2")
+    MEMBERSHIP = (
+        "one membership change at a time",
+        "Ongaro 2014 (thesis), section 4.1, as corrected in 2015",
+    )
 
     @property
     def kind(self) -> str:

@@ -18,6 +18,7 @@ from histories.trace import (
     Applied,
     Booted,
     Committed,
+    MembershipChanged,
     NodeEvent,
     Persisted,
     PositionTold,
@@ -117,10 +118,9 @@ class RaftMonitor:
         )
 
     def _evidence(self) -> Evidence:
-        members = {name: node.members for name, node in self._nodes.items()}
-        everybody = {member for group in members.values() for member in group} | set(members)
+        everybody = set(self._nodes).union(*(node.members for node in self._nodes.values()))
         complete = {name for name, node in self._nodes.items() if node.complete}
-        return Evidence(frozenset(everybody - complete), members)
+        return Evidence(frozenset(everybody - complete))
 
 
 class _Node:
@@ -128,7 +128,7 @@ class _Node:
 
     def __init__(self, name: str, cluster: Cluster, findings: Findings) -> None:
         self.line = 0
-        self.members: tuple[str, ...] = ()
+        self.members: set[str] = set()
         self.name = name
         self._cluster = cluster
         self._findings = findings
@@ -217,8 +217,12 @@ class _Node:
                 ballot.voted(event, here)
             case VoteTold():
                 ballot.told_vote(event, here)
+                self._cluster.voted(event.term, self.name, event.candidate)
             case RoleChanged():
                 self._role_changed(event, here)
+            case MembershipChanged():
+                self.members.update(event.voters)
+                replica.changed_membership(event, here)
             case Booted():
                 self._booted(event, here)
             case Stopped():
@@ -239,7 +243,7 @@ class _Node:
         self._replica.leads(event.term)
         self._ballot.leads(event.term, here)
         log = self._replica.last if self._replica.tracked else None
-        self._cluster.elected(event.term, log, here)
+        self._cluster.elected(event.term, log, self._replica.voters, here)
 
     def _booted(self, event: Booted, here: Sighting) -> None:
         first = not self._boots
@@ -252,7 +256,7 @@ class _Node:
                 here,
             )
         self._incarnation = event.incarnation
-        self.members = event.members
+        self.members.update(event.members)
         if first and (event.term or event.vote is not None or event.recovering):
             self._from_the_start = False
         self._ballot.booted(event, here, first=first)

@@ -6,6 +6,7 @@ from collections import deque
 
 from checker.raft.cluster import Cluster
 from checker.raft.findings import Findings, Invariant, Sighting, is_wiped
+from checker.raft.membership import Electorate
 from checker.raft.prefix import Prefix, common, cut, holds
 from histories.trace import (
     Answered,
@@ -13,6 +14,7 @@ from histories.trace import (
     Applied,
     Booted,
     Committed,
+    MembershipChanged,
     Persisted,
     PositionTold,
     SnapshotInstalled,
@@ -43,10 +45,16 @@ class Replica:
         self._commit_max = 0
         self._applied = 0
         self._leads: int | None = None
+        self._electorate = Electorate(node, cluster.memberships, findings)
 
     @property
     def last(self) -> Prefix:
         return self._log[-1]
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """In force at this node."""
+        return self._electorate.voters
 
     # --- life ----------------------------------------------------------------------
 
@@ -58,6 +66,7 @@ class Replica:
             self._commit = 0
         if first and event.last_index:
             self.tracked = False  # Its log is older than its trace.
+        self._electorate.booted(event.members, [], here)
         if not self.tracked:
             return
         recovered = self._find_written(event)
@@ -68,6 +77,7 @@ class Replica:
             self.tracked = False
             return
         self._rebuild(recovered)
+        self._electorate.booted(event.members, self._log, here)
         self._make_durable(event.term, here)
         self._commit_seen = here
         if event.commit_index > self._commit_max:
@@ -113,6 +123,12 @@ class Replica:
         prefix = self._cluster.appended(self.last, event.term, event.digest, here)
         self._log.append(prefix)
         self._written.append(prefix)
+
+    def changed_membership(self, event: MembershipChanged, here: Sighting) -> None:
+        if self.tracked and self._leads is not None:
+            committed = cut(self.last, min(self._commit, self.last.index))
+            self._electorate.began(event, self._leads, committed, here)
+        self._electorate.changed(event, self._log if self.tracked else [], here)
 
     def truncated(self, event: Truncated, here: Sighting) -> None:
         if self.tracked and event.from_index <= self.last.index:
@@ -350,7 +366,7 @@ class Replica:
                 here,
             )
         own_disk = self._durable_term == term and holds(self._written[0], prefix)
-        self._cluster.decided(term, prefix, here, own_disk=own_disk)
+        self._cluster.decided(term, prefix, here, voters=self.voters, own_disk=own_disk)
 
     def applied(self, event: Applied, here: Sighting) -> None:
         self._cluster.applied(event, here)

@@ -156,6 +156,52 @@ def cluster_status(
     raise typer.Exit(status(data, configuration, watch=watch, as_json=json))
 
 
+ClusterConfiguration = Annotated[
+    Path | None,
+    typer.Option(help="The cluster's cluster-configuration.json; default: the one in --data."),
+]
+ClusterData = Annotated[Path, typer.Option(help="The directory that 'cluster up' was given.")]
+CLUSTER_DATA = Path("cluster-data")
+
+
+@cluster_app.command("add")
+def cluster_add(
+    name: Annotated[str, typer.Argument(help="A name that no member has.")],
+    configuration: ClusterConfiguration = None,
+    data: ClusterData = CLUSTER_DATA,
+) -> None:
+    """Run one more node in this terminal and add it to a running cluster; Ctrl-C stops it."""
+    from harness.cli.membership import add
+
+    raise typer.Exit(add(name, configuration, data))
+
+
+@cluster_app.command("remove")
+def cluster_remove(
+    name: Annotated[str, typer.Argument(help="A member.")],
+    configuration: ClusterConfiguration = None,
+    data: ClusterData = CLUSTER_DATA,
+) -> None:
+    """Remove a node from a running cluster; its process goes on, but counts no more."""
+    from harness.cli.membership import remove
+
+    raise typer.Exit(remove(name, configuration, data))
+
+
+@cluster_app.command("transfer")
+def cluster_transfer(
+    name: Annotated[
+        str | None, typer.Argument(help="Who is to lead; default: whoever is best prepared.")
+    ] = None,
+    configuration: ClusterConfiguration = None,
+    data: ClusterData = CLUSTER_DATA,
+) -> None:
+    """Hand leadership over."""
+    from harness.cli.membership import transfer
+
+    raise typer.Exit(transfer(name, configuration, data))
+
+
 def main() -> None:
     """Entry point: errors that we foresee become one line and the exit code they mean."""
     # Broken connections are our trade; gRPC's own remarks on them are noise.

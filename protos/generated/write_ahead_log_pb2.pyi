@@ -225,7 +225,7 @@ class SnapshotFile(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     LOG_DIGEST_FIELD_NUMBER: _builtins.int
-    MEMBERS_FIELD_NUMBER: _builtins.int
+    MEMBERSHIP_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
     log_digest: _builtins.int
     image: _builtins.bytes
@@ -234,19 +234,19 @@ class SnapshotFile(_message.Message):
     @_builtins.property
     def position(self) -> _gossip_raft_pb2.Position: ...
     @_builtins.property
-    def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def membership(self) -> _gossip_raft_pb2.Membership: ...
     def __init__(
         self,
         *,
         owner: Global___Owner | None = ...,
         position: _gossip_raft_pb2.Position | None = ...,
         log_digest: _builtins.int = ...,
-        members: _abc.Iterable[_builtins.str] | None = ...,
+        membership: _gossip_raft_pb2.Membership | None = ...,
         image: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "position", b"position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership", "owner", b"owner", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "log_digest", b"log_digest", "members", b"members", "owner", b"owner", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "log_digest", b"log_digest", "membership", b"membership", "owner", b"owner", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,8 @@ class Admission:
         state, config = self._state, self._state.config
         if state.disk_is_full:
             return Unavailable("the disk is full, not executed")
+        if state.hands_over:
+            return Unavailable("leadership is being transferred, not executed")
         if not state.rules.has_room(waiting, config.writes_waiting_max):
             return _overloaded(f"{waiting} writes wait")
         pending = state.log.bytes_after(state.commit)

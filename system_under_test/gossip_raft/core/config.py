@@ -39,7 +39,8 @@ class NodeConfig:
     """The defaults suit a local network.
 
     Attributes:
-        members: All voting nodes, ``id`` included, in an order that all agree on.
+        members: The voters of the cluster's beginning, in an order that all agree on; a
+            node that is not among them joins later.
         election_timeout_min_ns: How long a node believes in a leader it does not hear of,
             and a leader in a majority; a node campaigns after a random time between this
             and ``election_timeout_max_ns`` (PROTOCOL D6).
@@ -103,8 +104,8 @@ class NodeConfig:
     snapshot_chunk_bytes: int = 256 * 1024
 
     def __post_init__(self) -> None:
-        if self.id not in self.members:
-            raise ValueError(f"id: {self.id!r} is not among the members {self.members}")
+        if not self.members:
+            raise ValueError("members: must name at least one node")
         if len(set(self.members)) != len(self.members):
             raise ValueError(f"members: {self.members} names a node twice")
         for field in (
@@ -170,7 +171,3 @@ class NodeConfig:
     @property
     def limits_chains(self) -> bool:
         return self.children_max is not None or self.depth_max is not None
-
-    @property
-    def peers(self) -> tuple[NodeId, ...]:
-        return tuple(member for member in self.members if member != self.id)

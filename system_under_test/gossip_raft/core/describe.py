@@ -10,6 +10,7 @@ from typing import assert_never
 from system_under_test.gossip_raft.core import trace
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Body,
     Forwarded,
     GetStatus,
@@ -28,10 +29,14 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     ReadLog,
+    RemoveServer,
     RequestVote,
     Results,
     SnapshotChunk,
     Status,
+    TimeoutNow,
+    TimeoutNowReply,
+    TransferLeadership,
     Unavailable,
     UpdatePosition,
     UpdatePositionReply,
@@ -44,7 +49,6 @@ from system_under_test.gossip_raft.core.types import (
     Append,
     Applied,
     Cas,
-    Command,
     Delete,
     Dequeue,
     Enqueue,
@@ -52,11 +56,14 @@ from system_under_test.gossip_raft.core.types import (
     Get,
     HardState,
     Increment,
+    LogCommand,
+    Membership,
     Position,
     Put,
     Raw,
     Refused,
     Result,
+    SetMembership,
     Snapshot,
     Txn,
     Value,
@@ -77,7 +84,7 @@ def value(v: Value) -> str:
             return str(v)
 
 
-def command(c: Command | Get) -> str:
+def command(c: LogCommand | Get) -> str:
     match c:
         case Get(key=key):
             return f"get {key}"
@@ -101,11 +108,18 @@ def command(c: Command | Get) -> str:
             return f"txn ({', '.join(map(command, micro))})"
         case Raw(json=json):
             return f"raw {json}"
+        case SetMembership(membership=m):
+            return f"members {membership(m)}"
         case _:
             assert_never(c)
 
 
-def commands(of: tuple[Command, ...]) -> str:
+def membership(m: Membership) -> str:
+    """Voters, then learners in brackets."""
+    return ",".join((*m.voters, *(f"[{learner}]" for learner in m.learners)))
+
+
+def commands(of: tuple[LogCommand, ...]) -> str:
     return " + ".join(map(command, of))
 
 
@@ -122,7 +136,7 @@ def result(r: Result) -> str:
 
 
 def entry(e: Entry) -> str:
-    what = "no-op" if e.session is None else commands(e.commands)
+    what = "no-op" if e.session is None and not e.commands else commands(e.commands)
     return f"{e.term}/{e.index} {what}"
 
 
@@ -147,8 +161,16 @@ def body(b: Body) -> str:
     match b:
         case Heartbeat() | HeartbeatReply() | UpdatePosition() | UpdatePositionReply():
             return type(b).__name__
-        case GetStatus():
-            return "GetStatus"
+        case GetStatus() | TimeoutNowReply():
+            return type(b).__name__
+        case TimeoutNow(term=term):
+            return f"TimeoutNow of term {term}"
+        case AddServer(node=node, address=address):
+            return f"AddServer {node} at {address}"
+        case RemoveServer(node=node):
+            return f"RemoveServer {node}"
+        case TransferLeadership(target=target):
+            return f"TransferLeadership to {target or 'anybody'}"
         case RequestVote(term=term, last=last, pre_vote=pre_vote, transfer=transfer):
             kind = "RequestPreVote" if pre_vote else "RequestVote"
             why = ", asked by the leader" if transfer else ""
@@ -287,6 +309,8 @@ def event(e: trace.TraceEvent) -> str:
             return f"applied {term}/{index}"
         case trace.Answered(index=index, term=term, client=client, sequence=sequence):
             return f"acknowledges {client}#{sequence} at {term}/{index}"
+        case trace.MembershipChanged(index=index, voters=voters):
+            return f"voters {','.join(voters)} since {index}"
         case trace.Stopped(reason=reason):
             return f"STOPPED: {reason}"
         case trace.SnapshotTaken(index=index, term=term):

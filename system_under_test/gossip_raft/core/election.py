@@ -7,6 +7,8 @@ from system_under_test.gossip_raft.core.messages import (
     GossipRecord,
     Message,
     RequestVote,
+    TimeoutNow,
+    TimeoutNowReply,
     Vote,
 )
 from system_under_test.gossip_raft.core.state import NodeState, Role
@@ -39,11 +41,13 @@ class Elections:
         return None if self._state.leads else self._deadline
 
     def tick(self) -> None:
-        if not self._state.leads and self._state.now >= self._deadline:
-            if self._state.recovering:
-                self._postpone()
-            else:
-                self._begin_pre_vote()
+        state = self._state
+        if state.leads or state.now < self._deadline:
+            return
+        if not state.recovering and self._has_a_vote():
+            self._begin_pre_vote()
+        else:
+            self._postpone()
 
     def hear_of_leader(self, record: GossipRecord) -> None:
         """News, perhaps second-hand, of the node that leads or led our term."""
@@ -67,14 +71,14 @@ class Elections:
     def on_request_vote(self, message: Message, request: RequestVote) -> None:
         state = self._state
         candidate = NodeId(message.source)
-        abstains = not state.rules.may_vote(
+        abstains = not self._has_a_vote() or not state.rules.may_vote(
             request.term, state.abstains, recovering=state.recovering
         )
         if abstains or state.rules.is_bound(request, state.now, self._promised_until):
             granted = False
         elif request.pre_vote:
             granted = state.rules.grants_pre_vote(
-                request, state.term, state.log.last, leader_is_recent=self._leader_is_recent()
+                request, state.term, state.log.last, leader_is_recent=self.leader_is_recent
             )
         else:
             granted = state.rules.grants_vote(
@@ -96,6 +100,14 @@ class Elections:
             self._votes.add(NodeId(message.source))
             self._count()
 
+    def on_timeout_now(self, message: Message, asked: TimeoutNow) -> None:
+        """Campaign at once, without a pre-vote: it is the leader who asks (Ongaro 2014, 3.10)."""
+        state = self._state
+        state.outbox.answer(message.source, message.request, TimeoutNowReply())
+        is_late = state.leads or asked.term != state.term
+        if not is_late and not state.recovering and self._has_a_vote():
+            self._begin_election(transfer=True)
+
     def persisted(self) -> None:
         """Our vote for ourselves is on disk, if there was one."""
         if self._state.role is Role.CANDIDATE:
@@ -112,17 +124,18 @@ class Elections:
         self._ask_all(RequestVote(Term(state.term + 1), state.log.last, pre_vote=True))
         self._count()
 
-    def _begin_election(self) -> None:
+    def _begin_election(self, *, transfer: bool = False) -> None:
         state = self._state
         self._postpone()
         self._votes = set()
         state.enter_term(Term(state.term + 1), Role.CANDIDATE)
         state.vote_for(state.id)
-        self._ask_all(RequestVote(state.term, state.log.last, pre_vote=False))
+        self._ask_all(RequestVote(state.term, state.log.last, pre_vote=False, transfer=transfer))
 
     def _count(self) -> None:
         state = self._state
-        if not state.rules.wins_election(len(self._votes), len(state.config.members)):
+        votes, voters = state.counted(self._votes), len(state.membership.voters)
+        if not state.rules.wins_election(votes, voters):
             return
         if state.role is Role.PRE_CANDIDATE:
             if state.now >= self._promised_until:
@@ -135,10 +148,16 @@ class Elections:
 
     def _ask_all(self, request: RequestVote) -> None:
         self._first_request = self._state.outbox.next_request
-        for peer in self._state.config.peers:
-            self._state.outbox.ask(peer, request)
+        for voter in self._state.membership.voters:
+            if voter != self._state.id:
+                self._state.outbox.ask(voter, request)
 
-    def _leader_is_recent(self) -> bool:
+    def _has_a_vote(self) -> bool:
+        """Learners and those who were removed have none to give, to themselves either."""
+        return self._state.rules.may_campaign(self._state.id, self._state.membership)
+
+    @property
+    def leader_is_recent(self) -> bool:
         state = self._state
         if state.leads:
             return True

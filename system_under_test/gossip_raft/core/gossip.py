@@ -18,13 +18,14 @@ class Gossip:
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
-        self._peers = frozenset(state.config.peers)
         self._heard: dict[NodeId, Nanos] = {}
-        self._news: dict[NodeId, Nanos] = dict.fromkeys(state.config.peers, state.now)
+        self._news: dict[NodeId, Nanos] = dict.fromkeys(state.peers, state.now)
         self._counter = 0
         self._heartbeat_due = state.now
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
+        self._peers = frozenset(state.peers)
+        state.when_membership_changes.append(self._meet_peers)
 
     @property
     def wake_at(self) -> Nanos:
@@ -41,8 +42,10 @@ class Gossip:
         self._heard[source] = self._news[source] = self._state.now
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
         for new in message.gossip:
-            if new.node not in self._peers:
-                continue  # Of ourselves nobody knows better; of strangers we want nothing.
+            if new.node == self._state.id or not (
+                self.is_peer(new.node) or new.node == message.source
+            ):
+                continue  # Of ourselves nobody knows better; of strangers only their own word.
             old = self.records.get(new.node)
             merged = new if old is None else self._state.rules.merge_records(old, new)
             if merged is not old:
@@ -59,7 +62,7 @@ class Gossip:
             return
         self._heartbeat_due = Nanos(state.now + state.config.heartbeat_interval_ns)
         self._note_round()
-        peers = state.config.peers
+        peers = state.peers
         if state.config.heartbeats is Heartbeats.PLAIN:
             peers = peers if state.leads else ()
         elif len(peers) > state.config.fanout:
@@ -70,7 +73,7 @@ class Gossip:
     def broadcast(self) -> RequestId:
         """A heartbeat to every peer now; returns the number of the first."""
         first = self._note_round()
-        for peer in self._state.config.peers:
+        for peer in self._state.peers:
             self._state.outbox.ask(peer, Heartbeat())
         return first
 
@@ -109,7 +112,7 @@ class Gossip:
             last=state.log.last,
             commit=state.commit_point_at_departure,
             source=source,
-            reachable=tuple(peer for peer in state.config.peers if self._hears(peer)),
+            reachable=self._reachable(),
             recovering=state.recovering,
         )
         if state.config.heartbeats is Heartbeats.PLAIN:
@@ -117,9 +120,11 @@ class Gossip:
         return self.known()
 
     def known(self) -> tuple[GossipRecord, ...]:
-        """The map in the members' order."""
-        records = self.records
-        return tuple(records[m] for m in self._state.config.members if m in records)
+        """The map in the members' order; strangers are not passed on."""
+        records, members = self.records, self._state.membership.members
+        if self._state.id not in members:
+            members = (*members, self._state.id)
+        return tuple(records[m] for m in members if m in records)
 
     # --- questions -------------------------------------------------------------
 
@@ -137,12 +142,12 @@ class Gossip:
 
     @property
     def suspected(self) -> tuple[NodeId, ...]:
-        return tuple(peer for peer in self._state.config.peers if self.suspects(peer))
+        return tuple(peer for peer in self._state.peers if self.suspects(peer))
 
     def pulls_from_us(self, peer: NodeId) -> bool:
         """Directly or through others, as far as known."""
         node: NodeId | None = peer
-        for _ in self._state.config.members:
+        for _ in self.records:
             record = None if node is None else self.records.get(node)
             if record is None:
                 return False
@@ -150,6 +155,31 @@ class Gossip:
             if node == self._state.id:
                 return True
         return False  # A cycle of others.
+
+    def best_prepared(self) -> NodeId | None:
+        """The other voter within reach that has the longest log, to lead instead of us."""
+        state = self._state
+        fit = [
+            self.records[voter]
+            for voter in state.membership.voters
+            if voter != state.id
+            and self.in_touch(voter)
+            and not state.rules.is_out_of_quorums(self.records[voter])
+        ]
+        best = max(fit, key=lambda record: (record.term, record.last, record.node), default=None)
+        return None if best is None else best.node
+
+    def _reachable(self) -> tuple[NodeId, ...]:
+        peers = self._state.peers
+        strangers = sorted(node for node in self._heard if node not in peers)
+        return tuple(node for node in (*peers, *strangers) if self._hears(node))
+
+    def _meet_peers(self) -> None:
+        before, self._peers = self._peers, frozenset(self._state.peers)
+        for joined in self._peers - before:
+            # It may have the name of one who left, and its counters begin anew.
+            self.records.pop(joined, None)
+            self._news[joined] = self._state.now
 
     def _hears(self, peer: NodeId) -> bool:
         heard = self._heard.get(peer)

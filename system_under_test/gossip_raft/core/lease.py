@@ -43,8 +43,9 @@ class Lease:
         state = self._state
         rules, config = state.rules, state.config
         length = rules.lease_length(config.election_timeout_min_ns, config.clock_drift_max_ppm)
-        bound = sum(state.now < start + length for start in self._promised.values())
-        return not self._given_up and rules.confirms_leadership(bound + 1, len(config.members))
+        bound = [peer for peer, start in self._promised.items() if state.now < start + length]
+        count, voters = state.counted((*bound, state.id)), len(state.membership.voters)
+        return not self._given_up and rules.confirms_leadership(count, voters)
 
     def _end(self) -> None:
         self._promised.clear()

@@ -10,7 +10,6 @@ from system_under_test.gossip_raft.core.types import (
     AddToSet,
     Append,
     Cas,
-    Command,
     Delete,
     Dequeue,
     Enqueue,
@@ -18,11 +17,13 @@ from system_under_test.gossip_raft.core.types import (
     Get,
     Increment,
     InvariantViolation,
+    LogCommand,
     LogIndex,
     Position,
     Put,
     Raw,
     Scalar,
+    SetMembership,
     Term,
     Txn,
 )
@@ -163,13 +164,16 @@ def _bytes_of(entry: Entry) -> int:
     return 32 + bytes_of_commands(entry.commands)
 
 
-def bytes_of_commands(commands: tuple[Command, ...]) -> int:
+def bytes_of_commands(commands: tuple[LogCommand, ...]) -> int:
     """About how much a request takes on the wire, and at least that in a log."""
     return sum(map(_bytes_of_command, commands))
 
 
-def _bytes_of_command(command: Command | Get) -> int:
+def _bytes_of_command(command: LogCommand | Get) -> int:
     match command:
+        case SetMembership(membership=membership):
+            names = membership.members + tuple(where for _, where in membership.addresses)
+            return 8 + 2 * sum(map(len, names))
         case Raw(json=json):
             return 8 + _bytes_of_text(json)
         case Txn(micro=micro):

@@ -16,6 +16,7 @@ from system_under_test.gossip_raft.core.types import (
     Entry,
     Incarnation,
     LogIndex,
+    Membership,
     Nanos,
     NodeId,
     Position,
@@ -154,12 +155,12 @@ class SnapshotChunk:
     """``chunk`` stands at ``offset`` of the image, which has ``total`` bytes and ``digest``.
 
     Of another snapshot than was asked for (from its beginning) if the source does not
-    have that one any more.  ``log_digest`` and ``members`` are the snapshot's.
+    have that one any more.  ``log_digest`` and ``membership`` are the snapshot's.
     """
 
     position: Position
     log_digest: int
-    members: tuple[NodeId, ...]
+    membership: Membership
     total: int
     digest: int
     offset: int
@@ -173,6 +174,18 @@ class UpdatePosition:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePositionReply:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """TimeoutNowRPC: the leader of ``term`` asks its successor to campaign at once."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutNowReply:
     pass
 
 
@@ -224,6 +237,32 @@ class ReadLog:
 @dataclass(frozen=True, slots=True)
 class GetStatus:
     """StatusRPC."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddServer:
+    """Let ``node``, which runs at ``address``, join as a learner; once it has caught up
+    the leader makes it a voter by itself.  Answered when the joining is committed."""
+
+    node: NodeId
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveServer:
+    """Let ``node`` belong to the cluster no more.  Answered when that is committed."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLeadership:
+    """Make ``target`` the leader, or whoever is best prepared.
+
+    ``Results`` once it leads; ``Unavailable`` if it was not even asked.
+    """
+
+    target: NodeId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +330,7 @@ class Status:
     applied: LogIndex
     source: NodeId | None
     records: tuple[GossipRecord, ...]
+    membership: Membership
     suspected: tuple[NodeId, ...] = ()
 
 
@@ -302,7 +342,9 @@ class AckEntries:
     answer: Results | Lost | Unavailable | NotLeader
 
 
-PeerRequest: TypeAlias = Heartbeat | RequestVote | PullEntries | UpdatePosition | PullSnapshot
+PeerRequest: TypeAlias = (
+    Heartbeat | RequestVote | PullEntries | UpdatePosition | PullSnapshot | TimeoutNow
+)
 PeerReply: TypeAlias = (
     HeartbeatReply
     | Vote
@@ -311,8 +353,10 @@ PeerReply: TypeAlias = (
     | UpdatePositionReply
     | PullTooOld
     | SnapshotChunk
+    | TimeoutNowReply
 )
-ClientRequest: TypeAlias = PutEntries | ReadKeys | ReadLog | GetStatus
+Administration: TypeAlias = AddServer | RemoveServer | TransferLeadership
+ClientRequest: TypeAlias = PutEntries | ReadKeys | ReadLog | GetStatus | Administration
 ClientReply: TypeAlias = (
     Results | Values | LogEntries | NotLeader | Unavailable | Lost | Forwarded | Status
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from typing import TypeGuard, assert_never
 
+from system_under_test.gossip_raft.core.changes import Changes
 from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.digest import entry_digest, results_digest
 from system_under_test.gossip_raft.core.election import Elections
 from system_under_test.gossip_raft.core.gossip import Gossip
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Body,
     ClientRequest,
     Forwarded,
@@ -22,6 +24,8 @@ from system_under_test.gossip_raft.core.messages import (
     Lost,
     Message,
     NotLeader,
+    PeerReply,
+    PeerRequest,
     PulledEntries,
     PullEntries,
     PullMismatch,
@@ -30,10 +34,14 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     ReadLog,
+    RemoveServer,
     RequestVote,
     Results,
     SnapshotChunk,
     Status,
+    TimeoutNow,
+    TimeoutNowReply,
+    TransferLeadership,
     Unavailable,
     UpdatePosition,
     UpdatePositionReply,
@@ -49,10 +57,12 @@ from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.trace import Applied, PositionTold, VoteTold
+from system_under_test.gossip_raft.core.transfer import Transfer
 from system_under_test.gossip_raft.core.types import (
     DurableState,
     Entry,
     LogIndex,
+    Membership,
     Nanos,
     NodeId,
     Position,
@@ -91,8 +101,10 @@ class Node:
         self._puller = Puller(state, self._gossip, self._install)
         self._source = Source(state)
         self._reads = Reads(state, self._machine, self._gossip)
-        self._writes = Writes(state, self._machine, frozenset(config.peers))
+        self._writes = Writes(state, self._machine)
         self._recovery = Recovery(state, self._gossip)
+        self._changes = Changes(state, self._gossip)
+        self._transfer = Transfer(state, self._gossip, self._reads.lease)
         if state.snapshot is not None:
             self._machine.restore(state.snapshot.image)
         self._handed_over = state.applied
@@ -111,7 +123,13 @@ class Node:
             source=self._puller.source,
             records=self._gossip.known(),
             suspected=self._gossip.suspected,
+            membership=state.membership,
         )
+
+    @property
+    def membership(self) -> Membership:
+        """The one in force."""
+        return self._state.membership
 
     @property
     def log(self) -> tuple[Entry, ...]:
@@ -147,7 +165,9 @@ class Node:
         if self._gossip.is_peer(message.source):
             self._hear(message)
         elif not isinstance(message.body, ClientRequest):
-            return  # Whoever is no member has no vote and no entries to offer.
+            if not self._heeds_stranger(message):
+                return
+            self._hear(message)
         self._dispatch(message)
 
     def tick(self, now: Nanos) -> None:
@@ -155,6 +175,7 @@ class Node:
         self._state.now = now
         self._quorum.tick()
         self._elections.tick()
+        self._transfer.tick()
         if now >= self._gossip.wake_at:
             self._reads.tick()
             self._writes.tick()
@@ -182,6 +203,7 @@ class Node:
             )
         )
         self._writes.applied(entry, answer)
+        self._changes.applied(entry)
 
     # --- out -------------------------------------------------------------------
 
@@ -192,6 +214,8 @@ class Node:
             state.take_snapshot(self._machine.image())
         self._recovery.proceed()
         self._reads.proceed()
+        self._changes.proceed()
+        self._transfer.proceed()
         self._source.answer()
         self._puller.request()
         persist = state.take_persist()
@@ -201,7 +225,7 @@ class Node:
         decided, outbox.decided = tuple(outbox.decided), []
         sends, outbox.sends = outbox.sends, []
         told, outbox.told = outbox.told, []
-        peers_are_told = any(self._gossip.is_peer(target) for target, _, _ in sends)
+        peers_are_told = any(self._is_for_node(target, body) for target, _, body in sends)
         gossip = self._gossip.stamp(self._puller.source) if peers_are_told else ()
         messages = tuple(
             self._seal(target, request, body, gossip) for target, request, body in sends
@@ -255,9 +279,12 @@ class Node:
         if _is_given_vote(body) and (state.term, state.vote) != (body.term, target):
             # Overtaken before it was durable: it was never given.
             body = Vote(term=body.term, granted=False, pre_vote=False)
-        if not self._gossip.is_peer(target):
+        if not self._is_for_node(target, body):
             gossip = ()
         return Message(state.id, target, request, state.term, gossip, body)
+
+    def _is_for_node(self, target: str, body: Body) -> bool:
+        return isinstance(body, PeerRequest | PeerReply) or self._gossip.is_peer(target)
 
     def _wake_at(self) -> Nanos:
         due = (
@@ -266,10 +293,17 @@ class Node:
             self._quorum.wake_at,
             self._puller.wake_at,
             self._source.wake_at,
+            self._transfer.wake_at,
         )
         return min(time for time in due if time is not None)
 
     # --- peers -----------------------------------------------------------------
+
+    def _heeds_stranger(self, message: Message) -> bool:
+        state = self._state
+        seen = state.rules.highest_term_seen(message)
+        recent = self._elections.leader_is_recent
+        return state.rules.heeds_stranger(seen, state.term, leader_is_recent=recent)
 
     def _hear(self, message: Message) -> None:
         """What every message of a peer tells, whatever its body."""
@@ -318,6 +352,12 @@ class Node:
                 self._puller.on_snapshot_chunk(message, body)
             case UpdatePosition():
                 state.outbox.answer(message.source, message.request, UpdatePositionReply())
+            case TimeoutNow():
+                self._elections.on_timeout_now(message, body)
+            case AddServer() | RemoveServer():
+                self._changes.on_request(message, body)
+            case TransferLeadership():
+                self._transfer.on_request(message, body)
             case PutEntries():
                 self._writes.on_put(message, body)
             case ReadKeys():
@@ -328,6 +368,7 @@ class Node:
                 state.outbox.answer(message.source, message.request, self.status)
             case (
                 UpdatePositionReply()
+                | TimeoutNowReply()
                 | Results()
                 | Values()
                 | LogEntries()

@@ -36,8 +36,9 @@ class Quorum:
             return
         timeout = state.config.election_timeout_min_ns
         since = state.now - timeout
-        contacts = sum(contact >= since for contact in self._contacts.values())
-        if contacts + 1 < state.rules.quorum_size(len(state.config.members)):
+        contacts = [peer for peer, contact in self._contacts.items() if contact >= since]
+        voters = len(state.membership.voters)
+        if state.counted((*contacts, state.id)) < state.rules.quorum_size(voters):
             state.become(Role.FOLLOWER, leader=None)
         self._check_due = Nanos(state.now + state.config.heartbeat_interval_ns)
 
@@ -46,16 +47,17 @@ class Quorum:
         state = self._state
         if not state.leads:
             return
-        rules, members = state.rules, state.config.members
+        rules, membership = state.rules, state.membership
         positions = [
             record.last
-            for member in members
-            if member != state.id
-            and (record := self._gossip.records.get(member)) is not None
+            for node, record in self._gossip.records.items()
+            if node != state.id
+            and rules.is_counted(node, membership)
             and rules.counts_toward_commit(record, state.term)
         ]
-        positions.append(state.durable)
-        reached = rules.commit_point_from_positions(positions, len(members))
+        if rules.is_counted(state.id, membership):
+            positions.append(state.durable)
+        reached = rules.commit_point_from_positions(positions, len(membership.voters))
         if reached is None or not state.commit < reached.index <= len(state.log):
             return
         if rules.may_commit(state.log[reached.index], state.term):

@@ -172,8 +172,10 @@ class Reads:
         return waiting.index is not None and self._state.applied >= waiting.index
 
     def _is_confirmed(self, after: RequestId) -> bool:
-        confirmations = 1 + sum(request >= after for request in self._confirmed.values())
-        return self._state.rules.confirms_leadership(confirmations, len(self._state.config.members))
+        state = self._state
+        confirming = [peer for peer, request in self._confirmed.items() if request >= after]
+        confirmations = state.counted((*confirming, state.id))
+        return state.rules.confirms_leadership(confirmations, len(state.membership.voters))
 
     def _answer(self, source: str, request: RequestId, read: ReadKeys) -> None:
         values = self._machine.read(read.keys)

@@ -47,11 +47,17 @@ class Recovery:
         """Take part again, if that is safe now."""
         if self._target is not None and self._state.commit >= self._target:
             self._target = None
-            self._state.recovered()
+            if self._all_know_us:  # On the way to it others may have joined.
+                self._state.recovered()
+
+    @property
+    def _all_know_us(self) -> bool:
+        """All members that our log names, as far as we have it."""
+        return self._know_us.issuperset(self._state.peers)
 
     def _look_for_target(self, peer: NodeId) -> None:
         state, record = self._state, self._gossip.records.get(peer)
-        if self._target is not None or self._know_us != set(state.config.peers):
+        if self._target is not None or not self._all_know_us:
             return
         if (
             record is not None

@@ -223,7 +223,8 @@ class Puller:
             or not self._may_chain(current)
             or not rules.keeps_sync_source(last, records[current])
         ):
-            candidates = [records[p] for p in self._state.config.peers if self._may_chain(p)]
+            others = [node for node in records if node != self._state.id]
+            candidates = [records[node] for node in others if self._may_chain(node)]
             self.source = rules.chooses_sync_source(last, None, candidates)
         if self.source != current:
             self.report()
@@ -233,18 +234,18 @@ class Puller:
         config, own = state.config, state.id
         sources = {
             peer: gossip.records[peer].source
-            for peer in config.peers
+            for peer in state.peers
             if peer in gossip.records and not gossip.suspects(peer)
         }
         chains = Chains(
             rules=state.rules,
-            members=config.members,
+            members=tuple(sorted({*state.peers, own})),
             sources={**sources, leader: None, own: self.source},
             leader=leader,
             children_max=config.children_max,
             depth_max=config.depth_max,
         )
-        usable = [gossip.records[peer] for peer in config.peers if self._usable(peer)]
+        usable = [gossip.records[peer] for peer in state.peers if self._usable(peer)]
         return choose_within_limits(chains, own, state.log.last, usable)
 
     def _may_chain(self, peer: NodeId) -> bool:

@@ -22,6 +22,7 @@ from system_under_test.gossip_raft.core.types import (
     Entry,
     Incarnation,
     LogIndex,
+    Membership,
     Nanos,
     NodeId,
     Position,
@@ -266,3 +267,43 @@ class Rules:
         """``confirmations``: nodes, the leader included, that answered in its term to a
         heartbeat sent after the read arrived (Ongaro 2014, 6.4)."""
         return confirmations >= self.quorum_size(members)
+
+    # --- membership ------------------------------------------------------------
+
+    def is_counted(self, node: NodeId, membership: Membership) -> bool:
+        """Towards any quorum, only voters of the membership in force (Ongaro 2014, 4.1)."""
+        return node in membership.voters
+
+    def may_campaign(self, node: NodeId, membership: Membership) -> bool:
+        """Neither learners nor those who were removed.
+
+        (Ongaro 2014, 4.2.2 lets the latter campaign, since they may have the longest log;
+        here the others pull that log from them.)
+        """
+        return node in membership.voters
+
+    def heeds_stranger(self, seen: Term, term: Term, *, leader_is_recent: bool) -> bool:
+        """Nodes that are not members are heard, as the log may be what lags (Ongaro 2014, 4.1),
+        but their terms depose no live leader (4.2.3): they may have been removed."""
+        return seen <= term or not leader_is_recent
+
+    def change_is_over(self, since: LogIndex, commit: LogIndex) -> bool:
+        """One change at a time: the one before is committed (Ongaro 2014, 4.1)."""
+        return since <= commit
+
+    def may_change_membership(self, commit: Position, term: Term) -> bool:
+        """Only a leader that has committed an entry of its own term (Ongaro 2015)."""
+        return commit.term == term
+
+    def has_caught_up(self, took: Nanos, election_timeout: Nanos) -> bool:
+        """A learner that got a round of entries within a time-out (Ongaro 2014, 4.2.1)."""
+        return took <= election_timeout
+
+    def may_take_over(self, record: GossipRecord | None, last: Position, term: Term) -> bool:
+        """Leadership goes only to a node that holds all the leader does (Ongaro 2014, 3.10)."""
+        return (
+            record is not None
+            and record.term == term
+            and record.last == last
+            and not self.is_out_of_quorums(record)
+        )

@@ -68,7 +68,7 @@ class Transfer:
         first = self._first
         if first is None or len(self._image) < first.total:
             return None
-        return Snapshot(first.position, first.log_digest, first.members, bytes(self._image))
+        return Snapshot(first.position, first.log_digest, first.membership, bytes(self._image))
 
     def forget(self) -> None:
         self._source = self._first = None
@@ -116,7 +116,7 @@ class SnapshotSource:
         return SnapshotChunk(
             position=snapshot.position,
             log_digest=snapshot.log_digest,
-            members=snapshot.members,
+            membership=snapshot.membership,
             total=len(snapshot.image),
             digest=serving.digest,
             offset=offset,

@@ -7,12 +7,13 @@ writes them to the trace.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.digest import chain, entry_digest, image_digest, log_digest
 from system_under_test.gossip_raft.core.log import Log
+from system_under_test.gossip_raft.core.membership import Memberships
 from system_under_test.gossip_raft.core.messages import Body
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.rules import Rules
@@ -20,6 +21,7 @@ from system_under_test.gossip_raft.core.trace import (
     Appended,
     Booted,
     Committed,
+    MembershipChanged,
     Persisted,
     RoleChanged,
     SnapshotInstalled,
@@ -30,13 +32,14 @@ from system_under_test.gossip_raft.core.trace import (
     Voted,
 )
 from system_under_test.gossip_raft.core.types import (
-    Command,
     DurableState,
     Entry,
     HardState,
     Incarnation,
     InvariantViolation,
+    LogCommand,
     LogIndex,
+    Membership,
     Nanos,
     NodeId,
     Position,
@@ -113,6 +116,7 @@ class NodeState:
         self.recovering = durable.hard.recovering
         self.abstains = durable.hard.abstains
         self.log = Log(durable.log, durable.base)
+        self.hands_over = False
         self.durable = self.log.last
         self.snapshot = durable.snapshot
         self.applied = LogIndex(0)
@@ -121,11 +125,13 @@ class NodeState:
         if self.snapshot is not None:
             self.applied = self.snapshot.position.index
             self.applied_digest = self.snapshot.log_digest
+        self.memberships = self._recovered_memberships()
         self.commit = max(LogIndex(min(durable.hard.commit, len(self.log))), self.applied)
         self.committed_known = self.commit
         self.disk_is_full = False
         self.outbox = Outbox(self.incarnation)
         self.when_leadership_ends: list[Callable[[], None]] = []
+        self.when_membership_changes: list[Callable[[], None]] = []
         self._hard_changed = True
         self._unsaved_from: LogIndex | None = None
         self._truncate_from: LogIndex | None = None
@@ -143,7 +149,7 @@ class NodeState:
                 log_digest=log_digest(
                     self.log.after(self.applied, len(self.log)), self.applied_digest
                 ),
-                members=config.members,
+                members=self.membership.voters,
                 snapshot_index=self.applied,
                 image_digest=0 if self.snapshot is None else image_digest(self.snapshot.image),
                 recovering=self.recovering,
@@ -157,6 +163,23 @@ class NodeState:
     @property
     def leads(self) -> bool:
         return self.role is Role.LEADER
+
+    @property
+    def membership(self) -> Membership:
+        """The one in force: the latest in the log, committed or not (Ongaro 2014, 4.1)."""
+        return self.memberships.in_force
+
+    @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """All other members; of one who is not a member also those it was started with."""
+        members = self.membership.members
+        if self.id not in members:
+            members += tuple(m for m in self.config.members if m not in members)
+        return tuple(member for member in members if member != self.id)
+
+    def counted(self, nodes: Iterable[NodeId]) -> int:
+        """How many of ``nodes`` count towards a quorum of the membership in force."""
+        return sum(self.rules.is_counted(node, self.membership) for node in nodes)
 
     @property
     def commit_point(self) -> Position:
@@ -196,7 +219,7 @@ class NodeState:
 
     # --- log -------------------------------------------------------------------
 
-    def propose(self, session: Session | None, commands: tuple[Command, ...]) -> Entry:
+    def propose(self, session: Session | None, commands: tuple[LogCommand, ...]) -> Entry:
         assert self.leads
         index = LogIndex(len(self.log) + 1)
         entry = Entry(self.term, index, session, commands)
@@ -210,6 +233,8 @@ class NodeState:
         self.outbox.decided.append(
             Appended(index=entry.index, term=entry.term, digest=entry_digest(entry))
         )
+        if self.memberships.append(entry):
+            self._note_membership()
 
     def truncate(self, keep: Position) -> None:
         """Drop what follows ``keep``.
@@ -233,6 +258,22 @@ class NodeState:
         earlier = self._truncate_from
         self._truncate_from = start if earlier is None else min(start, earlier)
         self.outbox.decided.append(Truncated(from_index=start))
+        if self.memberships.truncate(keep.index):
+            self._note_membership()
+
+    def _recovered_memberships(self) -> Memberships:
+        """From the snapshot on: nothing before it is ever truncated."""
+        initial = Membership(self.config.members)
+        if self.snapshot is not None:
+            initial = self.snapshot.membership
+        return Memberships(initial, self.log.after(self.applied, len(self.log)), self.applied)
+
+    def _note_membership(self) -> None:
+        self.outbox.decided.append(
+            MembershipChanged(index=self.memberships.since, voters=self.membership.voters)
+        )
+        for changed in self.when_membership_changes:
+            changed()
 
     # --- snapshots ---------------------------------------------------------------
 
@@ -247,7 +288,7 @@ class NodeState:
         rest = self.log.after(self.applied, index - self.applied)
         digest = log_digest(rest, self.applied_digest)
         position = self.log.position_at(index)
-        snapshot = Snapshot(position, digest, self.config.members, image)
+        snapshot = Snapshot(position, digest, self.memberships.at(index), image)
         self.outbox.decided.append(
             SnapshotTaken(position.index, position.term, digest, image_digest(image))
         )
@@ -277,6 +318,8 @@ class NodeState:
             self.durable = position
             self._unsaved_from = None
             self._truncate_from = LogIndex(self._base_saved.index + 1)
+            if self.memberships.restart(snapshot.membership, position.index):
+                self._note_membership()
         self.applied, self.applied_digest = position.index, snapshot.log_digest
         self.commit = self.committed_known = position.index
         self._replace_snapshot(snapshot)
@@ -284,6 +327,7 @@ class NodeState:
     def _replace_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._snapshot_unsaved = True
+        self.memberships.compact(snapshot.position.index)
         # What is not yet applied stays, whatever the snapshot says.
         base = min(snapshot.position.index - self.config.log_keep, self.applied)
         if base > self.log.base.index:

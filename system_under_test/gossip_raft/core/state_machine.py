@@ -25,13 +25,13 @@ from system_under_test.gossip_raft.core.types import (
     Applied,
     Cas,
     ClientId,
-    Command,
     Delete,
     Dequeue,
     Enqueue,
     Entry,
     Get,
     Increment,
+    LogCommand,
     LogIndex,
     Position,
     Put,
@@ -39,6 +39,7 @@ from system_under_test.gossip_raft.core.types import (
     Refused,
     Result,
     Scalar,
+    SetMembership,
     Txn,
     Value,
 )
@@ -110,10 +111,12 @@ class StateMachine:
         self._answers = dict(decoded.answers)
         self._raw = list(decoded.raw)
 
-    def _execute(self, command: Command) -> Result:
+    def _execute(self, command: LogCommand) -> Result:
         match command:
             case Raw():
                 return Applied()  # It is kept as it came.
+            case SetMembership():
+                return Applied()  # It took effect when it was appended.
             case Txn(micro=micro):
                 return self._execute_txn(micro)
             case _:

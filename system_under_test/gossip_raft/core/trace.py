@@ -129,6 +129,12 @@ class SnapshotInstalled:
     image_digest: int
 
 
+@dataclass(frozen=True, slots=True)
+class MembershipChanged:
+    index: LogIndex
+    voters: tuple[NodeId, ...]
+
+
 TraceEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -145,4 +151,5 @@ TraceEvent: TypeAlias = (
     | Stopped
     | SnapshotTaken
     | SnapshotInstalled
+    | MembershipChanged
 )

@@ -122,6 +122,34 @@ Command: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """Who belongs to the cluster.
+
+    Voters vote, campaign and count; learners only pull, until they have caught up.
+    ``addresses`` holds where those are who were added to a running cluster.
+    """
+
+    voters: tuple[NodeId, ...] = ()
+    learners: tuple[NodeId, ...] = ()
+    addresses: tuple[tuple[NodeId, str], ...] = ()
+
+    @property
+    def members(self) -> tuple[NodeId, ...]:
+        return self.voters + self.learners
+
+
+@dataclass(frozen=True, slots=True)
+class SetMembership:
+    """In force from the moment it is appended (Ongaro 2014, 4.1); only leaders make it."""
+
+    membership: Membership
+
+
+LogCommand: TypeAlias = Command | SetMembership
+"""What entries hold: what clients may ask for, and what leaders decide by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """``values``: one per observation (cas, get, increment, and dequeue unless the queue was
     empty), in order; none for blind writes."""
@@ -151,13 +179,14 @@ class Session:
 class Entry:
     """One slot of the replicated log: the commands of one request, applied together.
 
-    ``session`` is ``None`` and ``commands`` empty in the no-op that opens a term.
+    ``session`` is ``None`` and ``commands`` empty in the no-op that opens a term; a
+    change of the membership is the only command of its entry and has no session either.
     """
 
     term: Term
     index: LogIndex
     session: Session | None
-    commands: tuple[Command, ...]
+    commands: tuple[LogCommand, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +215,12 @@ class Snapshot:
 
     ``log_digest`` is the chain H of those entries; ``image`` is the state machine,
     sessions included, in its one canonical encoding: equal positions, equal bytes.
+    ``membership`` is the one in force at ``position``.
     """
 
     position: Position
     log_digest: int
-    members: tuple[NodeId, ...]
+    membership: Membership
     image: bytes
 
 

@@ -47,10 +47,9 @@ class Writes:
     3. What was refused was never appended; what was appended is never refused.
     """
 
-    def __init__(self, state: NodeState, machine: StateMachine, peers: frozenset[str]) -> None:
+    def __init__(self, state: NodeState, machine: StateMachine) -> None:
         self._state = state
         self._machine = machine
-        self._peers = peers
         self._admission = Admission(state)
         self._waiters: dict[Position, list[Waiter]] = {}
         self._waiting = 0
@@ -130,7 +129,7 @@ class Writes:
     def _refuse(self, message: Message, put: PutEntries, refusal: Unavailable) -> None:
         """To whoever asked; to the address given only if a node has passed it on."""
         outbox = self._state.outbox
-        if put.acknowledge_to is not None and message.source in self._peers:
+        if put.acknowledge_to is not None and message.source in self._state.peers:
             outbox.ask(put.acknowledge_to, AckEntries(put.session, refusal))
         else:
             outbox.answer(message.source, message.request, refusal)
@@ -141,7 +140,7 @@ class Writes:
         refusal = self._admission.refuses(put)
         if refusal is not None:
             self._refuse(message, put, refusal)
-        elif address is not None and message.source in self._peers:
+        elif address is not None and message.source in self._state.peers:
             # Passed on once already, on a wrong hint; twice could go round in circles.
             outbox.ask(address, AckEntries(put.session, NotLeader(leader)))
         elif address is not None and leader is not None:

@@ -10,6 +10,7 @@ from system_under_test.gossip_raft.mutants import (
     clients,
     commitment,
     durability,
+    membership,
     replication,
     snapshots,
 )
@@ -24,6 +25,7 @@ CATALOGUE: Final[Mapping[str, Mutant]] = MappingProxyType(
             *durability.MUTANTS,
             *replication.MUTANTS,
             *snapshots.MUTANTS,
+            *membership.MUTANTS,
         )
     }
 )

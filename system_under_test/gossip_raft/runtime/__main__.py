@@ -54,7 +54,7 @@ async def _serve(arguments: argparse.Namespace) -> ExitCode:
 
     def stop() -> None:
         log.info("asked to stop")
-        server.stop()
+        server.retire()
 
     on_termination(stop)
     try:

@@ -51,6 +51,7 @@ class NodeSpec:
         seed: Of its election timeouts; ``None`` draws one from the OS.
         tls: The directory of its certificates, if links are to be secure.
         metrics: Where it serves its metrics, if it does; port 0 means any.
+        members: With whom the cluster began; ``None`` for this node and all its peers.
     """
 
     id: NodeId
@@ -63,6 +64,7 @@ class NodeSpec:
     tls: Path | None = None
     metrics: str | None = None
     topology: Mapping[str, int | str] = field(default_factory=dict)
+    members: tuple[NodeId, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class NodeProcess:
             tls=None if spec.tls is None else spec.tls.resolve(),
             metrics={} if spec.metrics is None else {spec.id: spec.metrics},
             topology=spec.topology,
+            members=spec.members,
         )
         arguments = ["--configuration", str(directory / FILE_NAME)]
         arguments += ["--node", spec.id, "--data", str(directory)]

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias, assert_never
 from protos.generated import gossip_raft_pb2 as wire
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Body,
     ClientReply,
     Consistency,
@@ -32,10 +33,14 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     ReadLog,
+    RemoveServer,
     RequestVote,
     Results,
     SnapshotChunk,
     Status,
+    TimeoutNow,
+    TimeoutNowReply,
+    TransferLeadership,
     Unavailable,
     UpdatePosition,
     UpdatePositionReply,
@@ -43,11 +48,16 @@ from system_under_test.gossip_raft.core.messages import (
     Vote,
 )
 from system_under_test.gossip_raft.core.types import LogIndex, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.runtime.codec_administration import (
+    decode_administration,
+    decode_status,
+    encode_administration,
+    encode_status,
+)
 from system_under_test.gossip_raft.runtime.codec_data import (
     decode_chunk,
     decode_command,
     decode_entry,
-    decode_gossip,
     decode_position,
     decode_record,
     decode_result,
@@ -56,7 +66,6 @@ from system_under_test.gossip_raft.runtime.codec_data import (
     encode_chunk,
     encode_command,
     encode_entry,
-    encode_gossip,
     encode_position,
     encode_record,
     encode_result,
@@ -78,6 +87,8 @@ WireRequest: TypeAlias = (
     | wire.StatusRequest
     | wire.ReadLogRequest
     | wire.AckEntriesRequest
+    | wire.TimeoutNowRequest
+    | wire.AdministerRequest
 )
 WireReply: TypeAlias = (
     wire.HeartbeatReply
@@ -86,6 +97,7 @@ WireReply: TypeAlias = (
     | wire.UpdatePositionReply
     | wire.PullSnapshotReply
     | wire.ClientReply
+    | wire.TimeoutNowReply
 )
 WireMessage: TypeAlias = WireRequest | WireReply
 
@@ -262,6 +274,12 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             return wire.StatusRequest(envelope=envelope)
         case AckEntries():
             return _encode_ack(body, envelope)
+        case TimeoutNow(term=term):
+            return wire.TimeoutNowRequest(envelope=envelope, term=term)
+        case TimeoutNowReply():
+            return wire.TimeoutNowReply(envelope=envelope)
+        case AddServer() | RemoveServer() | TransferLeadership():
+            return encode_administration(body, envelope)
         case _:
             return _encode_client_reply(body, envelope)
 
@@ -340,7 +358,7 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
         case Forwarded(leader=leader):
             return wire.ClientReply(envelope=envelope, forwarded=wire.Forwarded(leader=leader))
         case Status():
-            return wire.ClientReply(envelope=envelope, status=_encode_status(body))
+            return wire.ClientReply(envelope=envelope, status=encode_status(body))
         case _:
             assert_never(body)
 
@@ -366,20 +384,6 @@ def _encode_pulled(body: PulledEntries) -> wire.PulledEntries:
 def _encode_results(body: Results) -> wire.Results:
     return wire.Results(
         position=encode_position(body.position), results=map(encode_result, body.results)
-    )
-
-
-def _encode_status(body: Status) -> wire.Status:
-    return wire.Status(
-        role=body.role,
-        term=body.term,
-        leader=body.leader,
-        last=encode_position(body.last),
-        commit=encode_position(body.commit),
-        applied=body.applied,
-        source=body.source,
-        records=encode_gossip(body.records),
-        suspected=body.suspected,
     )
 
 
@@ -464,6 +468,12 @@ def _decode_body(message: WireMessage) -> Body:
             return _decode_client_reply(message)
         case wire.AckEntriesRequest():
             return _decode_ack(message)
+        case wire.TimeoutNowRequest():
+            return TimeoutNow(Term(message.term))
+        case wire.TimeoutNowReply():
+            return TimeoutNowReply()
+        case wire.AdministerRequest():
+            return decode_administration(message)
         case _:
             assert_never(message)
 
@@ -493,7 +503,7 @@ def _decode_client_reply(message: wire.ClientReply) -> ClientReply:
         case "forwarded":
             return Forwarded(NodeId(message.forwarded.leader))
         case "status":
-            return _decode_status(message.status)
+            return decode_status(message.status)
         case None:
             raise unset(message)
 
@@ -558,21 +568,6 @@ def _decode_left(request: wire.PutEntriesRequest | wire.ReadRequest) -> Nanos | 
 
 def _decode_not_leader(not_leader: wire.NotLeader) -> NotLeader:
     return NotLeader(NodeId(not_leader.leader) if not_leader.HasField("leader") else None)
-
-
-def _decode_status(status: wire.Status) -> Status:
-    require(status, "last", "commit", "records")
-    return Status(
-        role=status.role,
-        term=Term(status.term),
-        leader=NodeId(status.leader) if status.HasField("leader") else None,
-        last=decode_position(status.last),
-        commit=decode_position(status.commit),
-        applied=LogIndex(status.applied),
-        source=NodeId(status.source) if status.HasField("source") else None,
-        records=decode_gossip(status.records),
-        suspected=tuple(map(NodeId, status.suspected)),
-    )
 
 
 def _decode_consistency(number: int) -> Consistency:

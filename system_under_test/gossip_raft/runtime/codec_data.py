@@ -27,7 +27,9 @@ from system_under_test.gossip_raft.core.types import (
     Get,
     Incarnation,
     Increment,
+    LogCommand,
     LogIndex,
+    Membership,
     NodeId,
     Position,
     Put,
@@ -36,6 +38,7 @@ from system_under_test.gossip_raft.core.types import (
     Result,
     Scalar,
     Session,
+    SetMembership,
     Term,
     Txn,
     Value,
@@ -141,11 +144,26 @@ def encode_session(session: Session) -> wire.Session:
 
 
 def encode_entry(entry: Entry) -> wire.Entry:
-    return wire.Entry(
+    encoded = wire.Entry(
         term=entry.term,
         index=entry.index,
         session=None if entry.session is None else encode_session(entry.session),
-        commands=map(encode_command, entry.commands),
+    )
+    for command in entry.commands:
+        if isinstance(command, SetMembership):
+            encoded.membership.CopyFrom(encode_membership(command.membership))
+        else:
+            encoded.commands.append(encode_command(command))
+    return encoded
+
+
+def encode_membership(membership: Membership) -> wire.Membership:
+    return wire.Membership(
+        voters=membership.voters,
+        learners=membership.learners,
+        addresses=[
+            wire.NodeAddress(node=node, address=address) for node, address in membership.addresses
+        ],
     )
 
 
@@ -173,7 +191,7 @@ def encode_chunk(chunk: SnapshotChunk, envelope: wire.Envelope) -> wire.PullSnap
         envelope=envelope,
         position=encode_position(chunk.position),
         log_digest=chunk.log_digest,
-        members=chunk.members,
+        membership=encode_membership(chunk.membership),
         total=chunk.total,
         digest=chunk.digest,
         offset=chunk.offset,
@@ -269,11 +287,24 @@ def decode_session(session: wire.Session) -> Session:
 
 
 def decode_entry(entry: wire.Entry) -> Entry:
+    commands: tuple[LogCommand, ...] = tuple(map(decode_command, entry.commands))
+    if entry.HasField("membership"):
+        if commands or entry.HasField("session"):
+            raise CodecError("Entry.membership stands beside commands or a session")
+        commands = (SetMembership(decode_membership(entry.membership)),)
     return Entry(
         Term(entry.term),
         LogIndex(entry.index),
         decode_session(entry.session) if entry.HasField("session") else None,
-        tuple(map(decode_command, entry.commands)),
+        commands,
+    )
+
+
+def decode_membership(membership: wire.Membership) -> Membership:
+    return Membership(
+        tuple(map(NodeId, membership.voters)),
+        tuple(map(NodeId, membership.learners)),
+        tuple((NodeId(known.node), known.address) for known in membership.addresses),
     )
 
 
@@ -282,11 +313,11 @@ def decode_gossip(gossip: wire.GossipMap) -> tuple[GossipRecord, ...]:
 
 
 def decode_chunk(chunk: wire.PullSnapshotReply) -> SnapshotChunk:
-    require(chunk, "position")
+    require(chunk, "position", "membership")
     return SnapshotChunk(
         position=decode_position(chunk.position),
         log_digest=chunk.log_digest,
-        members=tuple(map(NodeId, chunk.members)),
+        membership=decode_membership(chunk.membership),
         total=chunk.total,
         digest=chunk.digest,
         offset=chunk.offset,

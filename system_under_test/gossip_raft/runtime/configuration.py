@@ -12,6 +12,8 @@
 ``gateway``, ``timing``, ``topology`` and ``tls`` may be left out; with ``tls`` all links are
 mutual TLS, by the certificates in that directory, relative to the file's.  A node may also
 have ``"metrics": {"address": "127.0.0.1:9001"}``, where Prometheus finds its metrics.
+``"members": ["n0", ...]`` names those nodes with whom the cluster began, if that is not all
+of them: the others join when they are added (``hearsay cluster add``).
 
 Every mistake is one ``ConfigurationError`` that names the file and the field; nothing
 unknown is accepted.
@@ -75,7 +77,8 @@ class Configuration:
 
     ``addresses`` are where each node listens, as this reader shall see it; port 0 means
     any free one.  ``timing`` and ``topology`` are the sections as they stand in the file.
-    ``metrics`` are where nodes serve their metrics, those that do.
+    ``metrics`` are where nodes serve their metrics, those that do.  ``members`` are the
+    voters of the beginning, ``None`` if that is all nodes.
     """
 
     file: Path
@@ -83,6 +86,7 @@ class Configuration:
     addresses: Mapping[NodeId, str]
     gateway: str | None = None
     timing: Mapping[str, int] = field(default_factory=dict)
+    members: tuple[NodeId, ...] | None = None
     tls: Path | None = None
     metrics: Mapping[NodeId, str] = field(default_factory=dict)
     topology: Mapping[str, int | str] = field(default_factory=dict)
@@ -102,8 +106,9 @@ class Configuration:
         for name, value in self.topology.items():
             words = _TOPOLOGY_WORDS.get(name)
             overrides[name] = value if words is None else words(value)
+        members = tuple(self.addresses) if self.members is None else self.members
         try:
-            return NodeConfig(id=node, members=tuple(self.addresses), **overrides)
+            return NodeConfig(id=node, members=members, **overrides)
         except ValueError as error:
             field_at_fault = str(error).partition(":")[0]
             section = "topology" if field_at_fault in _TOPOLOGY_FIELDS else "timing"
@@ -136,6 +141,8 @@ class Configuration:
             document["tls"] = {"directory": str(self.tls)}
         if self.topology:
             document["topology"] = dict(self.topology)
+        if self.members is not None:
+            document["members"] = list(self.members)
         return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -175,11 +182,10 @@ def parse_configuration(text: str, file: Path) -> Configuration:
     timing = _timing(root.section("timing")) if root.has("timing") else {}
     topology = _topology(root.section("topology")) if root.has("topology") else {}
     tls = root.section("tls").directory(file.parent) if root.has("tls") else None
+    members = _members(root, addresses) if root.has("members") else None
     root.done()
     _refuse_duplicates(file, addresses, gateway, metrics)
-    return Configuration(
-        file, cluster, addresses, gateway, timing, tls=tls, metrics=metrics, topology=topology
-    )
+    return Configuration(file, cluster, addresses, gateway, timing, members, tls, metrics, topology)
 
 
 class _Object:
@@ -215,6 +221,12 @@ class _Object:
         if not isinstance(value, str) or not value:
             self.fail(name, f"must be a text that is not empty, is {_kind(value)}")
         return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._value(name)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.fail(name, f"must be a list of texts, is {_kind(value)}")
+        return tuple(value)
 
     def natural(self, name: str) -> int:
         value = self._value(name)
@@ -276,6 +288,16 @@ def _parse_json(text: str, file: Path) -> object:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigurationError(file, "", f"not JSON: {where}: {error.msg}") from error
     return parsed
+
+
+def _members(root: _Object, addresses: Mapping[NodeId, str]) -> tuple[NodeId, ...]:
+    members = tuple(map(NodeId, root.texts("members")))
+    for member in members:
+        if member not in addresses:
+            root.fail("members", f"no node {member!r}; there are {', '.join(addresses)}")
+    if not members or len(set(members)) != len(members):
+        root.fail("members", "must name at least one node, and none twice")
+    return members
 
 
 def _timing(section: _Object) -> dict[str, int]:

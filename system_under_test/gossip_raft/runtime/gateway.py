@@ -57,7 +57,7 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import (
     ClientId,
-    Command,
+    LogCommand,
     LogIndex,
     Nanos,
     NodeId,
@@ -219,7 +219,7 @@ class GatewayService:
         finally:
             del self._busy[client]
 
-    async def _commands_at(self, position: Position) -> tuple[Command, ...] | None:
+    async def _commands_at(self, position: Position) -> tuple[LogCommand, ...] | None:
         """Of the entry at ``position``; ``None`` if no node shows it."""
         for node in self._connections.nodes:
             page = await self.ask(node, ReadLog(position.index, 1))

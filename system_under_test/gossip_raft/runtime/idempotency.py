@@ -16,7 +16,7 @@ from typing import Final
 
 from system_under_test.gossip_raft.core.client_session import Answered, Ending, Execute
 from system_under_test.gossip_raft.core.messages import Results
-from system_under_test.gossip_raft.core.types import ClientId, Command, Position
+from system_under_test.gossip_raft.core.types import ClientId, LogCommand, Position
 from system_under_test.gossip_raft.runtime.errors import BadRequest, KeyReused
 
 KEYS_MAX: Final = 10_000
@@ -32,7 +32,7 @@ class IdempotentRequests:
     def __init__(
         self,
         run: Callable[[ClientId, Execute], Awaitable[Ending]],
-        commands_at: Callable[[Position], Awaitable[tuple[Command, ...] | None]],
+        commands_at: Callable[[Position], Awaitable[tuple[LogCommand, ...] | None]],
     ) -> None:
         """``run`` executes as the first request of a client; ``commands_at`` reads the log."""
         self._run = run
@@ -72,5 +72,5 @@ class IdempotentRequests:
         return ending
 
 
-def _fingerprint(commands: tuple[Command, ...]) -> bytes:
+def _fingerprint(commands: tuple[LogCommand, ...]) -> bytes:
     return sha256(repr(commands).encode()).digest()

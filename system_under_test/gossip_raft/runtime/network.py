@@ -18,6 +18,7 @@ import grpc.aio
 
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Message,
     PullEntries,
     RequestVote,
@@ -65,6 +66,7 @@ class GrpcNetwork:
         self._calls: set[asyncio.Task[None]] = set()
         self._waiting: dict[tuple[str, RequestId], asyncio.Future[WireReply | None]] = {}
         self._receive: Callable[[Message], None] = _drop
+        self._look_up: Callable[[NodeId], str | None] = _nowhere
         self._server: grpc.aio.Server | None = None
         self._closed = False
 
@@ -94,6 +96,14 @@ class GrpcNetwork:
     def deliver_to(self, receive: Callable[[Message], None]) -> None:
         """What arrives goes to ``receive`` from now on; before, it is lost."""
         self._receive = receive
+
+    def find_with(self, look_up: Callable[[NodeId], str | None]) -> None:
+        """Where a node is that our own configuration does not know."""
+        self._look_up = look_up
+
+    async def ask_own_node(self, message: Message) -> None:
+        """Put a client's question to the node itself; returns when it is answered."""
+        await self._answer(message)
 
     def send(self, message: Message) -> None:
         if self._closed:
@@ -130,8 +140,9 @@ class GrpcNetwork:
 
     def _start_call(self, message: Message, encoded: WireRequest) -> None:
         # AckEntries goes to an address that a client chose, hence the look at the host.
-        address = self._addresses.get(NodeId(message.target), message.target)
-        if not address.startswith(f"{LOOPBACK}:"):
+        target = NodeId(message.target)
+        address = self._addresses.get(target) or self._look_up(target) or message.target
+        if not _is_ours(address):
             log.warning("nobody is called %s", message.target)
             return
         if self._in_flight[address] >= IN_FLIGHT_MAX:
@@ -143,7 +154,7 @@ class GrpcNetwork:
 
     async def _call(self, address: str, message: Message, encoded: WireRequest) -> None:
         # By name, too: a client may have its answers sent to where a peer is.
-        name = message.target if message.target in self._addresses else CLIENTS
+        name = message.target if self._is_node(message.target) else CLIENTS
         peer = self._peers.get((address, name))
         if peer is None:
             peer = self._peers[address, name] = Peer(address, self._security, name)
@@ -167,6 +178,10 @@ class GrpcNetwork:
         if reply.source == message.target and reply.request == message.request:
             self._receive(reply)
 
+    def _is_node(self, name: str) -> bool:
+        """Our configuration names it, or it was added to the cluster."""
+        return name in self._addresses or self._look_up(NodeId(name)) is not None
+
     async def _serve(
         self, request: WireRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> WireReply:
@@ -184,8 +199,13 @@ class GrpcNetwork:
             problem = "a term that no cluster reaches"
             log.warning("a request is refused: %s", problem)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        if isinstance(message.body, AddServer) and not _is_ours(message.body.address):
+            problem = f"{message.body.node}: {message.body.address!r} is not on {LOOPBACK}"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
         if self._security is not None:
             members = {self._node, *self._addresses}
+            if self._is_node(message.source):
+                members.add(NodeId(message.source))
             forged = objection(speaker(context), message.source, members)
             if forged is not None:
                 log.warning("a request is refused: %s", forged)
@@ -221,5 +241,13 @@ def _highest_term(message: Message) -> int:
     return max(terms)
 
 
+def _is_ours(address: str) -> bool:
+    return address.startswith(f"{LOOPBACK}:")
+
+
 def _drop(_message: Message) -> None:
     """Where messages go before a node listens and after it stopped."""
+
+
+def _nowhere(_node: NodeId) -> None:
+    """Where nodes are before anybody can say."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-from system_under_test.gossip_raft.core.messages import Message, Status
+from system_under_test.gossip_raft.core.messages import Message, Status, TransferLeadership
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.types import (
     DurableState,
     Incarnation,
     Nanos,
     NodeId,
+    RequestId,
+    Term,
 )
 from system_under_test.gossip_raft.host import Host
 from system_under_test.gossip_raft.mutants.mutant import Mutant
@@ -36,6 +39,9 @@ from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
 
 if TYPE_CHECKING:
     from system_under_test.gossip_raft.runtime.observation import Observation
+
+HAND_OVER_MAX_S: Final = 3.0
+"""Less than those who stop us wait before they kill us."""
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +68,11 @@ class NodeServer:
             ConfigurationError: ``node``, the timing or a certificate does not fit.
             StorageError: The trace cannot be opened.
         """
-        self._node = node
         config = configuration.node_config(node)
-        peers = {peer: configuration.addresses[peer] for peer in config.peers}
+        peers = {peer: a for peer, a in configuration.addresses.items() if peer != node}
+        self._node: Final = node
+        self._hand_over_s: Final = min(2 * config.election_timeout_min_ns / 1e9, HAND_OVER_MAX_S)
+        self._retiring: asyncio.Task[None] | None = None
         self._address = configuration.address(node)
         security = self._security = security_of(configuration, node)
         self._incarnation = 0
@@ -95,7 +103,7 @@ class NodeServer:
             return Node(config, durable, rng, now, None if mutant is None else mutant.rules())
 
         storage: Storage = self._files if mutant is None else mutant.storage(self._files)
-        network, storage, recorder = self._observed(configuration, config.peers, storage)
+        network, storage, recorder = self._observed(configuration, tuple(peers), storage)
         self._host: Final = Host(
             make_node,
             clock=self._clock,
@@ -105,6 +113,7 @@ class NodeServer:
             on_stopped=self._break_down,
             inbox_max=config.inbox_max,
         )
+        self._network.find_with(self._address_of)
         self._metrics_at = configuration.metrics.get(node, "")
 
     def _observed(
@@ -162,6 +171,13 @@ class NodeServer:
         log.info("started", extra={"fields": {"port": port, "incarnation": self._incarnation}})
         return port, self._incarnation
 
+    def retire(self) -> None:
+        """Hand leadership over, if this node has it, and stop; called again, stop at once."""
+        if self._retiring is None and self._host.is_running:
+            self._retiring = asyncio.get_running_loop().create_task(self._hand_leadership_over())
+        else:
+            self.stop()
+
     def stop(self) -> None:
         """End by decision; harmless if it has ended."""
         if not self._ended.done():
@@ -189,6 +205,17 @@ class NodeServer:
             log.info("there is room on the disk again")
         if self._host.is_running:
             self._host.node.disk_full(full)
+
+    async def _hand_leadership_over(self) -> None:
+        request = TransferLeadership(target=None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._hand_over_s):
+                message = Message("retirement", self._node, RequestId(1), Term(0), (), request)
+                await self._network.ask_own_node(message)
+        self.stop()
+
+    def _address_of(self, node: NodeId) -> str | None:
+        return dict(self._host.node.membership.addresses).get(node)
 
     def _receive(self, message: Message) -> None:
         if self._observation is not None:

@@ -10,9 +10,11 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from protos.generated import write_ahead_log_pb2 as wire
-from system_under_test.gossip_raft.core.types import NodeId, Snapshot
+from system_under_test.gossip_raft.core.types import Snapshot
 from system_under_test.gossip_raft.runtime.codec_data import (
+    decode_membership,
     decode_position,
+    encode_membership,
     encode_position,
     require,
 )
@@ -43,7 +45,7 @@ def encode_snapshot(owner: Owner, snapshot: Snapshot) -> bytes:
             owner=encode_owner(owner),
             position=encode_position(snapshot.position),
             log_digest=snapshot.log_digest,
-            members=snapshot.members,
+            membership=encode_membership(snapshot.membership),
             image=snapshot.image,
         ),
     )
@@ -69,12 +71,12 @@ def read_snapshot(directory: Path, name: SnapshotName) -> Snapshot:
         raise CorruptLog(file, 0, "the snapshot is damaged: its checksum is wrong")
     try:
         decoded = wire.SnapshotFile.FromString(payload)
-        require(decoded, "position")
+        require(decoded, "position", "membership")
     except (DecodeError, CodecError) as error:
         raise CorruptLog(file, 0, f"a snapshot that makes no sense: {error}") from error
     return Snapshot(
         decode_position(decoded.position),
         decoded.log_digest,
-        tuple(map(NodeId, decoded.members)),
+        decode_membership(decoded.membership),
         decoded.image,
     )

@@ -12,6 +12,7 @@ from histories.trace import (
     Applied,
     Booted,
     Committed,
+    MembershipChanged,
     NodeEvent,
     Persisted,
     PositionTold,
@@ -167,8 +168,10 @@ class Script:
         self.persist()
         self.tell_vote()
 
-    def lead(self, term: int) -> None:
-        """Be elected in ``term``, by the book."""
+    def lead(self, term: int, *voters: Script) -> None:
+        """Be elected in ``term`` by oneself and ``voters``, by the book."""
+        for voter in voters:
+            voter.grant(term, self.name)
         self.adopt(term)
         self.become("candidate")
         self.vote_for(self.name)
@@ -238,6 +241,15 @@ class Script:
         self.events.append(
             Answered(at=self.now(), index=index, term=term, client=client, sequence=sequence)
         )
+
+    def change(self, *voters: str, digest: int | None = None) -> None:
+        """Append an entry that makes ``voters`` the ones who count."""
+        self.append(self.term, digest)
+        self.take_voters(len(self.log), *voters)
+
+    def take_voters(self, index: int, *voters: str) -> None:
+        self.members = voters
+        self.events.append(MembershipChanged(at=self.now(), index=index, voters=voters))
 
     def stop(self) -> None:
         self.events.append(Stopped(at=self.now(), reason="told to"))

@@ -67,6 +67,8 @@ def test_a_vote_told_before_it_is_durable_is_found() -> None:
 
 def test_a_leader_whose_own_vote_is_not_durable_is_found() -> None:
     n0, n1, n2 = healthy()
+    for voter in (n0, n2):
+        voter.grant(2, "n1")
     n1.adopt(2)
     n1.vote_for("n1")
     n1.become("leader")

@@ -40,7 +40,7 @@ def test_without_a_leader_there_is_nothing_to_check() -> None:
 
 def test_without_a_commit_there_is_nothing_to_check() -> None:
     n0, n1, n2 = cluster()
-    n0.lead(1)
+    n0.lead(1, n1)
     assert judge(n0, n1, n2) == Unknown(UnknownCause.NOTHING_TO_CHECK, "nothing was ever committed")
 
 
@@ -241,11 +241,11 @@ def test_a_leader_may_lack_what_a_later_leader_commits() -> None:
     """The term of the commit decides, not the term of the entry (Raft, Figure 8)."""
     nodes = cluster(5)
     n0, n1, n2, n3, n4 = nodes
-    n0.lead(1)
+    n0.lead(1, *nodes[1:3])
     n0.append(1)
     replicate(n0, n1)
-    n2.lead(2)  # By n3 and n4, without entry 1 of term 1.
-    n0.lead(3)
+    n2.lead(2, *nodes[3:])  # By n3 and n4, without entry 1 of term 1.
+    n0.lead(3, *nodes[3:])
     n0.append(3)
     settle(n0, n1, n3)
     assert isinstance(judge(*nodes), Valid)
@@ -336,10 +336,10 @@ def test_a_commit_point_beyond_the_log_is_found() -> None:
 
 def test_an_entry_of_an_older_term_committed_by_counting_is_found() -> None:
     n0, n1, n2 = cluster()
-    n0.lead(1)
+    n0.lead(1, n1)
     n0.append(1)
     replicate(n0, n1)
-    n0.lead(2)
+    n0.lead(2, n1)
     replicate(n0, n1, n2)
     n0.commit_to(1, leads=True)
     verdict = judge(n0, n1, n2)
@@ -351,10 +351,10 @@ def test_an_entry_of_an_older_term_committed_by_counting_is_found() -> None:
 
 def test_older_entries_commit_together_with_one_of_the_own_term() -> None:
     n0, n1, n2 = cluster()
-    n0.lead(1)
+    n0.lead(1, n1)
     n0.append(1)
     replicate(n0, n1)
-    n0.lead(2)
+    n0.lead(2, n1)
     n0.append(2)
     settle(n0, n1, n2)
     assert isinstance(judge(n0, n1, n2), Valid)
@@ -464,15 +464,15 @@ def test_truncating_what_the_leader_of_the_last_term_committed_is_found() -> Non
 def test_an_entry_may_be_truncated_by_one_and_committed_later_by_another() -> None:
     nodes = cluster(5)
     n0, n1, n2, n3, n4 = nodes
-    n0.lead(1)
+    n0.lead(1, n1, n3)
     n0.append(1)
     replicate(n0, n1)
-    n2.lead(2)
+    n2.lead(2, n3, n4)
     n2.append(2)
     n1.truncate(1)
     n1.copy(n2)
     n1.persist()
-    n0.lead(3)
+    n0.lead(3, n3, n4)
     n0.append(3)
     settle(n0, n3, n4)
     assert isinstance(judge(*nodes), Valid)

@@ -17,7 +17,7 @@ import pytest
 
 from harness.cli.cluster_status import status_table
 from system_under_test.gossip_raft.core.messages import Status
-from system_under_test.gossip_raft.core.types import LogIndex, NodeId, Position, Term
+from system_under_test.gossip_raft.core.types import LogIndex, Membership, NodeId, Position, Term
 from tests.harness.cli.hearsay import TIMEOUT_S, command, hearsay
 
 STOP_TIMEOUT_S = 20
@@ -153,6 +153,7 @@ def test_the_lag_is_what_is_not_applied_of_the_longest_log() -> None:
             applied=LogIndex(applied),
             source=None,
             records=(),
+            membership=Membership(),
         )
 
     table = status_table(

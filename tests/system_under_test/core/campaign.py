@@ -22,6 +22,7 @@ from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
     Append,
     ClientId,
+    NodeId,
     RequestId,
     Session,
     Term,
@@ -64,6 +65,7 @@ class Campaign:
         rules: Rules | None = None,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
         *,
+        members: int | None = None,
         compacting: bool = False,
         wiping: bool = False,
         knows_it_is_wiped: bool = True,
@@ -72,7 +74,13 @@ class Campaign:
         self.rng = random.Random(seed)
         self.consistency = Consistency.LEASE if seed % 2 else Consistency.LINEARIZABLE
         self.world = World(
-            nodes, self.rng, rules or Rules(), wrap_storage, compacting=compacting, **options
+            nodes,
+            self.rng,
+            rules or Rules(),
+            wrap_storage,
+            members=members,
+            compacting=compacting,
+            **options,
         )
         self.wiping = wiping
         self.knows_it_is_wiped = knows_it_is_wiped
@@ -83,28 +91,31 @@ class Campaign:
 
     def run(self) -> list[str]:
         """Returns everything that went wrong."""
-        world, rng = self.world, self.rng
         for client in self.clients:
             client.sequence = 1
         for _ in range(8):
             self._change_weather()
             for _ in range(20):
-                client = rng.choice(self.clients)
-                if rng.random() < 0.3:
-                    client.target = rng.choice(world.config.members)
-                if rng.random() < 0.7:
-                    client.write()
-                else:
-                    body = ReadKeys(("list",), self.consistency)
-                    client.reads[client.send(body)] = set(self.acknowledged)
-                world.run(rng.randint(1, 60) * MS)
+                self._ask()
         self._heal()
-        self.judge.feed(world.events)
-        return self.judge.problems + world.violations
+        self.judge.feed(self.world.events)
+        return self.judge.problems + self.world.violations
+
+    def _ask(self) -> None:
+        world, rng = self.world, self.rng
+        client = rng.choice(self.clients)
+        if rng.random() < 0.3:
+            client.target = rng.choice(world.nodes)
+        if rng.random() < 0.7:
+            client.write()
+        else:
+            body = ReadKeys(("list",), self.consistency)
+            client.reads[client.send(body)] = set(self.acknowledged)
+        world.run(rng.randint(1, 60) * MS)
 
     def _change_weather(self) -> None:
         world, rng = self.world, self.rng
-        members = world.config.members
+        members = world.nodes
         world.weather = rng.choice(
             [Weather(), Weather(loss=0.1, duplication=0.1), Weather(slow=0.1), Weather(loss=0.3)]
         )
@@ -143,19 +154,21 @@ class Campaign:
         for client in self.clients:
             client.write()
         world.run(1_000 * MS)
-        statuses = [life.host.node.status for life in self._alive()]
         if any(life.host.node.recovering for life in self._alive()):
             self.judge.problems.append("a wiped node did not recover after healing")
+        statuses = [world.lives[node].host.node.status for node in self.expected_to_agree()]
         if sum(status.role == "leader" for status in statuses) != 1:
             self.judge.problems.append("no single leader after healing")
         if len({(status.last, status.commit, status.applied) for status in statuses}) != 1:
             self.judge.problems.append("the nodes did not converge after healing")
         self._check_final_list()
 
+    def expected_to_agree(self) -> list[NodeId]:
+        return [node for node, life in self.world.lives.items() if life.alive]
+
     def _check_final_list(self) -> None:
-        for node, life in self.world.lives.items():
-            if not life.alive:
-                continue
+        for node in self.expected_to_agree():
+            life = self.world.lives[node]
             machine = life.host.node._machine
             held = machine.read(("list",))[0]
             elements = held if isinstance(held, tuple) else ()

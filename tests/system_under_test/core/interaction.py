@@ -6,6 +6,8 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     disk NODE term=2 vote=n1 log=1,1,2    what NODE finds at its start: terms of entries
     option FIELD VALUE            of every node's configuration, before ``nodes``
     nodes N                       start n0 ... n(N-1)
+    join NODE                     start one more, which belongs to the cluster once it is added
+    add AT NODE / remove AT NODE / transfer AT [NODE]    ask node AT for it
     wait [NODES] MS               their clocks move on, but they do not look at them
     tick [NODES] MS               their clocks move on and they act on it
     run MS                        everybody ticks at every heartbeat, all is delivered
@@ -25,7 +27,7 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     restart NODE
     wipe NODE                     its disk is lost; restarted, it knows
     image NODE                    what its newest snapshot says
-    log / status / suspects / gossip NODE / flight       look
+    log / status / members / suspects / gossip NODE / flight       look
     anew                          forget everything: another story
     quietly COMMAND               show only the status after it
     verbose / terse               show every event and every heartbeat, or not
@@ -40,12 +42,16 @@ from dataclasses import fields, replace
 from system_under_test.gossip_raft.core import describe, trace
 from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.messages import (
+    AddServer,
+    ClientRequest,
     Consistency,
     Heartbeat,
     HeartbeatReply,
     Message,
     PutEntries,
     ReadKeys,
+    RemoveServer,
+    TransferLeadership,
     UpdatePositionReply,
 )
 from system_under_test.gossip_raft.core.node import Node
@@ -279,6 +285,15 @@ class InteractionEnv:
             self._heading = node
             self.actors[node].start()
 
+    def _do_join(self, words: list[str]) -> None:
+        node = NodeId(words[0])
+        actor = Actor(self, node, self._disks.get(node, DurableState()))
+        actor.mutant = self._mutants.get(node)
+        actor.time = max(other.time for other in self.actors.values())
+        self.actors[node] = actor
+        self._heading = node
+        actor.start()
+
     # --- time ------------------------------------------------------------------
 
     def _do_wait(self, words: list[str]) -> None:
@@ -334,9 +349,20 @@ class InteractionEnv:
             consistency = Consistency(keys.pop())
         self._request(node, ReadKeys(tuple(keys), consistency, expires_in))
 
-    def _request(self, node: str, body: PutEntries | ReadKeys) -> None:
+    def _do_add(self, words: list[str]) -> None:
+        self._request(words[0], AddServer(NodeId(words[1]), f"host-of-{words[1]}"), "admin")
+
+    def _do_remove(self, words: list[str]) -> None:
+        self._request(words[0], RemoveServer(NodeId(words[1])), "admin")
+
+    def _do_transfer(self, words: list[str]) -> None:
+        target = NodeId(words[1]) if len(words) > 1 else None
+        self._request(words[0], TransferLeadership(target), "admin")
+
+    def _request(self, node: str, body: ClientRequest, client: str = "reader") -> None:
         self._requests += 1
-        client = body.session.client if isinstance(body, PutEntries) else "reader"
+        if isinstance(body, PutEntries):
+            client = body.session.client
         request = RequestId(self._requests)
         self._heading = node
         self.actors[node].receive(Message(client, node, request, Term(0), (), body))
@@ -480,6 +506,12 @@ class InteractionEnv:
             if actor.host is not None:
                 suspected = actor.host.node.status.suspected
                 self._lines.append(f"{actor.node} suspects {', '.join(suspected) or '-'}")
+
+    def _do_members(self, words: list[str]) -> None:
+        for actor in self._named(words):
+            if actor.host is not None:
+                members = describe.membership(actor.host.node.membership)
+                self._lines.append(f"{actor.node} {members}")
 
     def _do_gossip(self, words: list[str]) -> None:
         for actor in self._named(words):

@@ -12,14 +12,15 @@ from system_under_test.gossip_raft.core.types import NodeId
 MEMBERS = (NodeId("n0"), NodeId("n1"))
 
 
-def test_the_defaults_are_valid_and_peers_are_the_others() -> None:
-    assert NodeConfig(id=NodeId("n0"), members=MEMBERS).peers == (NodeId("n1"),)
+def test_the_defaults_are_valid_for_members_and_for_those_who_join() -> None:
+    for node in (*MEMBERS, NodeId("n9")):
+        assert NodeConfig(id=node, members=MEMBERS).members == MEMBERS
 
 
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
-        ({"id": "n9"}, "id"),
+        ({"members": ()}, "members"),
         ({"members": ("n0", "n1", "n1")}, "members"),
         ({"heartbeat_interval_ns": 0}, "heartbeat_interval_ns"),
         ({"fanout": 0}, "fanout"),

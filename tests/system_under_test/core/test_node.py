@@ -144,11 +144,20 @@ def test_clients_teach_no_terms_and_strangers_enter_no_map() -> None:
     assert {r.node for r in statuses[-1].records} <= set(MEMBERS)
 
 
-def test_a_stranger_gets_no_vote() -> None:
+def test_a_stranger_is_heard_but_deposes_no_live_leader() -> None:
+    # It may be a member of which we do not know yet, or one that was removed (PROTOCOL rule 13).
     node = booted()
-    node.step(message("n9", RequestVote(Term(1), ORIGIN, pre_vote=False), term=1), NOW)
+    ask = RequestVote(Term(2), ORIGIN, pre_vote=False)
+    leader = replace(record("n1", term=1), leader=NodeId("n1"))
+    node.step(message("n1", Heartbeat(), leader, term=1), NOW)
+    drain(node)
+    node.step(message("n9", ask, term=2), NOW)
     assert drain(node) == []
-    assert node.status.term == 0
+    assert node.status.term == 1
+    timeout = node.config.election_timeout_min_ns
+    node.step(message("n9", ask, term=2), timeout)
+    votes = [m.body for ready in drain(node) for m in ready.messages if isinstance(m.body, Vote)]
+    assert votes == [Vote(Term(2), granted=True, pre_vote=False)]
 
 
 def test_a_term_in_a_relayed_record_is_adopted() -> None:

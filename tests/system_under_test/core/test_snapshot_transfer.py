@@ -16,6 +16,7 @@ from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.types import (
     DurableState,
     LogIndex,
+    Membership,
     Nanos,
     NodeId,
     Position,
@@ -27,7 +28,7 @@ N0, N1 = NodeId("n0"), NodeId("n1")
 
 
 def snapshot(index: int, image: bytes) -> Snapshot:
-    return Snapshot(Position(Term(1), LogIndex(index)), 7 * index, (N0, N1), image)
+    return Snapshot(Position(Term(1), LogIndex(index)), 7 * index, Membership((N0, N1)), image)
 
 
 def source_with(held: Snapshot) -> tuple[NodeState, SnapshotSource]:

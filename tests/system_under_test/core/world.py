@@ -123,13 +123,15 @@ class World:
         rules: Rules,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
         *,
+        members: int | None = None,
         compacting: bool = False,
         **options: Any,
     ) -> None:
-        members = tuple(NodeId(f"n{i}") for i in range(nodes))
+        """The cluster begins with the first ``members`` of ``nodes`` running nodes, or all."""
+        self.nodes = tuple(NodeId(f"n{i}") for i in range(nodes))
         self.config = NodeConfig(
-            id=members[0],
-            members=members,
+            id=self.nodes[0],
+            members=self.nodes[:members],
             election_timeout_min_ns=Nanos(200 * MS),
             election_timeout_max_ns=Nanos(400 * MS),
             heartbeat_interval_ns=Nanos(40 * MS),
@@ -157,10 +159,10 @@ class World:
         self._queue: list[tuple[Nanos, int, Callable[[], None]]] = []
         self._scheduled = 0
         self._wiped = 0
-        self.disks = {member: Disk() for member in members}
+        self.disks = {node: Disk() for node in self.nodes}
         self.lives: dict[NodeId, Life] = {}
-        for member in members:
-            self.start(member)
+        for node in self.nodes:
+            self.start(node)
 
     # --- what the test does ----------------------------------------------------
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Body,
     Consistency,
     Forwarded,
@@ -27,10 +28,14 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     ReadLog,
+    RemoveServer,
     RequestVote,
     Results,
     SnapshotChunk,
     Status,
+    TimeoutNow,
+    TimeoutNowReply,
+    TransferLeadership,
     Unavailable,
     UpdatePosition,
     UpdatePositionReply,
@@ -48,12 +53,14 @@ from system_under_test.gossip_raft.core.types import (
     Entry,
     Get,
     Increment,
+    Membership,
     Position,
     Put,
     Raw,
     Refused,
     Scalar,
     Session,
+    SetMembership,
     Txn,
     Value,
 )
@@ -87,7 +94,11 @@ commands = (
     | st.builds(AddToSet, texts, scalars)
     | st.builds(Increment, texts, st.integers(-(2**63), 2**63 - 1))
 )
-entries = st.builds(Entry, naturals, naturals, st.none() | sessions, some(commands))
+memberships = st.builds(Membership, some(texts), some(texts), some(st.tuples(texts, texts)))
+changes = st.builds(SetMembership, memberships).map(lambda change: (change,))
+entries = st.builds(Entry, naturals, naturals, st.none() | sessions, some(commands)) | st.builds(
+    Entry, naturals, naturals, st.none(), changes
+)
 results = st.builds(Applied, some(values)) | st.builds(Refused, texts)
 records = st.builds(
     GossipRecord,
@@ -123,7 +134,7 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
         SnapshotChunk,
         position=positions,
         log_digest=naturals,
-        members=some(texts),
+        membership=memberships,
         total=naturals,
         digest=naturals,
         offset=naturals,
@@ -153,7 +164,13 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
         source=st.none() | texts,
         records=some(records),
         suspected=some(texts),
+        membership=memberships,
     ),
+    TimeoutNow: st.builds(TimeoutNow, naturals),
+    TimeoutNowReply: st.just(TimeoutNowReply()),
+    AddServer: st.builds(AddServer, texts, texts),
+    RemoveServer: st.builds(RemoveServer, texts),
+    TransferLeadership: st.builds(TransferLeadership, st.none() | texts),
     AckEntries: st.builds(AckEntries, sessions, put_results | lost | unavailable | not_leaders),
 }
 

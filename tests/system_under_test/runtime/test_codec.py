@@ -111,6 +111,19 @@ def test_another_clusters_message_is_refused() -> None:
             wire.AckEntriesRequest(envelope=envelope(), session=wire.Session()),
             "none of its alternatives",
         ),
+        (wire.AdministerRequest(envelope=envelope()), "none of its alternatives"),
+        (
+            wire.PullEntriesReply(
+                envelope=envelope(),
+                pulled=wire.PulledEntries(
+                    previous=wire.Position(),
+                    entries=[wire.Entry(session=wire.Session(), membership=wire.Membership())],
+                    last=wire.Position(),
+                    commit=wire.Position(),
+                ),
+            ),
+            "beside commands or a session",
+        ),
         (wire.ReadRequest(envelope=envelope()), "consistency 0"),
         (
             wire.ReadRequest.FromString(

@@ -80,6 +80,13 @@ def test_a_topology_that_makes_no_sense_is_the_files_fault() -> None:
         configuration.node_config(NodeId("n0"))
 
 
+def test_who_is_not_among_the_members_joins() -> None:
+    configuration = parse_configuration(json.dumps(document(members=["n0"])), FILE)
+    for node in ("n0", "n1"):
+        assert configuration.node_config(NodeId(node)).members == ("n0",)
+    assert parse_configuration(configuration.encode().decode(), FILE) == configuration
+
+
 def test_any_number_of_nodes_may_leave_their_ports_open() -> None:
     free = {"address": "127.0.0.1:0"}
     configuration = parse_configuration(json.dumps(nodes(n2=free, n3=free)), FILE)
@@ -125,6 +132,11 @@ def test_any_number_of_nodes_may_leave_their_ports_open() -> None:
         (document(topology={"shape": "ring"}), r"topology\.shape: must be one of chained, star"),
         (document(topology={"children_max": "1"}), r"topology\.children_max: must be a whole"),
         (document(topology={"fanout": 1}), r"topology\.fanout: is not a known field"),
+        (document(members="n0"), r"members: must be a list of texts, is the text 'n0'"),
+        (document(members=["n0", 1]), r"members: must be a list of texts, is a list"),
+        (document(members=["n9"]), r"members: no node 'n9'; there are n0, n1"),
+        (document(members=[]), r"members: must name at least one node"),
+        (document(members=["n0", "n0"]), r"members: must name .*, and none twice"),
         (document(color="red"), r"color: is not a known field"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
+    AddServer,
     Body,
     Heartbeat,
     HeartbeatReply,
@@ -108,6 +109,26 @@ async def test_a_reply_comes_back_to_the_one_who_asked(ends: tuple[End, End]) ->
         n1.network.send(reply)  # Repeated: nobody waits for it any more.
         assert await n0.next() == reply
     assert n0.received.empty()
+
+
+async def test_a_node_that_no_configuration_names_is_looked_up(ends: tuple[End, End]) -> None:
+    n0, _ = ends
+    n2 = End("n2", {})
+    addresses = {NodeId("n2"): await n2.listen()}
+    n0.network.find_with(addresses.get)
+    question = message(Heartbeat(), target="n2")
+    n0.network.send(question)
+    assert await n2.next() == question
+    await n2.network.close()
+
+
+async def test_a_server_elsewhere_is_not_let_in(ends: tuple[End, End]) -> None:
+    n0, n1 = ends
+    for address in ("10.0.0.1:7000", "127.0.0.1:7000"):
+        n0.network.send(message(AddServer(NodeId("n9"), address)))
+    assert (await n1.next()).body == AddServer(NodeId("n9"), "127.0.0.1:7000")
+    await n0.calls_end()
+    assert n1.received.empty()
 
 
 async def test_replies_may_overtake_each_other(ends: tuple[End, End]) -> None:

@@ -46,6 +46,7 @@ EVENTS: tuple[trace.TraceEvent, ...] = (
     trace.Stopped("told to"),
     trace.SnapshotTaken(LogIndex(8), Term(4), 2**64 - 1, 3),
     trace.SnapshotInstalled(LogIndex(9), Term(4), 4, 2**64 - 1),
+    trace.MembershipChanged(LogIndex(3), (NodeId("n0"), NodeId("n1"))),
 )
 
 

@@ -18,6 +18,7 @@ from system_under_test.gossip_raft.core.types import (
     HardState,
     Incarnation,
     LogIndex,
+    Membership,
     NodeId,
     Position,
     Put,
@@ -52,7 +53,7 @@ def hard(number: int) -> HardState:
 
 
 def snapshot(index: int, term: int = 1) -> Snapshot:
-    return Snapshot(at(index, term), index, (NodeId("n0"),), b"image %d" % index)
+    return Snapshot(at(index, term), index, Membership((NodeId("n0"),)), b"image %d" % index)
 
 
 PERSISTS = (

@@ -1,0 +1,71 @@
+"""Bugs in who belongs to the cluster and who leads it by appointment."""
+
+from __future__ import annotations
+
+from system_under_test.gossip_raft.core.messages import GossipRecord
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import Membership, NodeId, Position, Term
+from system_under_test.gossip_raft.mutants.mutant import Mutant
+
+
+class ChangesBeforeOwnCommit(Rules):
+    """A new leader changes the membership before an entry of its own term is committed.
+
+    Mechanism: Raft's membership change as first published: the majorities of two changes,
+    begun by leaders of different terms, need not share a node (Ongaro 2015).  Seen: R12.
+    Needs: a change appended by a leader that is cut off, another change by its successor,
+    and the first leader elected again.  Revealed by: leader completeness; a committed
+    entry truncated; the one-change rule.
+    """
+
+    def may_change_membership(self, commit: Position, term: Term) -> bool:
+        del commit, term
+        return True
+
+
+class CountsTheRemoved(Rules):
+    """Counts whoever answers, member or not.
+
+    Mechanism: quorums are taken of the nodes heard, not of the membership in force.
+    Seen: R13.  Needs: a removed node that still runs, and a partition.  Revealed by:
+    the commit rule; leader completeness; lost writes.
+    """
+
+    def is_counted(self, node: NodeId, membership: Membership) -> bool:
+        del node, membership
+        return True
+
+
+class HandsOverTooEarly(Rules):
+    """Asks its successor to campaign without waiting until it has caught up.
+
+    Mechanism: the wait of Ongaro 2014, 3.10 is left out; the others refuse their votes to
+    a log that is behind, so nobody leads.  Seen: R34.  Needs: a transfer under load to a
+    lagging node.  Revealed by: unavailability; writes under way are lost.
+    """
+
+    def may_take_over(self, record: GossipRecord | None, last: Position, term: Term) -> bool:
+        del record, last, term
+        return True
+
+
+MUTANTS = (
+    Mutant(
+        name="changes-before-own-commit",
+        summary="A leader changes the membership before it has committed an entry of its term.",
+        breaks=("leader completeness", "durability"),
+        rules=ChangesBeforeOwnCommit,
+    ),
+    Mutant(
+        name="removed-still-counted",
+        summary="Nodes that were removed still count towards quorums.",
+        breaks=("leader completeness", "durability"),
+        rules=CountsTheRemoved,
+    ),
+    Mutant(
+        name="transfer-to-behind",
+        summary="Leadership is transferred to a node that lacks the leader's last entries.",
+        breaks=("availability",),
+        rules=HandsOverTooEarly,
+    ),
+)

@@ -1,0 +1,40 @@
+"""A live system behind proxies is reconfigured as nemeses will do it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from harness.config import RunConfig
+from harness.live_system import LiveSystem
+from system_under_test.control import Reconfigurable
+from system_under_test.gossip_raft.core.types import NodeId
+
+pytestmark = pytest.mark.live
+
+SETTLED_S = 30.0
+
+
+async def test_a_follower_is_removed_and_comes_back_and_leads(tmp_path: Path) -> None:
+    config = RunConfig(nodes=3, seed=1)
+    async with LiveSystem(config, tmp_path / "run" / "nodes", random.Random(1)) as system:
+        assert isinstance(system, Reconfigurable)
+        settled, how = await system.settled(SETTLED_S)
+        assert settled, how
+        leader = await system.leader()
+        follower = next(node for node in system.nodes if node != leader)
+        assert await system.add(follower) == f"{follower} is a member already"
+        assert await system.remove(follower) == f"{follower} was removed"
+        assert await system.transfer(follower) == f"{follower} is not a voter"
+        assert await system.add(follower) == f"{follower} was added"
+        settled, how = await system.settled(SETTLED_S)
+        assert settled, how
+        for _ in range(100):
+            if await system.transfer(follower) != f"{follower} is not a voter":
+                break
+            settled, how = await system.settled(SETTLED_S)  # Until it is promoted.
+            assert settled, how
+        assert await system.leader() == follower
+        assert await system.remove(NodeId("n9")) == "n9 is not a member"

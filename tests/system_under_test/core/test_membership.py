@@ -1,0 +1,149 @@
+"""Who belongs, as the log says it; and clusters that change while they are under attack."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.verdict import Invalid, Valid
+from system_under_test.gossip_raft.core.membership import (
+    Memberships,
+    with_learner,
+    with_promoted,
+    without,
+)
+from system_under_test.gossip_raft.core.messages import GossipRecord
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    Entry,
+    Incarnation,
+    LogIndex,
+    Membership,
+    Nanos,
+    NodeId,
+    Position,
+    Put,
+    SetMembership,
+    Term,
+)
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
+from tests.system_under_test.core.churn import ChurnCampaign
+
+A, B, C, D = (NodeId(name) for name in "abcd")
+THREE = Membership((A, B, C))
+RULES = Rules()
+SEEDS = 40
+CHUNKS = 4
+
+
+def entry(index: int, membership: Membership | None = None) -> Entry:
+    command = Put("x", index) if membership is None else SetMembership(membership)
+    return Entry(Term(1), LogIndex(index), None, (command,))
+
+
+def test_a_server_joins_as_a_learner_is_promoted_and_leaves() -> None:
+    learning = with_learner(THREE, D, "there")
+    assert learning == Membership((A, B, C), (D,), ((D, "there"),))
+    promoted = with_promoted(learning, D)
+    assert promoted == Membership((A, B, C, D), (), ((D, "there"),))
+    assert without(promoted, D) == without(learning, D) == THREE
+    assert without(THREE, A) == Membership((B, C))
+
+
+@given(st.lists(st.booleans(), max_size=12), st.data())
+def test_truncation_gives_what_the_shorter_log_says(
+    changes: list[bool], data: st.DataObject
+) -> None:
+    entries = [
+        entry(index, Membership((NodeId(f"n{index}"),)) if change else None)
+        for index, change in enumerate(changes, 1)
+    ]
+    keep = data.draw(st.integers(0, len(entries)))
+    cut, short = Memberships(THREE, entries), Memberships(THREE, entries[:keep])
+    changed = cut.truncate(LogIndex(keep))
+    assert (cut.in_force, cut.since) == (short.in_force, short.since)
+    assert changed == any(changes[keep:])
+
+
+# --- the rules, one by one ---------------------------------------------------------
+
+
+def record(term: int, last: Position) -> GossipRecord:
+    return GossipRecord(
+        node=A,
+        incarnation=Incarnation(1),
+        counter=1,
+        term=Term(term),
+        leader=None,
+        last=last,
+        commit=ORIGIN,
+        source=None,
+        reachable=(),
+    )
+
+
+def test_only_voters_count_and_campaign() -> None:
+    membership = Membership((A, B), (C,))
+    for rule in (RULES.is_counted, RULES.may_campaign):
+        assert [rule(node, membership) for node in (A, B, C, D)] == [True, True, False, False]
+
+
+def test_a_change_waits_for_the_one_before_and_for_an_entry_of_the_leaders_term() -> None:
+    assert RULES.change_is_over(LogIndex(3), LogIndex(3))
+    assert not RULES.change_is_over(LogIndex(3), LogIndex(2))
+    assert RULES.may_change_membership(Position(Term(2), LogIndex(5)), Term(2))
+    assert not RULES.may_change_membership(Position(Term(1), LogIndex(5)), Term(2))
+
+
+def test_a_learner_must_get_a_round_of_entries_within_an_election_time_out() -> None:
+    assert RULES.has_caught_up(Nanos(10), Nanos(10))
+    assert not RULES.has_caught_up(Nanos(11), Nanos(10))
+
+
+def test_a_strangers_term_is_heeded_only_without_a_live_leader() -> None:
+    for seen, recent, heeded in ((1, True, True), (2, True, False), (2, False, True)):
+        assert RULES.heeds_stranger(Term(seen), Term(1), leader_is_recent=recent) is heeded
+
+
+def test_leadership_goes_only_to_a_log_as_long_as_the_leaders() -> None:
+    last = Position(Term(2), LogIndex(5))
+    assert RULES.may_take_over(record(2, last), last, Term(2))
+    assert not RULES.may_take_over(record(1, last), last, Term(2))
+    assert not RULES.may_take_over(record(2, Position(Term(2), LogIndex(4))), last, Term(2))
+    assert not RULES.may_take_over(None, last, Term(2))
+
+
+# --- campaigns ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_correct_cluster_survives_changes_under_loss_crashes_and_partitions(chunk: int) -> None:
+    acknowledged = changes = transfers = 0
+    for seed in range(chunk, SEEDS, CHUNKS):
+        campaign = ChurnCampaign(seed)
+        assert campaign.run() == [], f"seed {seed}"
+        verdict = campaign.verdict()
+        assert isinstance(verdict, Valid), f"seed {seed}: {verdict}"
+        acknowledged += len(campaign.acknowledged)
+        changes += campaign.changes
+        transfers += campaign.transfers
+    assert min(acknowledged, changes, transfers) >= SEEDS // CHUNKS  # Else nothing was tested.
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("changes-before-own-commit", "one membership change at a time"),
+        ("removed-still-counted", "commit rule"),
+    ],
+)
+def test_a_bug_is_found_within_twelve_seeds(name: str, kind: str) -> None:
+    for seed in range(12):
+        campaign = ChurnCampaign(seed, CATALOGUE[name].rules())
+        campaign.run()
+        verdict = campaign.verdict()
+        if isinstance(verdict, Invalid) and kind in {a.kind for a in verdict.anomalies}:
+            return
+    pytest.fail(f"{name} went unnoticed")
