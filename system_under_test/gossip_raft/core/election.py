@@ -44,7 +44,11 @@ class Elections:
         state = self._state
         if state.leads or state.now < self._deadline:
             return
-        if not state.recovering and self._has_a_vote():
+        if state.role is Role.PRE_CANDIDATE and self._gossip.is_behind:
+            # Candidates do not pull, and whoever is ahead may have no vote to give (D12).
+            state.become(Role.FOLLOWER, leader=None)
+            self._postpone()
+        elif not state.recovering and self._has_a_vote():
             self._begin_pre_vote()
         else:
             self._postpone()

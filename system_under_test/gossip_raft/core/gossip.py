@@ -144,6 +144,14 @@ class Gossip:
     def suspected(self) -> tuple[NodeId, ...]:
         return tuple(peer for peer in self._state.peers if self.suspects(peer))
 
+    @property
+    def is_behind(self) -> bool:
+        """Some node within reach has a longer log."""
+        last = self._state.log.last
+        return any(
+            record.last > last and self.in_touch(node) for node, record in self.records.items()
+        )
+
     def pulls_from_us(self, peer: NodeId) -> bool:
         """Directly or through others, as far as known."""
         node: NodeId | None = peer
