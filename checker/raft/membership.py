@@ -52,6 +52,10 @@ class Electorate:
             self._check_step(event, here)
         self.voters, self._since, self._seen = event.voters, event.index, here
 
+    def installed(self, index: int, here: Sighting) -> None:
+        """A snapshot stands for all up to ``index``: whatever changed there may be news here."""
+        self._since, self._seen = max(self._since, index), here
+
     def began(self, event: MembershipChanged, term: int, committed: Prefix, here: Sighting) -> None:
         """The change was made by this node, leader of ``term``; call before ``changed``."""
         if self._since > committed.index:

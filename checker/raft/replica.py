@@ -205,6 +205,7 @@ class Replica:
             self._check_replaced(log, here)
             self._replace_log(log)
             self._written.append(self.last)
+            self._electorate.installed(event.index, here)
         self._commit, self._commit_seen = event.index, here
         self._commit_max = max(self._commit_max, event.index)
         self._cluster.snapshot(log, event.image_digest, here)

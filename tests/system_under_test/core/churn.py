@@ -27,8 +27,8 @@ ADMIN = "admin"
 class ChurnCampaign(Campaign):
     """Five nodes, of which the first three are the cluster in the beginning."""
 
-    def __init__(self, seed: int, rules: Rules | None = None) -> None:
-        super().__init__(seed, nodes=5, rules=rules, members=3)
+    def __init__(self, seed: int, rules: Rules | None = None, *, compacting: bool = False) -> None:
+        super().__init__(seed, nodes=5, rules=rules, members=3, compacting=compacting)
         self.changes = 0
         self.transfers = 0
         self._asked: dict[int, Administration] = {}

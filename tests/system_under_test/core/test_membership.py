@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from system_under_test.gossip_raft.core.membership import (
 )
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.trace import SnapshotInstalled
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
     Entry,
@@ -113,6 +116,7 @@ def test_leadership_goes_only_to_a_log_as_long_as_the_leaders() -> None:
     assert not RULES.may_take_over(record(1, last), last, Term(2))
     assert not RULES.may_take_over(record(2, Position(Term(2), LogIndex(4))), last, Term(2))
     assert not RULES.may_take_over(None, last, Term(2))
+    assert not RULES.may_take_over(replace(record(2, last), recovering=True), last, Term(2))
 
 
 # --- campaigns ---------------------------------------------------------------------
@@ -120,16 +124,19 @@ def test_leadership_goes_only_to_a_log_as_long_as_the_leaders() -> None:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_a_correct_cluster_survives_changes_under_loss_crashes_and_partitions(chunk: int) -> None:
-    acknowledged = changes = transfers = 0
+    acknowledged = changes = transfers = installed = 0
     for seed in range(chunk, SEEDS, CHUNKS):
-        campaign = ChurnCampaign(seed)
+        campaign = ChurnCampaign(seed, compacting=seed // CHUNKS % 2 == 1)
         assert campaign.run() == [], f"seed {seed}"
         verdict = campaign.verdict()
         assert isinstance(verdict, Valid), f"seed {seed}: {verdict}"
         acknowledged += len(campaign.acknowledged)
         changes += campaign.changes
         transfers += campaign.transfers
-    assert min(acknowledged, changes, transfers) >= SEEDS // CHUNKS  # Else nothing was tested.
+        installed += sum(isinstance(event, SnapshotInstalled) for _, event in campaign.world.events)
+    assert (
+        min(acknowledged, changes, transfers, installed) >= SEEDS // CHUNKS
+    )  # Else nothing was tested.
 
 
 @pytest.mark.parametrize(
