@@ -19,6 +19,7 @@ import grpc.aio
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     AddServer,
+    ClientRequest,
     Message,
     PullEntries,
     RequestVote,
@@ -178,6 +179,15 @@ class GrpcNetwork:
         if reply.source == message.target and reply.request == message.request:
             self._receive(reply)
 
+    def _objection(self, identity: str, message: Message) -> str | None:
+        if identity == CLIENTS and not isinstance(message.body, ClientRequest):
+            # Nodes that our log does not name yet are heard, clients that pose as one are not.
+            return f"a certificate of {CLIENTS!r} does not speak for nodes"
+        members = {self._node, *self._addresses}
+        if self._is_node(message.source):
+            members.add(NodeId(message.source))
+        return objection(identity, message.source, members)
+
     def _is_node(self, name: str) -> bool:
         """Our configuration names it, or it was added to the cluster."""
         return name in self._addresses or self._look_up(NodeId(name)) is not None
@@ -203,10 +213,7 @@ class GrpcNetwork:
             problem = f"{message.body.node}: {message.body.address!r} is not on {LOOPBACK}"
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
         if self._security is not None:
-            members = {self._node, *self._addresses}
-            if self._is_node(message.source):
-                members.add(NodeId(message.source))
-            forged = objection(speaker(context), message.source, members)
+            forged = self._objection(speaker(context), message)
             if forged is not None:
                 log.warning("a request is refused: %s", forged)
                 await context.abort(grpc.StatusCode.PERMISSION_DENIED, forged)

@@ -1,8 +1,8 @@
 """Mutual TLS on all links of a cluster, if its configuration names certificates.
 
 1. Nobody is heard who shows no certificate of the cluster's authority.
-2. A node is heard by its own name only, and a client by any but a member's: what an
-   envelope says of its source must fit the certificate it came with.
+2. A node is heard by its own name only, and a client by any but a member's and as a
+   client only: what an envelope says of its source must fit the certificate it came with.
 3. Whoever connects insists on the name of whom it means to reach, not on the address,
    which may be a proxy's.
 """

@@ -215,14 +215,13 @@ async def test_what_does_not_even_speak_http2_is_hung_up_on(node: NodeInProcess)
     assert state(node) == before
 
 
-async def test_a_strangers_peer_messages_are_not_heard(node: NodeInProcess) -> None:
+async def test_a_strangers_peer_messages_raise_the_term_at_most(node: NodeInProcess) -> None:
     before = state(node)
     said = Message("n7", "n0", RequestId(1), Term(99), (), Heartbeat())
     data = Codec("test").encode(said).SerializeToString()
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await send(node, BY_NAME["HeartbeatRPC"].path, data, timeout_s=0.3)
-    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert state(node) == before
+    # It may be a member that our log does not name yet (PROTOCOL D12).
+    await send(node, BY_NAME["HeartbeatRPC"].path, data)
+    assert replace(state(node), term=before.term) == before
 
 
 REQUESTS = [body for body in BODIES if f"{body.__name__}" in {"PutEntries", "ReadKeys", "ReadLog"}]

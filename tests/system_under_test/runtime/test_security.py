@@ -139,11 +139,19 @@ async def test_whoever_has_no_certificate_of_this_cluster_gets_nothing(
     [
         (CLIENTS, "n1", Heartbeat()),
         (CLIENTS, "n1", RequestVote(Term(99), Position(Term(99), 99), False)),  # type: ignore[arg-type]
+        (CLIENTS, "n7", Heartbeat()),
         (CLIENTS, "n0", GetStatus()),
         ("n1", "n0", UpdatePosition()),
         ("n1", "c1", PutEntries(Session(ClientId("c1"), 1), (Put("x", 1),))),
     ],
-    ids=["as peer", "asks for a vote", "as the node itself", "as another node", "as client"],
+    ids=[
+        "as peer",
+        "asks for a vote",
+        "as a new node",
+        "as the node itself",
+        "as another node",
+        "as client",
+    ],
 )
 async def test_nobody_speaks_by_a_name_that_is_not_in_its_certificate(
     node: NodeInProcess, certificates: Path, identity: str, source: str, body: Body
