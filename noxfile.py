@@ -66,3 +66,9 @@ def benchmark(session: nox.Session) -> None:
 def nightly(session: nox.Session) -> None:
     """Twenty live campaigns in a row; arguments go to ``hearsay run``."""
     session.run(HEARSAY, "run", "--repeat", "20", *session.posargs)
+
+
+@nox.session
+def endurance(session: nox.Session) -> None:
+    """Two minutes of kills, a damaged log and a lost disk under 16 clients; nothing may be lost."""
+    session.run(PYTHON, "-m", "tests.system_under_test.runtime.endurance", *session.posargs)
