@@ -90,7 +90,7 @@ class LiveSystem:
             started = await self._processes.start_all()
             for node, process in started.items():
                 await self._serves(node, process.address)
-        except BaseException:
+        except BaseException:  # Whatever it was: no process may outlive a failed start.
             await self.__aexit__()
             raise
         return self
