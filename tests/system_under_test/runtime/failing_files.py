@@ -20,6 +20,8 @@ def small_file_system(place: Path, mebibytes: int) -> Iterator[None]:
     options = f"size={mebibytes}m"
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
+        # Only root may mount.  A full disk is tested for everybody in test_storage_faults,
+        # through the seam of ``Files``; this shows the same on a real one.
         pytest.skip("no permission to mount a file system")
     try:
         yield
