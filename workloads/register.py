@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
 
 from checker.base import Checker
 from checker.linearizability.check import LinearizabilityChecker
@@ -173,5 +172,5 @@ def _observed(completion: Completion, before: Scalar) -> Scalar:
             held = outcome.values[0]
             seen = replacement if held == expected else held
         case _:
-            assert_never(completion.call)
+            raise AssertionError(f"not of this workload: {completion.call}")
     return before if isinstance(seen, tuple) else seen
