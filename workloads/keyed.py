@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from histories.call import Call, CompareAndSet, Ok, Read, Scalar, Write
 from workloads.draws import Draws, draw
@@ -45,6 +45,9 @@ class KeyOptions:
         assert self.keys_active > 0, self
         assert self.ops_per_key > 0, self
         assert self.concurrency_per_key_max > 0, self
+
+
+DEFAULT_KEYS: Final = KeyOptions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from system_under_test.gossip_raft.core.messages import Consistency
 from workloads.client import request_of
 from workloads.draws import draws_from
 from workloads.generator import Generator
-from workloads.keyed import Key, KeyOptions, keyed_calls, read_recent
+from workloads.keyed import DEFAULT_KEYS, Key, KeyOptions, keyed_calls, read_recent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class RegisterOptions:
         consistency: Of the reads.
     """
 
-    keys: KeyOptions = KeyOptions()
+    keys: KeyOptions = DEFAULT_KEYS
     reads_percent: int = 40
     writes_percent: int = 30
     consistency: Consistency = Consistency.LINEARIZABLE
