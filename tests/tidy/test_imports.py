@@ -13,6 +13,7 @@ PORTS = "system_under_test.gossip_raft.ports"
 HOST = "system_under_test.gossip_raft.host"
 CONTROL = "system_under_test.control"
 RUNTIME = "system_under_test.gossip_raft.runtime"
+SIMULATION = "system_under_test.gossip_raft.simulation"
 MUTANTS = "system_under_test.gossip_raft.mutants"
 
 # Longest prefix wins.  A package may always import itself and the pure standard library.
@@ -27,6 +28,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MUTANTS, "protos"})
     | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"})
     | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
+    SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL}),
     MUTANTS: frozenset({CORE, PORTS}),
     "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),
