@@ -12,10 +12,10 @@ from typing import Final, Self
 from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.planning import session_timeouts
 from harness.wall_clock import deadline_after, pause
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS, Link
-from system_under_test.gossip_raft.core.client_session import SessionTimeouts
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -38,7 +38,6 @@ from system_under_test.gossip_raft.runtime.errors import (
     ProcessFailed,
 )
 
-MILLISECOND: Final = 1_000_000
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
 ADMINISTRATION_TIMEOUT_S: Final = 5.0
@@ -59,11 +58,7 @@ class LiveSystem:
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(config.nodes))
         self.on_death: DeathWatch | None = None
         self._cluster: Final = directory.parent.name
-        self._timeouts: Final = SessionTimeouts(
-            # Half, so that a node that does not answer leaves time to ask another.
-            attempt=Nanos(config.operation_timeout_ms * MILLISECOND // 2),
-            operation=Nanos(config.operation_timeout_ms * MILLISECOND),
-        )
+        self._timeouts: Final = session_timeouts(config)
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"

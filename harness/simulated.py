@@ -9,8 +9,7 @@ from checker.base import Budget
 from checker.verdict import Verdict, combine
 from harness.analysis import verdicts_of
 from harness.config import RunConfig
-from harness.driver import Driver, DriverOptions, FaultTime
-from harness.live import GRACE_MS
+from harness.planning import driver_of, session_timeouts
 from harness.seeds import derive
 from harness.simulated_run import SimulatedRun
 from harness.traces import node_events
@@ -20,14 +19,10 @@ from histories.op import Nanos
 from histories.pairing import pair
 from histories.trace import NodeEvent
 from nemesis.schedule import Schedule
-from system_under_test.gossip_raft.core import types as core
-from system_under_test.gossip_raft.core.client_session import SessionTimeouts
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster, WorldOptions
 from workloads.catalogue import workload
-from workloads.draws import draws_from
-from workloads.generator import Stagger
 
 MS = 1_000_000
 
@@ -87,31 +82,13 @@ def simulate(plan: Plan, mutant: Mutant = CORRECT) -> Simulated:
         rules=mutant.rules,
         wrap_storage=mutant.storage,
     )
-    driver = Driver(
-        DriverOptions(
-            concurrency=config.concurrency,
-            nodes_count=config.nodes,
-            time_limit=Nanos(int(config.time_s * 1e9)),
-            operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * MS),
-        ),
-        Stagger(
-            Nanos(max(1, int(1e9 / config.rate_hz))),
-            draws_from(derive(seed, "pace")),
-            chosen.generator(derive(seed, "workload")),
-        ),
-        chosen.final_generator,
-        [FaultTime(Nanos(s.at_ns), Nanos(s.duration_ns)) for s in plan.schedule.steps[:-1]],
-    )
     run = SimulatedRun(
-        driver=driver,
+        driver=driver_of(config, chosen, plan.schedule),
         cluster=cluster,
         workload=chosen,
         schedule=plan.schedule,
         rng=derive(seed, "injection"),
-        timeouts=SessionTimeouts(
-            attempt=core.Nanos(config.operation_timeout_ms * MS // 2),
-            operation=core.Nanos(config.operation_timeout_ms * MS),
-        ),
+        timeouts=session_timeouts(config),
         reads=Consistency(config.reads),
     )
     run.run()

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from harness.config import RunConfig
-from harness.live import plan_faults
+from harness.planning import plan_faults
 from harness.seeds import derive
 from harness.simulated import Plan
-from nemesis.plan import KINDS
+from nemesis.plan import KINDS, SECOND, Pace
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
@@ -54,9 +56,10 @@ def draw_plan(seed: int, given: Given) -> Plan:
         workload=rng.choice(tuple(WORKLOADS)),
         nodes=rng.choice((3, 3, 3, 3, 4, 5, 5, 5, 6, 7)),
         faults=_faults(rng),
-        time_s=rng.choice((10.0, 20.0, 30.0)),
+        time_s=rng.choice((10.0, 10.0, 20.0)),
         concurrency=rng.choice((2, 5, 10, 10, 20)),
-        rate_hz=rng.choice((5.0, 20.0, 20.0, 50.0)),
+        # Fewer calls, and a run may be too poor to mean anything.
+        rate_hz=rng.choice((20.0, 30.0, 50.0)),
         operation_timeout_ms=rng.choice((500, 1000, 1000, 3000)),
         reads=rng.choice((Consistency.LINEARIZABLE.value, Consistency.LEASE.value)),
     )
@@ -64,25 +67,45 @@ def draw_plan(seed: int, given: Given) -> Plan:
     network = _network(rng)
     disk = _disk(rng)
     drift = rng.choice((0, 0, 100, 4_000))
+    rare = rng.choice((0.0, 0.0, 0.001, 0.01))
+    pace = _pace(rng)
     chosen = {
         name: getattr(drawn, name) if getattr(given, name) is None else getattr(given, name)
         for name in Given.__dataclass_fields__
     }
     config = RunConfig(seed=seed, **chosen)
     config.check()
+    if given.faults is None and config.reads == Consistency.LEASE.value:
+        # A lease is only promised to hold while clocks drift within bounds.
+        kept = tuple(kind for kind in config.faults if kind != "clock")
+        config = replace(config, faults=kept)
     world = WorldOptions(
         nodes=config.nodes,
         node=node,
         network=network,
         disk=disk,
         clock=ClockOptions(drift_max_ppm=drift),
+        rare=rare,
     )
-    return Plan(config=config, schedule=plan_faults(config), world=world)
+    schedule = plan_faults(config, pace=pace, leader_first=False)
+    return Plan(config=config, schedule=schedule, world=world)
 
 
 def _faults(rng: random.Random) -> tuple[str, ...]:
     """Each kind in half of the runs."""
     return tuple(kind for kind in KINDS if rng.random() < 0.5)
+
+
+def _pace(rng: random.Random) -> Pace:
+    """From calm, where the cluster comes to rest between faults, to one after the other."""
+    shortest, recovery = rng.choice(((2000, 1500), (500, 1500), (500, 200), (100, 100)))
+    return Pace(
+        first_ns=rng.choice((0, 1, 3)) * SECOND,
+        duration_min_ns=shortest * MS,
+        duration_max_ns=shortest * rng.choice((2, 5, 20)) * MS,
+        recovery_ns=recovery * MS,
+        interval_ns=(shortest + recovery) * rng.choice((1, 2)) * MS,
+    )
 
 
 def _node(rng: random.Random) -> Mapping[str, int | str | None]:

@@ -10,28 +10,45 @@ from typing import TypeVar, assert_never
 from nemesis import partition
 from nemesis.errors import UnsupportedFault
 from nemesis.fault import (
+    BadWeather,
     Bridge,
+    BumpClock,
+    CrashAt,
+    DiskFault,
+    DriftClock,
+    FailSync,
     Fault,
+    FillDisk,
+    FlipBit,
     Halves,
     HealAll,
     Isolate,
     Kill,
     LeaderSide,
+    LoseDisk,
+    LosePower,
     MajoritiesRing,
     OneWay,
     Partition,
     Pause,
+    ReadOnlyDisk,
     ResetConnections,
+    SlowDisk,
     SlowLinks,
+    describe_weather,
     kind_of,
 )
 from nemesis.target import AnyNode, Follower, Minority, Resolved, resolve
 from system_under_test.control import (
     CLIENTS,
+    Crashable,
+    DiskFaulty,
     Killable,
     Link,
+    Lossy,
     Partitionable,
     Pausable,
+    Skewable,
     SystemUnderTest,
 )
 from system_under_test.gossip_raft.core.types import NodeId
@@ -98,11 +115,58 @@ async def inject(fault: Fault, system: SystemUnderTest, rng: random.Random) -> I
             hit = resolve(target, system.nodes, leader, rng)
             links = _links_of(hit.nodes, system.nodes)
             await _partitionable(fault, system).reset(links)
+        case BadWeather(target=target):
+            hit = resolve(target, system.nodes, leader, rng)
+            links = _links_of(hit.nodes, system.nodes, clients=False)
+            await _lossy(fault, system).disturb(
+                links, fault.loss, fault.duplication, fault.straggling
+            )
+            return _injected(fault, hit, describe_weather(fault))
+        case BumpClock(target=target, offset_ns=offset_ns):
+            hit = resolve(target, system.nodes, leader, rng)
+            for node in hit.nodes:
+                await _skewable(fault, system).bump_clock(node, offset_ns)
+            return _injected(fault, hit, f"{offset_ns / 1e6:+g} ms")
+        case DriftClock(target=target, ppm=ppm):
+            hit = resolve(target, system.nodes, leader, rng)
+            for node in hit.nodes:
+                await _skewable(fault, system).drift_clock(node, ppm)
+            return _injected(fault, hit, f"{ppm:+,} ppm")
+        case CrashAt(target=target, moment=moment, count=count):
+            hit = resolve(target, system.nodes, leader, rng)
+            for node in hit.nodes:
+                await _crashable(fault, system).crash_at(node, moment, count)
+            return _injected(fault, hit, f"before effect {count} ({moment.value})")
         case HealAll():
             return _injected(fault, Resolved(()), await heal_all(system))
         case _:
-            assert_never(fault)
+            hit = resolve(fault.target, system.nodes, leader, rng)
+            disks = _disk_faulty(fault, system)
+            said = [await _fail_disk(fault, node, disks) for node in hit.nodes]
+            return _injected(fault, hit, "; ".join(filter(None, said)))
     return _injected(fault, hit)
+
+
+async def _fail_disk(fault: DiskFault, node: NodeId, disks: DiskFaulty) -> str:
+    match fault:
+        case LosePower(torn=torn):
+            await disks.lose_power(node, torn=torn)
+        case FlipBit():
+            return await disks.flip_bit(node)
+        case LoseDisk():
+            return await disks.lose_disk(node)
+        case FillDisk():
+            await disks.fill_disk(node)
+        case SlowDisk(latency_ns=latency_ns):
+            await disks.slow_disk(node, latency_ns)
+            return f"{latency_ns / 1e6:g} ms"
+        case ReadOnlyDisk():
+            await disks.make_read_only(node)
+        case FailSync():
+            await disks.fail_sync(node)
+        case _:
+            assert_never(fault)
+    return ""
 
 
 async def undo(injected: Injected, system: SystemUnderTest) -> str:
@@ -123,8 +187,19 @@ async def undo(injected: Injected, system: SystemUnderTest) -> str:
             | OneWay()
             | SlowLinks()
             | ResetConnections()
+            | BadWeather()
         ):
             return await _partitionable(fault, system).heal()
+        case BumpClock() | DriftClock():
+            for node in injected.nodes:
+                await _skewable(fault, system).reset_clock(node)
+            return f"let the clocks of {', '.join(injected.nodes)} go on"
+        case CrashAt():
+            crashable, killable = _crashable(fault, system), _killable(fault, system)
+            for node in injected.nodes:
+                await crashable.let_live(node)
+                await killable.start(node)
+            return f"started {', '.join(injected.nodes)} again"
         case Kill():
             killable = _killable(fault, system)
             for node in injected.nodes:
@@ -138,7 +213,11 @@ async def undo(injected: Injected, system: SystemUnderTest) -> str:
         case HealAll():
             return ""
         case _:
-            assert_never(fault)
+            disks, killable = _disk_faulty(fault, system), _killable(fault, system)
+            for node in injected.nodes:
+                await disks.repair_disk(node)
+                await killable.start(node)
+            return f"repaired and started {', '.join(injected.nodes)}"
 
 
 async def heal_all(system: SystemUnderTest) -> str:
@@ -157,6 +236,13 @@ async def heal_all(system: SystemUnderTest) -> str:
     said = ""
     if isinstance(system, Partitionable):
         said = await _try(system.heal(), errors) or ""
+    for node in system.nodes:
+        if isinstance(system, Skewable):
+            await _try(system.reset_clock(node), errors)
+        if isinstance(system, DiskFaulty):
+            await _try(system.repair_disk(node), errors)
+        if isinstance(system, Crashable):
+            await _try(system.let_live(node), errors)
     if isinstance(system, Pausable):
         for node in system.nodes:
             await _try(system.resume(node), errors)
@@ -182,8 +268,24 @@ def check_supported(faults: Iterable[Fault], system: SystemUnderTest) -> None:
                 _pausable(fault, system)
             case HealAll():
                 pass
-            case _:
+            case BadWeather():
+                _lossy(fault, system)
+            case BumpClock() | DriftClock():
+                _skewable(fault, system)
+            case CrashAt():
+                _crashable(fault, system)
+            case (
+                Isolate()
+                | Halves()
+                | MajoritiesRing()
+                | Bridge()
+                | OneWay()
+                | SlowLinks()
+                | ResetConnections()
+            ):
                 _partitionable(fault, system)
+            case _:
+                _disk_faulty(fault, system)
 
 
 async def _try(step: Awaitable[_Result], errors: list[Exception]) -> _Result | None:
@@ -211,6 +313,30 @@ def _partitionable(fault: Fault, system: SystemUnderTest) -> Partitionable:
     if isinstance(system, Partitionable):
         return system
     raise _unsupported(fault, "Partitionable", system)
+
+
+def _lossy(fault: Fault, system: SystemUnderTest) -> Lossy:
+    if isinstance(system, Lossy):
+        return system
+    raise _unsupported(fault, "Lossy", system)
+
+
+def _skewable(fault: Fault, system: SystemUnderTest) -> Skewable:
+    if isinstance(system, Skewable):
+        return system
+    raise _unsupported(fault, "Skewable", system)
+
+
+def _crashable(fault: Fault, system: SystemUnderTest) -> Crashable:
+    if isinstance(system, Crashable):
+        return system
+    raise _unsupported(fault, "Crashable", system)
+
+
+def _disk_faulty(fault: Fault, system: SystemUnderTest) -> DiskFaulty:
+    if isinstance(system, DiskFaulty):
+        return system
+    raise _unsupported(fault, "DiskFaulty", system)
 
 
 def _unsupported(fault: Fault, capability: str, system: SystemUnderTest) -> UnsupportedFault:
@@ -267,9 +393,11 @@ def _with_leader(
     return [*others, leader], "leader in the larger half"
 
 
-def _links_of(hit: Collection[NodeId], nodes: Sequence[NodeId]) -> frozenset[Link]:
-    """All links from and to ``hit``, those of clients too."""
-    everyone = (*nodes, CLIENTS)
+def _links_of(
+    hit: Collection[NodeId], nodes: Sequence[NodeId], *, clients: bool = True
+) -> frozenset[Link]:
+    """All links from and to ``hit``, those of ``clients`` too."""
+    everyone = (*nodes, CLIENTS) if clients else tuple(nodes)
     return frozenset(
         link
         for node in hit

@@ -17,10 +17,12 @@ from harness.cli.progress import Progress
 from harness.config import RunConfig
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, worst
-from harness.live import plan_faults, run_live
+from harness.live import run_live
+from harness.planning import plan_faults
 from harness.provenance import record_of
 from harness.store import RunStore
 from harness.wall_clock import RunClock, deadline_after, fresh_seed
+from nemesis.plan import LIVE_KINDS
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import workload
 from workloads.errors import WorkloadError
@@ -70,7 +72,7 @@ class Chosen:
             raise BadInput(f"--workload: {error}") from error
         if config.bug is not None and config.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
-        plan_faults(config)
+        plan_faults(config, LIVE_KINDS)
         return config
 
 

@@ -17,7 +17,7 @@ class SimulatedClock:
        comes again: what it shows never goes back.
     """
 
-    __slots__ = ("_offset", "_rate_ppm", "_scheduler", "_shown", "_since")
+    __slots__ = ("_drift_ppm", "_offset", "_rate_ppm", "_scheduler", "_shown", "_since")
 
     def __init__(self, scheduler: Scheduler, offset: int = 0, drift_ppm: int = 0) -> None:
         assert offset >= 0, offset
@@ -26,6 +26,7 @@ class SimulatedClock:
         # Local time is offset + (world - since) * rate / PPM.
         self._offset = offset
         self._since = 0
+        self._drift_ppm = drift_ppm
         self._rate_ppm = PPM + drift_ppm
         self._shown = 0
 
@@ -54,14 +55,15 @@ class SimulatedClock:
         self._offset += offset
 
     def drift(self, ppm: int) -> None:
-        """From now on it gains so many millionths."""
-        assert ppm > -PPM, ppm
+        """From now on it gains so many millionths more than it did in the beginning."""
         self._rebase()
-        self._rate_ppm = PPM + ppm
+        self._rate_ppm = PPM + self._drift_ppm + ppm
+        assert self._rate_ppm > 0, ppm
 
     def reset(self) -> None:
-        """As it would be without bumps and drift; forward at once, back by standing still."""
-        self._offset, self._since, self._rate_ppm = 0, 0, PPM
+        """Let it go on from what it shows at the rate it began with."""
+        self._offset, self._since = self.now(), self._scheduler.now
+        self._rate_ppm = PPM + self._drift_ppm
 
     def _rebase(self) -> None:
         now = self._scheduler.now

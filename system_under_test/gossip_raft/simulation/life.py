@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.messages import Message
 from system_under_test.gossip_raft.core.node import Node
@@ -46,9 +47,10 @@ class Life:
         rng: random.Random,
         rules: Rules,
         wrap_storage: Callable[[Storage], Storage],
-        on_end: Callable[[Life, InvariantViolation | None], None],
+        on_end: Callable[[InvariantViolation | None], None],
     ) -> None:
-        """``on_end`` hears of an end by its own doing, or between two effects."""
+        """``on_end`` hears of an end that came from inside: by a broken invariant, or by a
+        crash that it was set to."""
         self._scheduler = scheduler
         self._clock = clock
         self._transmit = network.send
@@ -57,7 +59,7 @@ class Life:
         self._on_end = on_end
         self._wake = Wake(scheduler, clock)
         self._waiting: list[tuple[Callable[[Any], None], Any]] = []
-        self._effects_left: int | None = None
+        self._crash_before: tuple[Moment, int] | None = None
         self.alive = True
         self.paused = False
         self.incarnation = 0
@@ -97,24 +99,30 @@ class Life:
         self.alive = self.paused = False
         self._waiting.clear()
 
-    def end_after(self, effects: int) -> None:
-        """Let it end by itself right before the effect after the next ``effects`` ones."""
-        self._effects_left = effects
+    def crash_at(self, moment: Moment, count: int) -> None:
+        """Let it end by itself right before the ``count``-th such effect from now on."""
+        assert count >= 1, count
+        self._crash_before = (moment, count)
+
+    def let_live(self) -> None:
+        self._crash_before = None
 
     def clock_changed(self) -> None:
         self._wake.clock_changed()
 
     def _violated(self, violation: InvariantViolation) -> None:
         self.end()
-        self._on_end(self, violation)
+        self._on_end(violation)
 
-    def _survives(self) -> bool:
+    def _survives(self, moment: Moment) -> bool:
         """Count one effect, which is not obeyed if the life ends before it."""
-        if self._effects_left is not None and self.alive:
-            self._effects_left -= 1
-            if self._effects_left < 0:
-                self.end()
-                self._on_end(self, None)
+        if self._crash_before is not None:
+            awaited, count = self._crash_before
+            if awaited is moment or awaited is Moment.ANY:
+                self._crash_before = (awaited, count - 1)
+                if count == 1:
+                    self.end()
+                    self._on_end(None)
         return self.alive
 
     # --- ports -----------------------------------------------------------------------
@@ -132,22 +140,22 @@ class Life:
             wake()
 
     def send(self, message: Message) -> None:
-        if self.alive and (self._effects_left is None or self._survives()):
+        if self.alive and (self._crash_before is None or self._survives(Moment.SEND)):
             self._transmit(message)
 
     def record(self, events: tuple[TraceEvent, ...]) -> None:
-        if self.alive and (self._effects_left is None or self._survives()):
+        if self.alive:
             self._trace.record(events)
 
     def load(self) -> DurableState:
         return self._disk.load()
 
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
-        if self.alive and (self._effects_left is None or self._survives()):
+        if self.alive and (self._crash_before is None or self._survives(Moment.PERSIST)):
             self._disk.persist(persist, lambda: self._synced(durable))
 
     def _synced(self, durable: Callable[[], None]) -> None:
         if self.paused:
             self._waiting.append((self._synced, durable))
-        elif self.alive:
+        elif self.alive and (self._crash_before is None or self._survives(Moment.PERSISTED)):
             durable()

@@ -37,6 +37,12 @@ class Weather:
         return not (self.loss or self.duplication or self.straggling)
 
 
+HELD_UP: Final = 0.7
+HELD_UP_MAX_NS: Final = 8_000 * MS
+BURST_MAX_NS: Final = 300 * MS
+"""What hardly ever happens: a message held up for so long at most, with that probability, or
+else a link that loses all it is given for so long at most."""
+
 FAIR: Final = Weather()
 
 
@@ -64,6 +70,7 @@ class Route:
         "dropped",
         "extra",
         "extra_jitter",
+        "faults",
         "is_plain",
         "spread",
         "weather",
@@ -76,7 +83,7 @@ class Route:
         self.cut = False
         self.extra = self.extra_jitter = 0
         self.weather = weather
-        self.dropped = 0
+        self.dropped = self.faults = 0
         self.is_plain = weather.is_fair
 
     def arrive(self, message: Message) -> None:
@@ -86,6 +93,7 @@ class Route:
             self.deliver(message)
 
     def restore(self, weather: Weather) -> None:
+        self.faults += 1
         self.cut = False
         self.extra = self.extra_jitter = 0
         self.weather = weather
@@ -106,11 +114,14 @@ class SimulatedNetwork:
         rng: random.Random,
         options: NetworkOptions,
         *,
+        rare: float = 0.0,
         nodes: Iterable[NodeId],
         to_node: Callable[[NodeId], Deliver],
         to_clients: Deliver,
     ) -> None:
-        """Where messages go is said by ``to_node``, for each node, and ``to_clients``."""
+        """Where messages go is said by ``to_node``, for each node, and ``to_clients``.  ``rare``
+        is how likely a message meets what hardly ever happens (``_send_strangely``)."""
+        self._usual = 1.0 - rare
         self._scheduler = scheduler
         self._random = rng.random
         self._options = options
@@ -147,6 +158,9 @@ class SimulatedNetwork:
             return
         # Squared: mostly about the base, with a tail.
         draw = self._random()
+        if draw >= self._usual:
+            self._send_strangely(route, message)
+            return
         latency = route.base + int(route.spread * draw * draw)
         scheduler = self._scheduler
         scheduler.at(scheduler.now + latency, route.arrive, message)
@@ -166,10 +180,29 @@ class SimulatedNetwork:
                 latency += int(weather.straggle_max_ns * draw())
             self._scheduler.at(self._scheduler.now + max(0, latency), route.arrive, message)
 
+    def _send_strangely(self, route: Route, message: Message) -> None:
+        """Held up for seconds; or the first of many that a link loses in a row."""
+        draw = self._random()
+        if draw < HELD_UP:
+            latency = route.base + int(draw / HELD_UP * HELD_UP_MAX_NS)
+            self._scheduler.at(self._scheduler.now + latency, route.arrive, message)
+            return
+        lasts = int((draw - HELD_UP) / (1 - HELD_UP) * BURST_MAX_NS)
+        route.dropped += 1
+        route.cut, route.is_plain = True, False
+        self._scheduler.at(self._scheduler.now + lasts, self._end_burst, (route, route.faults))
+
+    def _end_burst(self, burst: tuple[Route, int]) -> None:
+        route, faults = burst
+        if route.faults == faults:  # Otherwise somebody has cut or healed it since.
+            route.cut = False
+            route.is_plain = route.weather.is_fair and not route.extra
+
     # --- faults --------------------------------------------------------------------
 
     def cut(self, links: Collection[Link]) -> None:
         for route in self._of(links):
+            route.faults += 1
             route.cut, route.is_plain = True, False
 
     def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
