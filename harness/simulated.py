@@ -9,17 +9,22 @@ from checker.base import Budget
 from checker.verdict import Verdict, combine
 from harness.analysis import verdicts_of
 from harness.config import RunConfig
+from harness.errors import BadInput
 from harness.planning import driver_of, session_timeouts
 from harness.seeds import derive
 from harness.simulated_run import SimulatedRun
+from harness.store import RunDirectory
 from harness.traces import node_events
 from histories.event import Event
 from histories.history import History
 from histories.op import Nanos
 from histories.pairing import pair
 from histories.trace import NodeEvent
+from nemesis import schedule as schedules
+from nemesis.errors import NemesisError
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.core.messages import Consistency
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster, WorldOptions
 from workloads.catalogue import workload
@@ -34,6 +39,22 @@ class Plan:
     config: RunConfig
     schedule: Schedule
     world: WorldOptions
+
+
+def read_plan(run: RunDirectory) -> Plan:
+    """What the stored simulated run ``run`` did.
+
+    Raises:
+        BadInput: ``run.json`` or ``schedule.json`` is broken, or it was a live run.
+    """
+    record = run.read_record()
+    if record.world is None:
+        raise BadInput(f"{run.path}: a live run, which only its plan repeats: {record.command}")
+    try:
+        schedule = schedules.decode(run.schedule.read_bytes())
+    except (OSError, NemesisError) as error:
+        raise BadInput(f"{run.schedule}: {error}") from error
+    return Plan(config=record.config, schedule=schedule, world=record.world)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +88,17 @@ class Simulated:
         return combine(self.verdicts(budget).values())
 
 
+def mutant_of(plan: Plan) -> Mutant:
+    """The nodes that the configuration asks for."""
+    return CORRECT if plan.config.bug is None else CATALOGUE[plan.config.bug]
+
+
 CORRECT = Mutant(name="correct", summary="No bug at all.", breaks=())
 
 
-def simulate(plan: Plan, mutant: Mutant = CORRECT) -> Simulated:
-    """Run ``plan`` to its end, on correct nodes or on those of ``mutant``."""
+def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
+    """Run ``plan`` to its end, on the nodes that it names or on those of ``mutant``."""
+    mutant = mutant_of(plan) if mutant is None else mutant
     config = plan.config
     chosen = workload(config.workload)
     seed = config.seed

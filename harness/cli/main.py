@@ -122,6 +122,14 @@ def simulate(
 
 
 @app.command(epilog=EPILOG)
+def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
+    """Run a stored simulated run again, exactly."""
+    from harness.cli.replay import replay_run
+
+    raise typer.Exit(replay_run(run, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
 def check(
     target: Annotated[str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")],
     model: Annotated[

@@ -27,7 +27,7 @@ from harness.cli.conclusion import COLOURS, store_verdict
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict, worst
 from harness.provenance import record_of
-from harness.simulated import CORRECT, Simulated, simulate
+from harness.simulated import Simulated, simulate
 from harness.simulated_files import write_run
 from harness.store import RunStore
 from harness.swarm import Given, draw_plan
@@ -189,8 +189,7 @@ def _judge(
 ) -> Judged:
     """In a worker: everything about one seed."""
     plan = draw_plan(seed, given)
-    bug = plan.config.bug
-    simulated = simulate(plan, CORRECT if bug is None else CATALOGUE[bug])
+    simulated = simulate(plan)
     verdict = combine(simulated.verdicts(_budget()).values())
     run = None
     if chosen.keep or of_verdict(verdict) is not ExitCode.VALID:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from system_under_test.control import CLIENTS, Link, Moment
 from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
 from system_under_test.gossip_raft.core.config import NodeConfig
-from system_under_test.gossip_raft.core.messages import Message, Status
+from system_under_test.gossip_raft.core.messages import (
+    AddServer,
+    Administration,
+    Message,
+    RemoveServer,
+    Results,
+    Status,
+    TransferLeadership,
+)
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
     ClientId,
@@ -19,6 +28,8 @@ from system_under_test.gossip_raft.core.types import (
     NodeId,
 )
 from system_under_test.gossip_raft.ports import Storage
+from system_under_test.gossip_raft.simulation import administrator
+from system_under_test.gossip_raft.simulation.administrator import Administrator
 from system_under_test.gossip_raft.simulation.client import SimulatedClient
 from system_under_test.gossip_raft.simulation.clock import SimulatedClock
 from system_under_test.gossip_raft.simulation.life import Life
@@ -64,7 +75,7 @@ class WorldOptions:
 
 
 class SimulatedCluster:
-    """Killable, pausable, partitionable; its coroutines never suspend.
+    """Can suffer all that ``system_under_test.control`` knows; its coroutines never suspend.
 
     ``on_death`` hears (node, status, last lines) of every end that nobody asked for.
     """
@@ -104,6 +115,7 @@ class SimulatedCluster:
         """What each node found wrong with its disk when it started."""
         self.lives: Final[dict[NodeId, Life]] = {}
         self._restarts: dict[NodeId, Life] = {}
+        self._administrator = Administrator(self.scheduler, self._leader, self._reach)
         for node in self.nodes:
             self._begin_life(node)
 
@@ -132,6 +144,9 @@ class SimulatedCluster:
         }
 
     async def leader(self) -> NodeId | None:
+        return self._leader()
+
+    def _leader(self) -> NodeId | None:
         claims = [(s.term, node) for node, s in self.statuses().items() if s.role == "leader"]
         return max(claims)[1] if claims else None
 
@@ -173,6 +188,19 @@ class SimulatedCluster:
 
     async def heal(self) -> str:
         return self.network.heal()
+
+    async def add(self, node: NodeId) -> str:
+        return self._administer(AddServer(node, node), f"{node} was added")
+
+    async def remove(self, node: NodeId) -> str:
+        return self._administer(RemoveServer(node), f"{node} was removed")
+
+    async def transfer(self, target: NodeId | None) -> str:
+        return self._administer(TransferLeadership(target), "leadership was handed over")
+
+    def _administer(self, request: Administration, success: str) -> str:
+        answer = self._administrator.ask(request)
+        return success if isinstance(answer, Results) else answer.reason
 
     async def bump_clock(self, node: NodeId, offset: int) -> None:
         self.clocks[node].bump(offset)
@@ -298,16 +326,18 @@ class SimulatedCluster:
     # --- delivery ----------------------------------------------------------------------
 
     def _entrance(self, node: NodeId) -> Callable[[Message], None]:
-        def deliver(message: Message) -> None:
-            life = self.lives[node]
-            if life.alive:
-                life.receive(message)
-            elif message.source in self._clients:
-                self._clients[message.source].undelivered(message.request)
+        return partial(self._reach, node)
 
-        return deliver
+    def _reach(self, node: NodeId, message: Message) -> None:
+        life = self.lives[node]
+        if life.alive:
+            life.receive(message)
+        elif message.source in self._clients:
+            self._clients[message.source].undelivered(message.request)
 
     def _to_client(self, message: Message) -> None:
         client = self._clients.get(message.target)
         if client is not None:
             client.receive(message)
+        elif message.target == administrator.NAME:
+            self._administrator.receive(message)
