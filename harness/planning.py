@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from harness.config import RunConfig
-from harness.driver import Driver, DriverOptions, FaultTime
+from harness.driver import PATIENCE, Driver, DriverOptions, FaultTime
 from harness.errors import BadInput
 from harness.seeds import derive
 from histories.op import Nanos
@@ -55,7 +55,13 @@ def plan_faults(
         raise BadInput(f"--faults: {error}") from error
 
 
-def driver_of(config: RunConfig, workload: Workload, schedule: Schedule) -> Driver:
+def driver_of(
+    config: RunConfig,
+    workload: Workload,
+    schedule: Schedule,
+    *,
+    settle_max: Nanos = PATIENCE,
+) -> Driver:
     """The driver of a run that has not begun."""
     return Driver(
         DriverOptions(
@@ -63,6 +69,7 @@ def driver_of(config: RunConfig, workload: Workload, schedule: Schedule) -> Driv
             nodes_count=config.nodes,
             time_limit=Nanos(int(config.time_s * 1e9)),
             operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * _MS),
+            settle_max=settle_max,
         ),
         Stagger(
             Nanos(max(1, int(1e9 / config.rate_hz))),

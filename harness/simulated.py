@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from checker.base import Budget
 from checker.verdict import Verdict, combine
@@ -29,7 +30,8 @@ from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster, WorldOptions
 from workloads.catalogue import workload
 
-MS = 1_000_000
+SETTLE_MAX: Final = Nanos(120_000_000_000)
+"""Virtual time costs little, and some seeds let nodes catch up one entry at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
         wrap_storage=mutant.storage,
     )
     run = SimulatedRun(
-        driver=driver_of(config, chosen, plan.schedule),
+        driver=driver_of(config, chosen, plan.schedule, settle_max=SETTLE_MAX),
         cluster=cluster,
         workload=chosen,
         schedule=plan.schedule,
