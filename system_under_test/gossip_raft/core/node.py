@@ -77,7 +77,7 @@ class Node:
 
     1. Whoever runs it obeys each ``Ready`` in the order of its effects before anything
        else enters; ``persisted`` and ``apply`` are called as the effects say.
-    2. It asks again with ``take_ready`` until that is empty.
+    2. It asks again with ``take_ready`` until one ``is_last``.
     3. ``now`` never goes back.
     4. On ``InvariantViolation`` the node is beyond use: nothing of it may be obeyed.
     """
