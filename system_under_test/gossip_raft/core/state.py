@@ -372,10 +372,16 @@ class NodeState:
     def take_persist(self) -> Persist | None:
         """All that changed since the last time; ``persisted`` must follow."""
         unsaved, truncate_from = self._unsaved_from, self._truncate_from
-        compact_to = None if self.log.base == self._base_saved else self.log.base
+        base = self.log.base
+        compact_to = None if base is self._base_saved or base == self._base_saved else base
         snapshot = self.snapshot if self._snapshot_unsaved else None
-        changed = (unsaved, truncate_from, snapshot, compact_to)
-        if not self._hard_changed and all(change is None for change in changed):
+        if (
+            not self._hard_changed
+            and unsaved is None
+            and truncate_from is None
+            and snapshot is None
+            and compact_to is None
+        ):
             return None
         assert self._in_flight is None, "the last Ready is not yet persisted"
         self._hard_changed = False
