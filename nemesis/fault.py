@@ -195,9 +195,8 @@ Partition: TypeAlias = Isolate | Halves | MajoritiesRing | Bridge | OneWay
 DiskFault: TypeAlias = (
     LosePower | FlipBit | LoseDisk | FillDisk | SlowDisk | ReadOnlyDisk | FailSync
 )
-Fault: TypeAlias = (
-    Partition
-    | Kill
+TargetedFault: TypeAlias = (
+    Kill
     | Pause
     | SlowLinks
     | ResetConnections
@@ -206,8 +205,10 @@ Fault: TypeAlias = (
     | DriftClock
     | DiskFault
     | CrashAt
-    | HealAll
 )
+"""Those that hit just the nodes of their target."""
+
+Fault: TypeAlias = Partition | TargetedFault | HealAll
 
 
 def kind_of(fault: Fault) -> str:

@@ -35,6 +35,7 @@ from nemesis.fault import (
     ResetConnections,
     SlowDisk,
     SlowLinks,
+    TargetedFault,
     describe_weather,
     kind_of,
 )
@@ -96,55 +97,51 @@ async def inject(fault: Fault, system: SystemUnderTest, rng: random.Random) -> I
             hit, cuts = _grudge(fault, system.nodes, leader, rng)
             await _partitionable(fault, system).cut(cuts)
             return _injected(fault, hit, partition.describe_cuts(cuts))
-        case Kill(target=target):
-            hit = resolve(target, system.nodes, leader, rng)
-            killable = _killable(fault, system)
-            for node in hit.nodes:
-                await killable.kill(node)
-        case Pause(target=target):
-            hit = resolve(target, system.nodes, leader, rng)
-            pausable = _pausable(fault, system)
-            for node in hit.nodes:
-                await pausable.pause(node)
-        case SlowLinks(target=target, latency_ns=latency_ns, jitter_ns=jitter_ns):
-            hit = resolve(target, system.nodes, leader, rng)
-            links = _links_of(hit.nodes, system.nodes)
-            await _partitionable(fault, system).delay(links, latency_ns, jitter_ns)
-            return _injected(fault, hit, f"{latency_ns / 1e6:g} ± {jitter_ns / 1e6:g} ms")
-        case ResetConnections(target=target):
-            hit = resolve(target, system.nodes, leader, rng)
-            links = _links_of(hit.nodes, system.nodes)
-            await _partitionable(fault, system).reset(links)
-        case BadWeather(target=target):
-            hit = resolve(target, system.nodes, leader, rng)
-            links = _links_of(hit.nodes, system.nodes, clients=False)
-            await _lossy(fault, system).disturb(
-                links, fault.loss, fault.duplication, fault.straggling
-            )
-            return _injected(fault, hit, describe_weather(fault))
-        case BumpClock(target=target, offset_ns=offset_ns):
-            hit = resolve(target, system.nodes, leader, rng)
-            for node in hit.nodes:
-                await _skewable(fault, system).bump_clock(node, offset_ns)
-            return _injected(fault, hit, f"{offset_ns / 1e6:+g} ms")
-        case DriftClock(target=target, ppm=ppm):
-            hit = resolve(target, system.nodes, leader, rng)
-            for node in hit.nodes:
-                await _skewable(fault, system).drift_clock(node, ppm)
-            return _injected(fault, hit, f"{ppm:+,} ppm")
-        case CrashAt(target=target, moment=moment, count=count):
-            hit = resolve(target, system.nodes, leader, rng)
-            for node in hit.nodes:
-                await _crashable(fault, system).crash_at(node, moment, count)
-            return _injected(fault, hit, f"before effect {count} ({moment.value})")
         case HealAll():
             return _injected(fault, Resolved(()), await heal_all(system))
         case _:
             hit = resolve(fault.target, system.nodes, leader, rng)
+            return _injected(fault, hit, await _hit(fault, hit.nodes, system))
+
+
+async def _hit(fault: TargetedFault, nodes: Sequence[NodeId], system: SystemUnderTest) -> str:
+    """Do it to ``nodes``; in words what it came to, where that is more than its kind."""
+    match fault:
+        case Kill():
+            killable = _killable(fault, system)
+            for node in nodes:
+                await killable.kill(node)
+        case Pause():
+            pausable = _pausable(fault, system)
+            for node in nodes:
+                await pausable.pause(node)
+        case SlowLinks(latency_ns=latency_ns, jitter_ns=jitter_ns):
+            links = _links_of(nodes, system.nodes)
+            await _partitionable(fault, system).delay(links, latency_ns, jitter_ns)
+            return f"{latency_ns / 1e6:g} ± {jitter_ns / 1e6:g} ms"
+        case ResetConnections():
+            await _partitionable(fault, system).reset(_links_of(nodes, system.nodes))
+        case BadWeather(loss=loss, duplication=duplication, straggling=straggling):
+            links = _links_of(nodes, system.nodes, clients=False)
+            await _lossy(fault, system).disturb(links, loss, duplication, straggling)
+            return describe_weather(fault)
+        case BumpClock(offset_ns=offset_ns):
+            for node in nodes:
+                await _skewable(fault, system).bump_clock(node, offset_ns)
+            return f"{offset_ns / 1e6:+g} ms"
+        case DriftClock(ppm=ppm):
+            for node in nodes:
+                await _skewable(fault, system).drift_clock(node, ppm)
+            return f"{ppm:+,} ppm"
+        case CrashAt(moment=moment, count=count):
+            for node in nodes:
+                await _crashable(fault, system).crash_at(node, moment, count)
+            return f"before effect {count} ({moment.value})"
+        case _:
             disks = _disk_faulty(fault, system)
-            said = [await _fail_disk(fault, node, disks) for node in hit.nodes]
-            return _injected(fault, hit, "; ".join(filter(None, said)))
-    return _injected(fault, hit)
+            said = [await _fail_disk(fault, node, disks) for node in nodes]
+            return "; ".join(filter(None, said))
+    return ""
 
 
 async def _fail_disk(fault: DiskFault, node: NodeId, disks: DiskFaulty) -> str:

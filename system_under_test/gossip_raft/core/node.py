@@ -122,7 +122,7 @@ class Node:
         if state.snapshot is not None:
             self._machine.restore(state.snapshot.image)
         self._handed_over = state.applied
-        self._looked_at: LogIndex | None = None
+        self._log_seen: tuple[LogIndex, int] | None = None
         self._position_told: Position | None = None
 
     @property
@@ -225,9 +225,11 @@ class Node:
     def take_ready(self) -> Ready:
         """What is to be done now; false if that is nothing."""
         state, outbox = self._state, self._state.outbox
-        if state.applied != self._looked_at and self._snapshot_is_due():
-            state.take_snapshot(self._machine.image())
-        self._looked_at = state.applied
+        log_as_seen = (state.applied, len(state.log))
+        if log_as_seen != self._log_seen:
+            self._log_seen = log_as_seen
+            if self._snapshot_is_due():
+                state.take_snapshot(self._machine.image())
         self._recovery.proceed()
         self._reads.proceed()
         self._changes.proceed()

@@ -41,8 +41,7 @@ class Rules:
         """A term counts wherever it stands: envelope or any record (PROTOCOL rule 3)."""
         highest = message.term
         for record in message.gossip:
-            if record.term > highest:
-                highest = record.term
+            highest = max(highest, record.term)
         return highest
 
     def quorum_size(self, members: int) -> int:
