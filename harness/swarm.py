@@ -56,7 +56,7 @@ def draw_plan(seed: int, given: Given) -> Plan:
         workload=rng.choice(tuple(WORKLOADS)),
         nodes=rng.choice((3, 3, 3, 3, 4, 5, 5, 5, 6, 7)),
         faults=_faults(rng),
-        time_s=rng.choice((10.0, 10.0, 20.0)),
+        time_s=rng.choice((10.0, 15.0, 20.0)),
         concurrency=rng.choice((5, 10, 10, 20)),
         # Fewer calls, and a run may be too poor to mean anything.
         rate_hz=rng.choice((20.0, 30.0, 50.0)),
@@ -68,7 +68,7 @@ def draw_plan(seed: int, given: Given) -> Plan:
     disk = _disk(rng)
     drift = rng.choice((0, 0, 100, 4_000))
     rare = rng.choice((0.0, 0.0, 0.001, 0.01))
-    pace = _pace(rng)
+    pace = _pace(rng, int(node["election_timeout_max_ns"] or 0))
     chosen = {
         name: getattr(drawn, name) if getattr(given, name) is None else getattr(given, name)
         for name in Given.__dataclass_fields__
@@ -97,7 +97,7 @@ def _faults(rng: random.Random) -> tuple[str, ...]:
     return tuple(sorted(chosen, key=KINDS.index))
 
 
-def _pace(rng: random.Random) -> Pace:
+def _pace(rng: random.Random, election_timeout_max_ns: int) -> Pace:
     """From calm, where the cluster comes to rest between faults, to one after the other."""
     shortest, recovery = rng.choice(((2000, 1500), (500, 1500), (500, 200), (100, 100)))
     return Pace(
@@ -106,16 +106,16 @@ def _pace(rng: random.Random) -> Pace:
         duration_max_ns=max(shortest * 2, rng.choice((1000, 5000))) * MS,
         recovery_ns=recovery * MS,
         interval_ns=(shortest + recovery) * rng.choice((1, 2)) * MS,
-        # Time for a few calls that show what the faults have done.
-        tail_ns=3 * SECOND,
+        # Time for an election, and for calls that show what the faults have done.
+        tail_ns=election_timeout_max_ns + 2 * SECOND,
     )
 
 
 def _node(rng: random.Random) -> Mapping[str, int | str | None]:
-    election_ms = rng.choice((500, 1000, 1000, 2000))
+    election_ms = rng.choice((300, 500, 1000, 1000, 2000))
     settings: dict[str, int | str | None] = {
         "election_timeout_min_ns": election_ms * MS,
-        "election_timeout_max_ns": election_ms * rng.choice((15, 20, 30)) // 10 * MS,
+        "election_timeout_max_ns": election_ms * rng.choice((15, 20)) // 10 * MS,
         "heartbeat_interval_ns": election_ms * rng.choice((100, 200, 200)) // 1000 * MS,
         "pull_wait_ns": rng.choice((0, 200, 500, 500)) * MS,
         "request_timeout_ns": rng.choice((200, 500, 500)) * MS,
