@@ -17,6 +17,15 @@ Act: TypeAlias = Callable[[Any], None]
 FOREVER: Final = Nanos(2**63 - 1)
 
 
+class Goal:
+    """What a run is for: who sees that it is reached sets ``is_reached``."""
+
+    __slots__ = ("is_reached",)
+
+    def __init__(self) -> None:
+        self.is_reached = False
+
+
 class Scheduler:
     """``now`` is the time of the world.  ``events``: how much has happened so far."""
 
@@ -25,38 +34,33 @@ class Scheduler:
     def __init__(self) -> None:
         self.now = Nanos(0)
         self.events = 0
-        self._heap: list[tuple[int, int, Act, Any]] = []
+        self._heap: list[tuple[Nanos, int, Act, Any]] = []
         self._planned = 0
 
     def at(self, time: int, act: Act, argument: Any = None) -> None:
         """Call ``act(argument)`` at ``time``, which is not past."""
         assert time >= self.now, f"{time} is past, it is {self.now}"
         self._planned += 1
-        heappush(self._heap, (time, self._planned, act, argument))
+        heappush(self._heap, (Nanos(time), self._planned, act, argument))
 
-    def run(self, over: Callable[[], bool], until: int = FOREVER) -> None:
-        """Let happen what is due up to ``until``, but nothing after ``over`` says so.
+    def run(self, goal: Goal, until: int = FOREVER) -> None:
+        """Let happen what is due up to ``until``, but nothing after the ``goal`` is reached.
 
         May be called by what happens: then the world goes on inside of it.
         """
         heap = self._heap
-        while not over():
+        while not goal.is_reached:
             if not heap or heap[0][0] > until:
                 if until != FOREVER:
                     self.now = Nanos(max(self.now, until))
                 return
-            time, _, act, argument = heappop(heap)
-            self.now = Nanos(time)
+            self.now, _, act, argument = heappop(heap)
             self.events += 1
             act(argument)
 
     def run_for(self, duration: int) -> None:
         """Let happen what is due within ``duration``."""
-        self.run(_never, self.now + duration)
-
-
-def _never() -> bool:
-    return False
+        self.run(Goal(), self.now + duration)
 
 
 class Timer:
