@@ -23,7 +23,7 @@ def after_waiting(message: Message, waited: Nanos) -> Message:
     body = message.body
     if waited > 0 and isinstance(body, PutEntries | ReadKeys) and body.expires_in is not None:
         left = replace(body, expires_in=Nanos(body.expires_in - waited))
-        return replace(message, body=left)
+        return message._replace(body=left)
     return message
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
@@ -28,8 +28,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GossipRecord:
+class GossipRecord(NamedTuple):
     """What ``node`` says of itself.  Written by its owner only, replaced as a whole.
 
     1. It states durable facts only: it leaves the node after they are on disk.
@@ -363,8 +362,7 @@ ClientReply: TypeAlias = (
 Body: TypeAlias = PeerRequest | PeerReply | ClientRequest | ClientReply | AckEntries
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An envelope.
 
     1. ``request`` is chosen by whoever asks, unique for that source (nodes number from

@@ -1,9 +1,13 @@
-"""Plain data of the protocol.  No I/O, no clock, no randomness."""
+"""Plain data of the protocol.  No I/O, no clock, no randomness.
+
+What every message is made of is a ``NamedTuple``: made three times as fast as a frozen
+dataclass, and compared in C.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NewType, TypeAlias
+from typing import Final, NamedTuple, NewType, TypeAlias
 
 NodeId = NewType("NodeId", str)
 ClientId = NewType("ClientId", str)
@@ -19,12 +23,11 @@ class InvariantViolation(AssertionError):
     """The core reached a state its rules exclude.  Always a bug; never caught inside."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in a log, MongoDB's optime.  Compared by term first, then by index."""
 
     term: Term
-    index: LogIndex
+    index: LogIndex  # type: ignore[assignment]  # Nobody looks for something in a position.
 
 
 ORIGIN: Final = Position(Term(0), LogIndex(0))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import LogIndex, Position, Term
@@ -24,7 +22,7 @@ class MergesByField(Rules):
             return old
         term = Term(max(old.last.term, new.last.term))
         index = LogIndex(max(old.last.index, new.last.index))
-        return replace(new, last=Position(term, index))
+        return new._replace(last=Position(term, index))
 
 
 class TruncatesOnMismatch(Rules):

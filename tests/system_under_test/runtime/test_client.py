@@ -70,7 +70,7 @@ class FakeNode:
         self.was_asked.set()
         if self.body is None:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "broken off")
-        reply = replace(message, source=message.target, target=message.source, body=self.body)
+        reply = message._replace(source=message.target, target=message.source, body=self.body)
         return self._codec.encode(reply)
 
     @asynccontextmanager
