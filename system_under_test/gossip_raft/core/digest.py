@@ -19,7 +19,10 @@ from system_under_test.gossip_raft.core.types import Entry, Result
 
 def entry_digest(entry: Entry) -> int:
     """Of the session and the commands, not of the position."""
-    return _digest(repr((entry.session, entry.commands)).encode())
+    memo = entry.digest_memo
+    if not memo:
+        memo.append(_digest(repr((entry.session, entry.commands)).encode()))
+    return memo[0]
 
 
 def results_digest(results: tuple[Result, ...]) -> int:

@@ -24,29 +24,30 @@ class Gossip:
         self.wake_at = state.now
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
-        self._peers = frozenset(state.peers)
+        self.peers = frozenset(state.peers)
+        self._order_members()
         state.when_membership_changes.append(self._meet_peers)
 
     # --- in --------------------------------------------------------------------
 
-    def is_peer(self, source: str) -> bool:
-        return source in self._peers
-
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
-        source = NodeId(message.source)
-        self._heard[source] = self._news[source] = self._state.now
+        state, records, source = self._state, self.records, NodeId(message.source)
+        now = self._news[source] = state.now
+        is_first = source not in self._heard
+        self._heard[source] = now
+        if is_first:
+            self._order_members()
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
-        own, records = self._state.id, self.records
         for new in message.gossip:
             node = new.node
             old = records.get(node)
-            if new is old or node == own or not (node in self._peers or node == source):
+            if new is old or node == state.id or not (node in self.peers or node == source):
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
-            merged = new if old is None else self._state.rules.merge_records(old, new)
+            merged = new if old is None else state.rules.merge_records(old, new)
             if merged is not old:
                 records[node] = merged
-                self._news[node] = self._state.now
+                self._news[node] = now
                 changed.append((old, merged))
         return changed
 
@@ -99,7 +100,7 @@ class Gossip:
         """
         state = self._state
         self._counter += 1
-        self.records[state.id] = GossipRecord(
+        own = self.records[state.id] = GossipRecord(
             node=state.id,
             incarnation=state.incarnation,
             counter=self._counter,
@@ -112,15 +113,13 @@ class Gossip:
             recovering=state.recovering,
         )
         if state.config.heartbeats is Heartbeats.PLAIN:
-            return (self.records[state.id],)
+            return (own,)
         return self.known()
 
     def known(self) -> tuple[GossipRecord, ...]:
         """The map in the members' order; strangers are not passed on."""
-        records, members = self.records, self._state.membership.members
-        if self._state.id not in members:
-            members = (*members, self._state.id)
-        return tuple([records[m] for m in members if m in records])
+        records = self.records
+        return tuple([records[member] for member in self._members if member in records])
 
     # --- questions -------------------------------------------------------------
 
@@ -174,19 +173,25 @@ class Gossip:
         return None if best is None else best.node
 
     def _reachable(self) -> tuple[NodeId, ...]:
-        state, heard = self._state, self._heard
-        since = state.now - state.config.election_timeout_min_ns
-        peers = state.peers
-        if len(heard) > len(peers) or not heard.keys() <= self._peers:
-            peers = (*peers, *sorted(node for node in heard if node not in self._peers))
-        return tuple([node for node in peers if node in heard and heard[node] >= since])
+        heard = self._heard
+        since = self._state.now - self._state.config.election_timeout_min_ns
+        return tuple([node for node in self._sources if heard[node] >= since])
 
     def _meet_peers(self) -> None:
-        before, self._peers = self._peers, frozenset(self._state.peers)
-        for joined in self._peers - before:
+        before, self.peers = self.peers, frozenset(self._state.peers)
+        for joined in self.peers - before:
             # It may have the name of one who left, and its counters begin anew.
             self.records.pop(joined, None)
             self._news[joined] = self._state.now
+        self._order_members()
+
+    def _order_members(self) -> None:
+        """The orders in which we tell of nodes: ``_members`` of whose records, ``_sources`` of
+        whom we have heard."""
+        state, heard, members = self._state, self._heard, self._state.membership.members
+        self._members = members if state.id in members else (*members, state.id)
+        strangers = sorted(node for node in heard if node not in self.peers)
+        self._sources = (*(peer for peer in state.peers if peer in heard), *strangers)
 
     def _hears(self, peer: NodeId) -> bool:
         heard = self._heard.get(peer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, get_args
 
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
@@ -360,6 +360,10 @@ ClientReply: TypeAlias = (
     Results | Values | LogEntries | NotLeader | Unavailable | Lost | Forwarded | Status
 )
 Body: TypeAlias = PeerRequest | PeerReply | ClientRequest | ClientReply | AckEntries
+
+BETWEEN_NODES: Final = frozenset(get_args(PeerRequest | PeerReply))
+FROM_CLIENTS: Final = frozenset(get_args(ClientRequest))
+"""The classes of those unions: to look a body's up costs less than ``isinstance``."""
 
 
 class Message(NamedTuple):

@@ -55,8 +55,7 @@ Effect: TypeAlias = Record | Persist | Message | Entry
 """A message is to be sent; an entry is to be applied with ``node.apply``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(NamedTuple):
     """What a node wants done, in the order of ``effects``:
 
     1. ``decided`` is recorded: what the node did in memory.
@@ -70,13 +69,13 @@ class Ready:
     use exactly these points.  ``wake_at`` is when ``tick`` is due next.
     """
 
+    wake_at: Nanos
     decided: tuple[TraceEvent, ...] = ()
     persist: Persist | None = None
     persisted: Persisted | None = None
     told: tuple[TraceEvent, ...] = ()
     messages: tuple[Message, ...] = ()
     committed: tuple[Entry, ...] = ()
-    wake_at: Nanos
 
     @property
     def is_last(self) -> bool:

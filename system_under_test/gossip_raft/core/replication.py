@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from system_under_test.gossip_raft.core.config import Shape
 from system_under_test.gossip_raft.core.gossip import Gossip
@@ -23,6 +23,7 @@ from system_under_test.gossip_raft.core.snapshot_transfer import SnapshotSource,
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.sync_source import Chains, choose_within_limits
 from system_under_test.gossip_raft.core.types import (
+    NEVER,
     LogIndex,
     Nanos,
     NodeId,
@@ -67,11 +68,14 @@ class Puller:
         self.source: NodeId | None = None
 
     @property
-    def wake_at(self) -> Nanos | None:
+    def wake_at(self) -> Nanos:
         if self._pull is not None:
-            return min(self._pull.deadline, self._report_due)
+            deadline = self._pull.deadline
+            return min(self._report_due, deadline)
+        if not self._denied or self._state.role is not Role.FOLLOWER:
+            return NEVER
         waits = [until for until, _ in self._denied.values() if until > self._state.now]
-        return min(waits, default=None) if self._state.role is Role.FOLLOWER else None
+        return min(waits, default=NEVER)
 
     # --- requests --------------------------------------------------------------
 
@@ -259,12 +263,12 @@ class Puller:
 
     def _overtaken(self, source: NodeId) -> bool:
         """The pull under way asks another node than it should by now, the leader within reach."""
-        leader = self._state.leader
-        if leader is None or not self._usable(leader):
+        leader, limits_chains = self._state.leader, self._state.config.limits_chains
+        if leader is None or (leader == source and not limits_chains):
             return False
-        if self._state.config.limits_chains:
-            return self._choose_within_limits(leader) != source
-        return leader != source
+        if not self._usable(leader):
+            return False
+        return not limits_chains or self._choose_within_limits(leader) != source
 
     def _deny(self, source: NodeId) -> None:
         """Leave ``source`` alone for a while, longer each time."""
@@ -277,7 +281,7 @@ class Puller:
         self.source, self._pull = None, None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HeldPull:
     """A request not yet answered; ``term`` is the one its sender was in.
 
@@ -294,23 +298,24 @@ class HeldPull:
 class Source:
     """The other end: any node answers pulls from its log, whatever its role.
 
-    An answer is made when it leaves, so it never states what has been cut since.
+    1. An answer is made when it leaves, so it never states what has been cut since.
+    2. ``wake_at`` is when the next one is due although there is no news.
     """
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
         self._snapshots = SnapshotSource(state)
         self._held: dict[NodeId, HeldPull] = {}
-
-    @property
-    def wake_at(self) -> Nanos | None:
-        return min((held.deadline for held in self._held.values()), default=None)
+        self._has_new = False
+        self._seen: tuple[Position, LogIndex, Term] | None = None
+        self.wake_at = NEVER
 
     def on_pull(self, message: Message, asked: PullEntries) -> None:
         """A newer pull of the same node replaces the one that is held."""
         deadline = Nanos(self._state.now + asked.wait)
         held = HeldPull(message.request, asked, message.term, deadline)
         self._held[NodeId(message.source)] = held
+        self._has_new = True
 
     def on_pull_snapshot(self, message: Message, asked: PullSnapshot) -> None:
         chunk = self._snapshots.chunk_for(NodeId(message.source), asked)
@@ -321,13 +326,20 @@ class Source:
         """Answer every pull for which there is news, or no time left."""
         self._snapshots.tick()
         state = self._state
+        if not self._held:
+            return
+        seen = (state.log.last, state.committed_known, state.term)
+        if seen == self._seen and not self._has_new and state.now < self.wake_at:
+            return
+        self._seen, self._has_new = seen, False
         news_due = Nanos(state.now + state.config.commit_news_delay_ns)
         for puller, held in tuple(self._held.items()):
             if held.deadline > news_due and state.committed_known > held.asked.commit.index:
-                self._held[puller] = replace(held, deadline=news_due)
-            if self._is_due(self._held[puller]):
+                held.deadline = news_due
+            if self._is_due(held):
                 del self._held[puller]
                 state.outbox.answer(puller, held.request, self._answer_to(held.asked))
+        self.wake_at = min((held.deadline for held in self._held.values()), default=NEVER)
 
     def _is_due(self, held: HeldPull) -> bool:
         state = self._state

@@ -125,6 +125,8 @@ class SnapshotSource:
 
     def tick(self) -> None:
         """Forget those who gave up."""
+        if not self._serving:
+            return
         for puller, serving in tuple(self._serving.items()):
             if self._state.now >= serving.until:
                 del self._serving[puller]

@@ -16,7 +16,7 @@ from system_under_test.gossip_raft.core.messages import (
     Unavailable,
 )
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.types import Applied, Nanos, NodeId, RequestId
+from system_under_test.gossip_raft.core.types import NEVER, Applied, Nanos, NodeId, RequestId
 
 
 @dataclass(slots=True)
@@ -38,12 +38,13 @@ class Transfer:
         self._state = state
         self._gossip = gossip
         self._lease = lease
-        self._handover: Handover | None = None
+        self.handover: Handover | None = None
+        """While there is one, there may be something to ``proceed`` with."""
         state.when_leadership_ends.append(self._resume)
 
     @property
-    def wake_at(self) -> Nanos | None:
-        return None if self._handover is None else self._handover.deadline
+    def wake_at(self) -> Nanos:
+        return NEVER if self.handover is None else self.handover.deadline
 
     def on_request(self, message: Message, request: TransferLeadership) -> None:
         state = self._state
@@ -57,12 +58,12 @@ class Transfer:
             state.outbox.answer(message.source, message.request, refusal)
             return
         deadline = Nanos(state.now + state.config.election_timeout_min_ns)
-        self._handover = Handover(message.source, message.request, target, deadline)
+        self.handover = Handover(message.source, message.request, target, deadline)
         state.hands_over = True
 
     def proceed(self) -> None:
         """Ask the target as soon as it is ready; tell who waits as soon as it leads."""
-        state, handover = self._state, self._handover
+        state, handover = self._state, self.handover
         if handover is None:
             return
         if not state.leads:
@@ -78,7 +79,7 @@ class Transfer:
                 state.outbox.ask(handover.target, TimeoutNow(state.term))
 
     def tick(self) -> None:
-        handover = self._handover
+        handover = self.handover
         if handover is None or self._state.now < handover.deadline:
             return
         if handover.asked:
@@ -88,8 +89,8 @@ class Transfer:
 
     def _problem(self, target: NodeId | None) -> str | None:
         state = self._state
-        if self._handover is not None:
-            return f"leadership is being transferred to {self._handover.target}"
+        if self.handover is not None:
+            return f"leadership is being transferred to {self.handover.target}"
         if target == state.id:
             return f"{target} leads already"
         if target is not None and target not in state.membership.voters:
@@ -97,7 +98,7 @@ class Transfer:
         return None
 
     def _end(self, answer: Results | Lost | Unavailable) -> None:
-        handover, self._handover = self._handover, None
+        handover, self.handover = self.handover, None
         assert handover is not None
         self._resume()
         self._state.outbox.answer(handover.source, handover.request, answer)

@@ -6,7 +6,7 @@ dataclass, and compared in C.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, NewType, TypeAlias
 
 NodeId = NewType("NodeId", str)
@@ -17,6 +17,9 @@ Incarnation = NewType("Incarnation", int)
 RequestId = NewType("RequestId", int)
 Nanos = NewType("Nanos", int)
 """Nanoseconds on the node's own monotonic clock; only differences mean anything."""
+
+NEVER: Final = Nanos(2**63 - 1)
+"""When what is not due will be."""
 
 
 class InvariantViolation(AssertionError):
@@ -184,12 +187,15 @@ class Entry:
 
     ``session`` is ``None`` and ``commands`` empty in the no-op that opens a term; a
     change of the membership is the only command of its entry and has no session either.
+
+    ``digest_memo`` is for ``core.digest`` alone, which works out once what never changes.
     """
 
     term: Term
     index: LogIndex
     session: Session | None
     commands: tuple[LogCommand, ...]
+    digest_memo: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
