@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from system_under_test.gossip_raft.core.config import Heartbeats
-from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
+from system_under_test.gossip_raft.core.messages import HEARTBEAT, GossipRecord, Message
 from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, Term
 
@@ -24,6 +24,10 @@ class Gossip:
         self.wake_at = state.now
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
+        self._timeout = state.config.election_timeout_min_ns
+        self._told_reachable: tuple[NodeId, ...] = ()
+        self._reachable_until = state.now
+        """As long as nobody who was out of reach is heard."""
         self.peers = frozenset(state.peers)
         self._order_members()
         state.when_membership_changes.append(self._meet_peers)
@@ -33,11 +37,12 @@ class Gossip:
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
         state, records, source = self._state, self.records, NodeId(message.source)
-        now = self._news[source] = state.now
-        is_first = source not in self._heard
-        self._heard[source] = now
-        if is_first:
+        heard, now = self._heard.get(source), state.now
+        self._heard[source] = self._news[source] = now
+        if heard is None:
             self._order_members()
+        elif heard + self._timeout < now:
+            self._reachable_until = now  # ``source`` was not, and is again.
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
         for new in message.gossip:
             node = new.node
@@ -65,13 +70,13 @@ class Gossip:
         elif len(peers) > state.config.fanout:
             peers = tuple(state.rng.sample(peers, state.config.fanout))
         for peer in peers:
-            state.outbox.ask(peer, Heartbeat())
+            state.outbox.ask(peer, HEARTBEAT)
 
     def broadcast(self) -> RequestId:
         """A heartbeat to every peer now; returns the number of the first."""
         first = self._note_round()
         for peer in self._state.peers:
-            self._state.outbox.ask(peer, Heartbeat())
+            self._state.outbox.ask(peer, HEARTBEAT)
         return first
 
     def sent_at(self, request: RequestId) -> Nanos | None:
@@ -101,16 +106,16 @@ class Gossip:
         state = self._state
         self._counter += 1
         own = self.records[state.id] = GossipRecord(
-            node=state.id,
-            incarnation=state.incarnation,
-            counter=self._counter,
-            term=state.term,
-            leader=state.leader,
-            last=state.log.last,
-            commit=state.commit_point_at_departure,
-            source=source,
-            reachable=self._reachable(),
-            recovering=state.recovering,
+            state.id,
+            state.incarnation,
+            self._counter,
+            state.term,
+            state.leader,
+            state.log.last,
+            state.commit_point_at_departure,
+            source,
+            self._reachable(),
+            state.recovering,
         )
         if state.config.heartbeats is Heartbeats.PLAIN:
             return (own,)
@@ -173,9 +178,14 @@ class Gossip:
         return None if best is None else best.node
 
     def _reachable(self) -> tuple[NodeId, ...]:
-        heard = self._heard
-        since = self._state.now - self._state.config.election_timeout_min_ns
-        return tuple([node for node in self._sources if heard[node] >= since])
+        heard, now, timeout = self._heard, self._state.now, self._timeout
+        if now >= self._reachable_until:
+            reachable = [node for node in self._sources if heard[node] + timeout >= now]
+            self._told_reachable = tuple(reachable)
+            # Those in it may be heard again meanwhile, which only makes it hold for longer.
+            oldest = min((heard[node] for node in reachable), default=now)
+            self._reachable_until = Nanos(oldest + timeout)
+        return self._told_reachable
 
     def _meet_peers(self) -> None:
         before, self.peers = self.peers, frozenset(self._state.peers)
@@ -192,6 +202,7 @@ class Gossip:
         self._members = members if state.id in members else (*members, state.id)
         strangers = sorted(node for node in heard if node not in self.peers)
         self._sources = (*(peer for peer in state.peers if peer in heard), *strangers)
+        self._reachable_until = state.now
 
     def _hears(self, peer: NodeId) -> bool:
         heard = self._heard.get(peer)

@@ -172,7 +172,17 @@ def bytes_of_commands(commands: tuple[LogCommand, ...]) -> int:
 
 
 def _bytes_of_command(command: LogCommand | Get) -> int:
-    match command:
+    match command:  # The frequent ones first.
+        case (
+            Put(key=key, value=value)
+            | Append(key=key, element=value)
+            | Enqueue(key=key, element=value)
+            | AddToSet(key=key, element=value)
+        ):
+            return 16 + _bytes_of_text(key) + _bytes_of_scalar(value)
+        case Cas(key=key, expected=expected, replacement=replacement):
+            scalars = _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
+            return 24 + _bytes_of_text(key) + scalars
         case SetMembership(membership=membership):
             names = membership.members + tuple(where for _, where in membership.addresses)
             return 8 + 2 * sum(map(len, names))
@@ -184,16 +194,6 @@ def _bytes_of_command(command: LogCommand | Get) -> int:
             return 8 + _bytes_of_text(key)
         case Increment(key=key):
             return 16 + _bytes_of_text(key)
-        case (
-            Put(key=key, value=value)
-            | Append(key=key, element=value)
-            | Enqueue(key=key, element=value)
-            | AddToSet(key=key, element=value)
-        ):
-            return 16 + _bytes_of_text(key) + _bytes_of_scalar(value)
-        case Cas(key=key, expected=expected, replacement=replacement):
-            scalars = _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
-            return 24 + _bytes_of_text(key) + scalars
         case _:
             assert_never(command)
 

@@ -365,6 +365,9 @@ BETWEEN_NODES: Final = frozenset(get_args(PeerRequest | PeerReply))
 FROM_CLIENTS: Final = frozenset(get_args(ClientRequest))
 """The classes of those unions: to look a body's up costs less than ``isinstance``."""
 
+HEARTBEAT: Final = Heartbeat()
+HEARTBEAT_REPLY: Final = HeartbeatReply()
+
 
 class Message(NamedTuple):
     """An envelope.

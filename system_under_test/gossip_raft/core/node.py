@@ -13,6 +13,7 @@ from system_under_test.gossip_raft.core.gossip import Gossip
 from system_under_test.gossip_raft.core.messages import (
     BETWEEN_NODES,
     FROM_CLIENTS,
+    HEARTBEAT_REPLY,
     AckEntries,
     AddServer,
     Body,
@@ -107,7 +108,7 @@ class Node:
         if state.snapshot is not None:
             self._machine.restore(state.snapshot.image)
         self._handed_over = state.applied
-        self._log_seen: tuple[LogIndex, Position] | None = None
+        self._log_seen: tuple[LogIndex, Position | None] = (LogIndex(0), None)
         self._position_told: Position | None = None
 
     @property
@@ -236,9 +237,9 @@ class Node:
         """Let every part do what it may do by now; pulling comes last, as all it states must
         be so when it leaves."""
         state = self._state
-        log_as_seen = (state.applied, state.log.last)
-        if log_as_seen != self._log_seen:
-            self._log_seen = log_as_seen
+        applied, last = self._log_seen
+        if state.applied != applied or state.log.last is not last:
+            self._log_seen = (state.applied, state.log.last)
             if self._snapshot_is_due():
                 state.take_snapshot(self._machine.image())
         if state.recovering:
@@ -351,7 +352,7 @@ class Node:
         match body:  # The frequent ones first.
             case Heartbeat():
                 self._elections.on_heartbeat(message)
-                state.outbox.answer(message.source, message.request, HeartbeatReply())
+                state.outbox.answer(message.source, message.request, HEARTBEAT_REPLY)
             case HeartbeatReply():
                 self._reads.on_heartbeat_reply(message)
             case PulledEntries():

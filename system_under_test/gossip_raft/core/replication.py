@@ -306,8 +306,8 @@ class Source:
         self._state = state
         self._snapshots = SnapshotSource(state)
         self._held: dict[NodeId, HeldPull] = {}
-        self._has_new = False
         self._seen: tuple[Position, LogIndex, Term] | None = None
+        """What stood when all pulls that are held were looked at."""
         self.wake_at = NEVER
 
     def on_pull(self, message: Message, asked: PullEntries) -> None:
@@ -315,7 +315,7 @@ class Source:
         deadline = Nanos(self._state.now + asked.wait)
         held = HeldPull(message.request, asked, message.term, deadline)
         self._held[NodeId(message.source)] = held
-        self._has_new = True
+        self._seen = None
 
     def on_pull_snapshot(self, message: Message, asked: PullSnapshot) -> None:
         chunk = self._snapshots.chunk_for(NodeId(message.source), asked)
@@ -324,14 +324,20 @@ class Source:
 
     def answer(self) -> None:
         """Answer every pull for which there is news, or no time left."""
-        self._snapshots.tick()
-        state = self._state
+        if self._snapshots.serving:
+            self._snapshots.tick()
         if not self._held:
             return
-        seen = (state.log.last, state.committed_known, state.term)
-        if seen == self._seen and not self._has_new and state.now < self.wake_at:
+        state, seen = self._state, self._seen
+        if (
+            seen is not None
+            and state.log.last is seen[0]
+            and state.committed_known == seen[1]
+            and state.term == seen[2]
+            and state.now < self.wake_at
+        ):
             return
-        self._seen, self._has_new = seen, False
+        self._seen = (state.log.last, state.committed_known, state.term)
         news_due = Nanos(state.now + state.config.commit_news_delay_ns)
         for puller, held in tuple(self._held.items()):
             if held.deadline > news_due and state.committed_known > held.asked.commit.index:

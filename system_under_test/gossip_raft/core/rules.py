@@ -80,10 +80,11 @@ class Rules:
     def promises(self, message: Message, term: Term) -> bool:
         """A heartbeat that the leader of our term sent us itself binds us not to elect another
         for a while; what others tell of it does not (PROTOCOL rule 9)."""
-        return message.term == term and any(
-            record.node == message.source and self.is_leader_evidence(record, term)
-            for record in message.gossip
-        )
+        if message.term == term:
+            for record in message.gossip:
+                if record.node == message.source:
+                    return self.is_leader_evidence(record, term)
+        return False
 
     def may_have_promised(self, incarnation: Incarnation) -> bool:
         """Promises are not on disk, so every former life may have left one."""

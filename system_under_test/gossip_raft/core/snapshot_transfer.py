@@ -99,11 +99,11 @@ class SnapshotSource:
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
-        self._serving: dict[NodeId, _Serving] = {}
+        self.serving: dict[NodeId, _Serving] = {}
 
     def chunk_for(self, puller: NodeId, asked: PullSnapshot) -> SnapshotChunk | None:
         """``None`` if there is no snapshot."""
-        serving = self._serving.get(puller)
+        serving = self.serving.get(puller)
         if serving is None or serving.snapshot.position != asked.position:
             snapshot = self._state.snapshot
             if snapshot is None:
@@ -111,7 +111,7 @@ class SnapshotSource:
             serving = _Serving(snapshot, image_digest(snapshot.image), self._state.now)
         snapshot = serving.snapshot
         until = Nanos(self._state.now + 2 * self._state.config.election_timeout_max_ns)
-        self._serving[puller] = _Serving(snapshot, serving.digest, until)
+        self.serving[puller] = _Serving(snapshot, serving.digest, until)
         offset = asked.offset if asked.position == snapshot.position else 0
         return SnapshotChunk(
             position=snapshot.position,
@@ -125,8 +125,6 @@ class SnapshotSource:
 
     def tick(self) -> None:
         """Forget those who gave up."""
-        if not self._serving:
-            return
-        for puller, serving in tuple(self._serving.items()):
+        for puller, serving in tuple(self.serving.items()):
             if self._state.now >= serving.until:
-                del self._serving[puller]
+                del self.serving[puller]

@@ -330,7 +330,9 @@ class SimulatedCluster:
 
     def _reach(self, node: NodeId, message: Message) -> None:
         life = self.lives[node]
-        if life.alive:
+        if life.alive and not life.paused:
+            life.host.receive(message)
+        elif life.alive:
             life.receive(message)
         elif message.source in self._clients:
             self._clients[message.source].undelivered(message.request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.config import NodeConfig
@@ -52,7 +52,7 @@ class Life:
         """``on_end`` hears of an end that came from inside: by a broken invariant, or by a
         crash that it was set to."""
         self._scheduler = scheduler
-        self._clock = clock
+        self.now: Final = clock.now
         self._transmit = network.send
         self._disk = disk
         self._trace = trace
@@ -126,9 +126,6 @@ class Life:
         return self.alive
 
     # --- ports -----------------------------------------------------------------------
-
-    def now(self) -> Nanos:
-        return self._clock.now()
 
     def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
         self._wake.at(time, lambda: self._woken(wake))

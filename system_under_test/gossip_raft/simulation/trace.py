@@ -17,5 +17,6 @@ class NodeTrace:
         self.events: list[tuple[Nanos, TraceEvent]] = []
 
     def record(self, events: tuple[TraceEvent, ...]) -> None:
-        at = self._scheduler.now
-        self.events.extend([(at, event) for event in events])
+        at, append = self._scheduler.now, self.events.append
+        for event in events:
+            append((at, event))
