@@ -48,7 +48,7 @@ class Gossip:
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
             old = self.records.get(new.node)
             merged = new if old is None else self._state.rules.merge_records(old, new)
-            if merged is not old:
+            if self._state.rules.is_news(old, merged):
                 self.records[new.node] = merged
                 self._news[new.node] = self._state.now
                 changed.append((old, merged))

@@ -172,7 +172,7 @@ class Node:
 
     def tick(self, now: Nanos) -> None:
         """Time has passed.  Due at ``Ready.wake_at``; harmless earlier."""
-        self._state.now = now
+        self._state.now = self._state.ticked = now
         self._quorum.tick()
         self._elections.tick()
         self._transfer.tick()
@@ -191,7 +191,7 @@ class Node:
         """Execute a committed entry; answers to those who wait for it leave next."""
         state = self._state
         assert entry.index == state.applied + 1 <= state.commit, f"applied out of order: {entry}"
-        answer = self._machine.apply(entry)
+        answer = self._machine.apply(state.rules.entry_applied(entry, state.now))
         digest = entry_digest(entry)
         state.note_applied(entry, digest)
         state.outbox.decided.append(
@@ -310,8 +310,8 @@ class Node:
         state, rules = self._state, self._state.rules
         # Term first: nothing else may be read in the light of an old one (D8.4).
         seen = rules.highest_term_seen(message)
-        if seen > state.term:
-            state.enter_term(seen, Role.FOLLOWER)
+        if rules.adopts_term(message, seen, state.term):
+            state.enter_term(seen, Role.FOLLOWER if rules.steps_down(message) else state.role)
         changed = self._gossip.hear(message)
         self._quorum.hear(NodeId(message.source))
         self._recovery.hear(message)

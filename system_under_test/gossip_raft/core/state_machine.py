@@ -126,13 +126,16 @@ class StateMachine:
         changes: dict[str, Value] = {}
         view: Store = ChainMap(changes, self._values)
         observed: list[Value] = []
+        writes = not all(isinstance(operation, Get) for operation in micro)
         for operation in micro:
             if isinstance(operation, Get):
-                observed.append(view.get(operation.key))
+                value = view.get(operation.key)
+                observed.append(self._rules.observed_in_txn(value, len(observed), writes=writes))
                 continue
             result = _write(view, operation)
             if isinstance(result, Refused):
-                return result  # All or nothing: ``changes`` is dropped.
+                self._values.update(self._rules.changes_of_refused(changes))
+                return result
         self._values.update(changes)
         return Applied(tuple(observed))
 
