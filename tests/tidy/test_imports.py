@@ -14,6 +14,7 @@ HOST = "system_under_test.gossip_raft.host"
 CONTROL = "system_under_test.control"
 RUNTIME = "system_under_test.gossip_raft.runtime"
 MUTANTS = "system_under_test.gossip_raft.mutants"
+DIRECTED = "system_under_test.gossip_raft.simulation.directed"
 
 # Longest prefix wins.  A package may always import itself and the pure standard library.
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"})
     | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
     MUTANTS: frozenset({CORE, PORTS}),
+    DIRECTED: frozenset({CORE, PORTS, HOST, MUTANTS}),
     "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),
     "protos": frozenset({"grpc", "grpc_tools", "google.protobuf"}),

@@ -17,8 +17,8 @@ import pytest
 from system_under_test.gossip_raft.core.messages import GossipRecord, Message
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import NodeId, Position
-from tests.system_under_test.core.datadriven import parse
-from tests.system_under_test.core.interaction import InteractionEnv
+from system_under_test.gossip_raft.simulation.directed.transcript import parse
+from system_under_test.gossip_raft.simulation.directed.world import DirectedWorld
 from tests.system_under_test.core.test_interaction import GOLDEN
 
 Rule = Callable[..., Any]
@@ -109,10 +109,10 @@ def counted(rule: Rule) -> Rule:
 def tells(rules: type[Rules]) -> bool:
     """Whether some transcript comes out differently under ``rules``."""
     for path in GOLDEN:
-        env = InteractionEnv(rules)
+        world = DirectedWorld(rules)
         for stanza in parse(path.read_text()):
             try:
-                output = env.handle(stanza).rstrip("\n") or "ok"
+                output = world.handle(stanza).rstrip("\n") or "ok"
             # A broken rule may break anything; that shows, too.
             except Exception:  # noqa: BLE001
                 return True
