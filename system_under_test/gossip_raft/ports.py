@@ -23,6 +23,10 @@ class DamagedStorage(Exception):
         self.sound = sound
 
 
+class SyncFailed(Exception):
+    """What was to be written may or may not be on disk, and a second try may lie about it."""
+
+
 class Clock(Protocol):
     """Monotonic time of one node."""
 
@@ -52,6 +56,9 @@ class Storage(Protocol):
 
         One at a time: the host does not call again before ``durable`` came.  On an
         error ``durable`` never comes and the node stops: a failed fsync is not retried.
+
+        Raises:
+            SyncFailed: Such an error is known at once; some storages tell it in other ways.
         """
 
 

@@ -311,7 +311,8 @@ class Node:
         # Term first: nothing else may be read in the light of an old one (D8.4).
         seen = rules.highest_term_seen(message)
         if rules.adopts_term(message, seen, state.term):
-            state.enter_term(seen, Role.FOLLOWER if rules.steps_down(message) else state.role)
+            steps_down = rules.steps_down(message, leads=state.leads)
+            state.enter_term(seen, Role.FOLLOWER if steps_down else state.role)
         changed = self._gossip.hear(message)
         self._quorum.hear(NodeId(message.source))
         self._recovery.hear(message)

@@ -352,5 +352,5 @@ class Source:
         if not rules.holds_what_is_asked(asked.last, held):
             return PullMismatch(log.last, log.runs, log.base)
         limits = rules.batch_limits(asked.entries_max, self._state.config.batch_bytes_max)
-        entries = rules.entries_given(asked.last, log.batch_after(asked.last.index, *limits))
+        entries = log.batch_after(asked.last.index, *limits)
         return PulledEntries(asked.last, entries, log.last, self._state.commit_point_at_departure)

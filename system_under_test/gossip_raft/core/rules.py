@@ -53,10 +53,10 @@ class Rules:
         del message
         return seen > term
 
-    def steps_down(self, message: Message) -> bool:
+    def steps_down(self, message: Message, *, leads: bool) -> bool:
         """Whoever led or campaigned does not in the new term, which ``message`` told of
         (PROTOCOL rule 3)."""
-        del message
+        del message, leads
         return True
 
     def quorum_size(self, members: int) -> int:
@@ -221,11 +221,6 @@ class Rules:
     def batch_limits(self, entries_max: int, bytes_max: int) -> tuple[int, int]:
         """Of one answer: a backlog must not outgrow what a message may hold."""
         return entries_max, bytes_max
-
-    def entries_given(self, asked: Position, following: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        """To a puller that ends with ``asked``: what follows it, and only that."""
-        del asked
-        return following
 
     def entries_taken(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """As they came: their identity is their leader's (Raft 5.3)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import Nanos
-from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
 class ServesStaleReads(Rules):
@@ -80,32 +80,56 @@ class TakesEverything(Rules):
 MUTANTS = (
     Mutant(
         name="stale-read",
+        ids=("R24",),
         summary="Any node answers linearizable reads from its applied state.",
         breaks=("linearizability",),
+        revealed_by=(),
         rules=ServesStaleReads,
     ),
     Mutant(
         name="unconfirmed-read",
+        ids=("M18",),
         summary="The leader answers reads without confirming that it still leads.",
         breaks=("linearizability",),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
         rules=ReadsUnconfirmed,
     ),
     Mutant(
         name="lease-ignores-drift",
+        ids=("M20",),
         summary="The leader's lease is as long as the promises, though clocks may drift.",
         breaks=("linearizability",),
+        needs=(
+            Need.LEASE_READS,
+            Need.CLOCK_DRIFT,
+            Need.PARTITION,
+        ),
+        revealed_by=(),
         rules=LeaseIgnoresDrift,
     ),
     Mutant(
         name="no-dedup",
+        ids=("S20",),
         summary="A repeated request is appended and applied again.",
         breaks=("exactly once", "linearizability"),
+        needs=(
+            Need.LOSS,
+            Need.RETRIES,
+        ),
+        revealed_by=(),
         rules=ForgetsSessions,
     ),
     Mutant(
         name="unbounded-queue",
+        ids=("R33",),
         summary="A leader queues every request, however many wait already.",
         breaks=("memory bound",),
+        needs=(
+            Need.OVERLOAD,
+            Need.PARTITION,
+        ),
+        revealed_by=(),
         rules=TakesEverything,
     ),
 )

@@ -12,7 +12,7 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import Entry, Position, Term
-from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
 class CommitsAlone(Rules):
@@ -98,32 +98,51 @@ class BelievesAnyCommitPoint(Rules):
 MUTANTS = (
     Mutant(
         name="minority-commit",
+        ids=("S03",),
         summary="The leader commits and acknowledges without a majority.",
         breaks=("durability", "linearizability", "state-machine safety"),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
         rules=CommitsAlone,
     ),
     Mutant(
         name="counts-any-term",
+        ids=("S06", "M01", "M23"),
         summary="The leader counts positions whatever the term of whoever reports them.",
         breaks=("leader completeness",),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
         rules=CountsAnyTerm,
     ),
     Mutant(
         name="source-guard",
+        ids=("M02",),
         summary="Nodes refuse sources of a lower term, and reports carry no term.",
         breaks=("leader completeness",),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
         rules=GuardsSourceInstead,
     ),
     Mutant(
         name="old-term-commit",
+        ids=("S05",),
         summary="The leader commits entries of earlier terms by counting (Figure 8).",
         breaks=("leader completeness",),
+        needs=(
+            Need.PARTITION,
+            Need.CRASH,
+            Need.SMALL_BATCHES,
+        ),
+        revealed_by=(),
         rules=CommitsOldTerms,
     ),
     Mutant(
         name="any-branch-commit",
+        ids=("M03",),
         summary="A node believes a commit point from gossip that is on another branch.",
         breaks=("state-machine safety",),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
         rules=BelievesAnyCommitPoint,
     ),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import DurableState, Term
-from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 from system_under_test.gossip_raft.ports import Storage
 
 
@@ -34,8 +34,11 @@ class ForgetsVote:
 MUTANTS = (
     Mutant(
         name="forgets-vote",
+        ids=("M11",),
         summary="Term and vote are lost in a crash.",
         breaks=("election safety", "durability"),
+        needs=(Need.CRASH,),
+        revealed_by=(),
         storage=ForgetsVote,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import Membership, NodeId, Position, Term
-from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
 class ChangesBeforeOwnCommit(Rules):
@@ -52,20 +52,38 @@ class HandsOverTooEarly(Rules):
 MUTANTS = (
     Mutant(
         name="changes-before-own-commit",
+        ids=("R12",),
         summary="A leader changes the membership before it has committed an entry of its term.",
         breaks=("leader completeness", "durability"),
+        needs=(
+            Need.MEMBERSHIP,
+            Need.PARTITION,
+        ),
+        revealed_by=(),
         rules=ChangesBeforeOwnCommit,
     ),
     Mutant(
         name="removed-still-counted",
+        ids=("R13",),
         summary="Nodes that were removed still count towards quorums.",
         breaks=("leader completeness", "durability"),
+        needs=(
+            Need.MEMBERSHIP,
+            Need.PARTITION,
+        ),
+        revealed_by=(),
         rules=CountsTheRemoved,
     ),
     Mutant(
         name="transfer-to-behind",
+        ids=("R34",),
         summary="Leadership is transferred to a node that lacks the leader's last entries.",
         breaks=("availability",),
+        needs=(
+            Need.TRANSFER,
+            Need.DELAY,
+        ),
+        revealed_by=(),
         rules=HandsOverTooEarly,
     ),
 )

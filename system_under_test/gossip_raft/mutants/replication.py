@@ -7,7 +7,7 @@ from dataclasses import replace
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import LogIndex, Position, Term
-from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
 class MergesByField(Rules):
@@ -43,14 +43,20 @@ class TruncatesOnMismatch(Rules):
 MUTANTS = (
     Mutant(
         name="field-merge",
+        ids=("M15",),
         summary="Gossip records are merged field by field instead of as a whole.",
         breaks=("leader completeness",),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
         rules=MergesByField,
     ),
     Mutant(
         name="truncate-on-mismatch",
+        ids=("M06", "R20"),
         summary="A node rolls back for a source that is merely behind.",
         breaks=("durability", "leader completeness"),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
         rules=TruncatesOnMismatch,
     ),
 )

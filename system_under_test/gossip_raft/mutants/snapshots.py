@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from system_under_test.gossip_raft.core.image import Answer
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import ClientId, LogIndex, Position
-from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
 class LabelsOneAhead(Rules):
@@ -63,26 +63,51 @@ class InstallsOlder(Rules):
 MUTANTS = (
     Mutant(
         name="snapshot-index-ahead",
+        ids=("R05",),
         summary="A snapshot is labelled one index ahead of its state.",
         breaks=("snapshot equals replayed log", "durability"),
+        needs=(
+            Need.COMPACTION,
+            Need.CRASH,
+        ),
+        revealed_by=(),
         rules=LabelsOneAhead,
     ),
     Mutant(
         name="sessions-not-in-snapshot",
+        ids=("R06", "M21"),
         summary="A snapshot is taken without the table of sessions.",
         breaks=("exactly once",),
+        needs=(
+            Need.COMPACTION,
+            Need.CRASH,
+            Need.RETRIES,
+        ),
+        revealed_by=(),
         rules=LeavesOutSessions,
     ),
     Mutant(
         name="older-snapshot-installed",
+        ids=("R09",),
         summary="A snapshot older than the node's own state is installed.",
         breaks=("commit points never go back",),
+        needs=(
+            Need.COMPACTION,
+            Need.DUPLICATION,
+        ),
+        revealed_by=(),
         rules=InstallsOlder,
     ),
     Mutant(
         name="compacts-beyond-commit",
+        ids=("R10",),
         summary="The log is compacted beyond the commit point.",
         breaks=("leader completeness", "one committed log"),
+        needs=(
+            Need.COMPACTION,
+            Need.PARTITION,
+        ),
+        revealed_by=(),
         rules=CompactsBeyondCommit,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from system_under_test.gossip_raft.core import describe, trace
@@ -26,7 +27,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.host import Host
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.ports import DamagedStorage, Storage
+from system_under_test.gossip_raft.ports import DamagedStorage, Storage, SyncFailed
 
 if TYPE_CHECKING:
     from system_under_test.gossip_raft.simulation.directed.world import DirectedWorld
@@ -50,6 +51,7 @@ class Actor:
         trap: The kind of effect, and how many of them from now on, before which it dies.
         damaged: From this entry on what is on disk fails its checksums.
         sync_fails: Nothing that is written reaches the disk any more.
+        slow: What is written reaches it only with ``sync``.
     """
 
     def __init__(self, world: DirectedWorld, node: NodeId, disk: DurableState) -> None:
@@ -61,10 +63,12 @@ class Actor:
         self.trap: tuple[str, int] | None = None
         self.damaged: LogIndex | None = None
         self.sync_fails = False
+        self.slow = False
         self.trace: list[tuple[Nanos, trace.TraceEvent]] = []
         self.host: Host | None = None
         self._wake: Callable[[], None] = lambda: None
         self._life = 0
+        self._writing: tuple[Persist, Callable[[], None]] | None = None
 
     # --- what transcripts do ---------------------------------------------------
 
@@ -88,24 +92,35 @@ class Actor:
             recorder=self,
             on_stopped=self._on_stopped,
         )
-        try:
-            self.host.start()
-        except (DamagedStorage, MalformedImage) as error:
-            self.host = None
-            self.world.say(f"  does not start: {error}")
+        self._obey(self.host.start)
 
     def crash(self) -> None:
         self.host = None
         self.trap = None
-        self.sync_fails = False
+        self.sync_fails = self.slow = False
+        self._writing = None
         self.world.say("  crashes")
 
     def receive(self, message: Message) -> None:
         if self.host is not None:
-            self.host.receive(message)
+            self._obey(partial(self.host.receive, message))
 
     def tick(self) -> None:
-        self._wake()
+        self._obey(self._wake)
+
+    def sync(self) -> None:
+        """What is being written is on disk now."""
+        while self._writing is not None:
+            (persist, durable), self._writing = self._writing, None
+            self._write(persist, durable)
+
+    def _obey(self, act: Callable[[], None]) -> None:
+        """What the disk says may be the end of the node."""
+        try:
+            act()
+        except (DamagedStorage, MalformedImage, SyncFailed) as error:
+            self.host = None
+            self.world.say(f"  stops: {error}")
 
     # --- ports -----------------------------------------------------------------
 
@@ -143,10 +158,19 @@ class Actor:
         raise DamagedStorage(f"entry {self.damaged} is damaged", replace(self.disk, log=sound))
 
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
-        if self._reaches("persist") and not self.sync_fails:
-            self.world.say(f"  {describe.effect(persist)}")
-            self.disk = persist.applied_to(self.disk)
-            durable()
+        if not self._reaches("persist"):
+            return
+        if self.sync_fails:
+            raise SyncFailed("a write was not synced")
+        if self.slow:
+            self._writing = (persist, durable)
+        else:
+            self._write(persist, durable)
+
+    def _write(self, persist: Persist, durable: Callable[[], None]) -> None:
+        self.world.say(f"  {describe.effect(persist)}")
+        self.disk = persist.applied_to(self.disk)
+        durable()
 
     def _reaches(self, effect: str) -> bool:
         if self.host is not None and self.trap is not None and self.trap[0] == effect:

@@ -28,6 +28,7 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     wipe NODE                     its disk is lost; restarted, it knows
     damage NODE INDEX             its disk: that entry does not pass its checksum any more
     fail NODE                     from now on nothing it writes is synced, until it crashes
+    slow NODE / sync NODE         its writes take until the next ``sync``, until it crashes
     limit BYTES                   of entries in one message; a larger one cannot be sent
     image NODE                    what its newest snapshot says
     log / status / members / suspects / gossip NODE / flight       look
@@ -417,6 +418,13 @@ class DirectedWorld:
 
     def _do_fail(self, words: list[str]) -> None:
         self.actors[words[0]].sync_fails = True
+
+    def _do_slow(self, words: list[str]) -> None:
+        self.actors[words[0]].slow = True
+
+    def _do_sync(self, words: list[str]) -> None:
+        self._heading = words[0]
+        self.actors[words[0]].sync()
 
     def _do_image(self, words: list[str]) -> None:
         for actor in self._named(words):
