@@ -10,9 +10,11 @@ from system_under_test.gossip_raft.mutants import (
     clients,
     commitment,
     durability,
+    elections,
     membership,
     replication,
     snapshots,
+    transactions,
 )
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 
@@ -20,12 +22,14 @@ CATALOGUE: Final[Mapping[str, Mutant]] = MappingProxyType(
     {
         mutant.name: mutant
         for mutant in (
-            *clients.MUTANTS,
+            *elections.MUTANTS,
             *commitment.MUTANTS,
-            *durability.MUTANTS,
             *replication.MUTANTS,
+            *durability.MUTANTS,
             *snapshots.MUTANTS,
             *membership.MUTANTS,
+            *clients.MUTANTS,
+            *transactions.MUTANTS,
         )
     }
 )

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from system_under_test.gossip_raft.core.messages import Consistency
+from dataclasses import replace
+
+from system_under_test.gossip_raft.core.messages import (
+    Consistency,
+    Lost,
+    PutEntries,
+    Results,
+    Unavailable,
+)
 from system_under_test.gossip_raft.core.rules import Rules
-from system_under_test.gossip_raft.core.types import Nanos
+from system_under_test.gossip_raft.core.types import (
+    Applied,
+    ClientId,
+    Nanos,
+    Position,
+    Session,
+    Term,
+)
 from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
@@ -77,6 +92,88 @@ class TakesEverything(Rules):
         return True
 
 
+class SaysNotExecuted(Rules):
+    """Tells clients of a deposed leader that their requests were not executed.
+
+    Mechanism: an error whose meaning is open is reported as a definite one.  Seen: S21 (the
+    original implementation).  Needs: a leader deposed with requests under way that are
+    committed after all.  Revealed by: writes that were refused and can be read.
+    """
+
+    def answer_when_deposed(self, position: Position) -> Lost | Results | Unavailable | None:
+        del position
+        return Unavailable("leadership ended, not executed")
+
+
+class SaysExecuted(Rules):
+    """Tells clients of a deposed leader that their requests were executed.
+
+    Mechanism: whoever waits is answered when leadership ends, with success.  Seen: R21.
+    Needs: a leader cut off with requests under way.  Revealed by: lost writes; entries
+    acknowledged that nobody committed.
+    """
+
+    def answer_when_deposed(self, position: Position) -> Lost | Results | Unavailable | None:
+        return Results(position, (Applied(),))
+
+
+class AnswersByIndex(Rules):
+    """Answers whoever waits for an index, with whatever entry came to stand there.
+
+    Mechanism: requests under way are remembered by index, and kept when leadership ends
+    (Raft's student guide warns of it: an index is not an identity).  Seen: R22.  Needs: a
+    leader cut off with a request under way, another entry at its index.  Revealed by: lost
+    writes; answers to other questions.
+    """
+
+    def awaited(self, position: Position) -> Position:
+        return Position(Term(0), position.index)
+
+    def answer_when_deposed(self, position: Position) -> Lost | Results | Unavailable | None:
+        del position
+        return None
+
+
+class ReadsBeforeOwnCommit(Rules):
+    """Lets a new leader read before it has committed an entry of its term.
+
+    Mechanism: its commit point may be older than what the leader before acknowledged (Ongaro
+    2014, 6.4).  Seen: M19.  Needs: an election, and a read right after it.  Revealed by:
+    stale reads.
+    """
+
+    def knows_commit_point(self, commit: Position, term: Term) -> bool:
+        del commit, term
+        return True
+
+
+class ForwardsAsNew(Rules):
+    """Forwards a request under a new name.
+
+    Mechanism: the redirect makes a request of its own, so the client's next try is not
+    recognized.  Seen: R26.  Needs: a request that a follower forwards, a lost answer and a
+    retry.  Revealed by: elements appended twice.
+    """
+
+    def forwarded(self, put: PutEntries) -> PutEntries:
+        again = Session(ClientId(f"{put.session.client}, forwarded"), put.session.sequence)
+        return replace(put, session=again)
+
+
+class LeaseAfterSleep(Rules):
+    """Judges its lease by the time of its last tick.
+
+    Mechanism: a process that was stopped and goes on answers a read before it looks at the
+    clock (Kleppmann 2016 tells the same of locks).  Seen: R35.  Needs: reads by lease, a
+    leader paused for longer than the lease, a read that waits for it.  Revealed by: stale
+    reads.
+    """
+
+    def lease_is_judged_at(self, now: Nanos, ticked: Nanos) -> Nanos:
+        del now
+        return ticked
+
+
 MUTANTS = (
     Mutant(
         name="stale-read",
@@ -131,5 +228,75 @@ MUTANTS = (
         ),
         revealed_by=(),
         rules=TakesEverything,
+    ),
+    Mutant(
+        name="says-not-executed",
+        ids=("S21",),
+        summary="A deposed leader tells clients that their pending requests were not executed.",
+        breaks=("linearizability",),
+        needs=(
+            Need.ELECTION,
+            Need.DELAY,
+        ),
+        revealed_by=(),
+        rules=SaysNotExecuted,
+    ),
+    Mutant(
+        name="says-executed",
+        ids=("R21",),
+        summary="A deposed leader tells clients that their pending requests were executed.",
+        breaks=("linearizability", "durability"),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
+        rules=SaysExecuted,
+    ),
+    Mutant(
+        name="answers-by-index",
+        ids=("R22",),
+        summary="A request is answered by whatever entry comes to stand at its index.",
+        breaks=("linearizability",),
+        needs=(Need.PARTITION,),
+        revealed_by=(),
+        rules=AnswersByIndex,
+    ),
+    Mutant(
+        name="reads-before-own-commit",
+        ids=("M19",),
+        summary="A new leader reads before it has committed an entry of its term.",
+        breaks=("linearizability",),
+        needs=(
+            Need.ELECTION,
+            Need.DELAY,
+        ),
+        revealed_by=(),
+        random=False,
+        rules=ReadsBeforeOwnCommit,
+    ),
+    Mutant(
+        name="forwards-as-new",
+        ids=("R26",),
+        summary="A follower forwards a request under another name than the client's.",
+        breaks=("exactly once",),
+        needs=(
+            Need.GATEWAY,
+            Need.RETRIES,
+            Need.LOSS,
+        ),
+        revealed_by=(),
+        random=False,
+        rules=ForwardsAsNew,
+    ),
+    Mutant(
+        name="lease-after-sleep",
+        ids=("R35",),
+        summary="A leader that was paused serves a read by a lease that is over.",
+        breaks=("linearizability",),
+        needs=(
+            Need.LEASE_READS,
+            Need.PAUSE,
+        ),
+        revealed_by=(),
+        random=False,
+        rules=LeaseAfterSleep,
     ),
 )

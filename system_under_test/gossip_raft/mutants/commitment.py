@@ -11,7 +11,7 @@ from system_under_test.gossip_raft.core.messages import (
     UpdatePosition,
 )
 from system_under_test.gossip_raft.core.rules import Rules
-from system_under_test.gossip_raft.core.types import Entry, Position, Term
+from system_under_test.gossip_raft.core.types import Entry, LogIndex, Position, Term
 from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
@@ -95,6 +95,71 @@ class BelievesAnyCommitPoint(Rules):
         return True
 
 
+class CommitsWholeBatches(Rules):
+    """Takes a follower that reached a batch for one that holds all of it.
+
+    Mechanism: a batch has one identity, and the commit count cannot see that a part of it is
+    missing.  Seen: S18 (the original implementation).  Needs: batches that arrive in parts.
+    Revealed by: a commit that no majority holds; leader completeness.
+    """
+
+    def commit_point_from_positions(
+        self, positions: Sequence[Position], members: int
+    ) -> Position | None:
+        reached = super().commit_point_from_positions(positions, members)
+        if reached is None:
+            return None
+        return max(position for position in positions if position.term == reached.term)
+
+
+class CountsByIndex(Rules):
+    """Counts positions by their index alone.
+
+    Mechanism: a tail of another term counts as well as the leader's own entries.  Seen: M09
+    (model checking, and walks over a gossip model).  Needs: a node with a long tail that was
+    never committed, and a change of leaders.  Revealed by: a commit that no majority holds;
+    leader completeness.
+    """
+
+    def counts_toward_commit(self, record: GossipRecord, term: Term) -> bool:
+        return record.term == term and not self.is_out_of_quorums(record)
+
+    def commit_point_from_positions(
+        self, positions: Sequence[Position], members: int
+    ) -> Position | None:
+        quorum = self.quorum_size(members)
+        if len(positions) < quorum:
+            return None
+        return sorted(positions, key=lambda position: position.index, reverse=True)[quorum - 1]
+
+
+class CommitsBeyondLog(Rules):
+    """Takes the source's commit point as it is, beyond its own last entry.
+
+    Mechanism: the minimum of Raft's Figure 2 (AppendEntries, rule 5) is left out.  Seen:
+    M04.  Needs: a follower that gets its entries in small batches.  Revealed by: the node
+    stops, as its commit point is not in its log.
+    """
+
+    def commit_from_source(self, commit: LogIndex, last: LogIndex) -> LogIndex:
+        del last
+        return commit
+
+
+class AppliesUncommitted(Rules):
+    """Applies entries as they come, committed or not.
+
+    Mechanism: what was pulled is taken for committed; no commit point is kept.  Seen: S04
+    (the original implementation), R23.  Needs: a leader cut off with entries that only one
+    follower has.  Revealed by: the commit rule; state-machine safety; the node stops when it
+    would have to truncate what it applied.
+    """
+
+    def commit_from_source(self, commit: LogIndex, last: LogIndex) -> LogIndex:
+        del commit
+        return last
+
+
 MUTANTS = (
     Mutant(
         name="minority-commit",
@@ -144,5 +209,47 @@ MUTANTS = (
         needs=(Need.PARTITION,),
         revealed_by=(),
         rules=BelievesAnyCommitPoint,
+    ),
+    Mutant(
+        name="whole-batch-commit",
+        ids=("S18",),
+        summary="A follower that holds part of a batch counts as one that holds all of it.",
+        breaks=("leader completeness", "durability"),
+        needs=(Need.SMALL_BATCHES,),
+        revealed_by=(),
+        rules=CommitsWholeBatches,
+    ),
+    Mutant(
+        name="index-only-count",
+        ids=("M09",),
+        summary="Positions are counted by index, whatever their term.",
+        breaks=("leader completeness", "durability"),
+        needs=(
+            Need.ELECTION,
+            Need.PARTITION,
+        ),
+        revealed_by=(),
+        rules=CountsByIndex,
+    ),
+    Mutant(
+        name="commit-beyond-log",
+        ids=("M04",),
+        summary="A node takes a commit point that lies beyond its own log.",
+        breaks=("commit point within the log",),
+        needs=(Need.SMALL_BATCHES,),
+        revealed_by=(),
+        rules=CommitsBeyondLog,
+    ),
+    Mutant(
+        name="applies-uncommitted",
+        ids=("S04", "R23"),
+        summary="A follower applies what it pulled before that is committed.",
+        breaks=("state-machine safety", "linearizability"),
+        needs=(
+            Need.ELECTION,
+            Need.PARTITION,
+        ),
+        revealed_by=(),
+        rules=AppliesUncommitted,
     ),
 )

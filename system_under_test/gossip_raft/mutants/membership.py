@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.rules import Rules
-from system_under_test.gossip_raft.core.types import Membership, NodeId, Position, Term
+from system_under_test.gossip_raft.core.types import (
+    LogIndex,
+    Membership,
+    NodeId,
+    Position,
+    Term,
+)
 from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
@@ -20,6 +26,19 @@ class ChangesBeforeOwnCommit(Rules):
 
     def may_change_membership(self, commit: Position, term: Term) -> bool:
         del commit, term
+        return True
+
+
+class ChangesTwiceAtOnce(Rules):
+    """Begins a change of the membership while another is not yet committed.
+
+    Mechanism: two changes make a step of two servers, and the majorities before and after
+    need not share a node (Ongaro 2014, 4.1).  Seen: R12.  Needs: two changes, quickly, and a
+    partition.  Revealed by: the one-change rule; leader completeness.
+    """
+
+    def change_is_over(self, since: LogIndex, commit: LogIndex) -> bool:
+        del since, commit
         return True
 
 
@@ -85,5 +104,14 @@ MUTANTS = (
         ),
         revealed_by=(),
         rules=HandsOverTooEarly,
+    ),
+    Mutant(
+        name="two-changes-at-once",
+        ids=("R12",),
+        summary="A change of the membership begins before the one before is committed.",
+        breaks=("one membership change at a time", "election safety"),
+        needs=(Need.MEMBERSHIP,),
+        revealed_by=(),
+        rules=ChangesTwiceAtOnce,
     ),
 )

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 from system_under_test.gossip_raft.core.image import Answer
 from system_under_test.gossip_raft.core.rules import Rules
-from system_under_test.gossip_raft.core.types import ClientId, LogIndex, Position
+from system_under_test.gossip_raft.core.types import (
+    ClientId,
+    LogIndex,
+    Membership,
+    Position,
+)
 from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 
 
@@ -60,6 +65,33 @@ class InstallsOlder(Rules):
         return True
 
 
+class LeavesOutMembership(Rules):
+    """Takes snapshots without the membership.
+
+    Mechanism: after a restart the members are those of the configuration file again, as the
+    entries that changed them are compacted.  Seen: R07.  Needs: a membership change,
+    compaction and a restart.  Revealed by: nodes that differ in who is counted; two quorums
+    without a common node.
+    """
+
+    def membership_in_snapshot(self, there: Membership, initial: Membership) -> Membership:
+        del there
+        return initial
+
+
+class AppliesTwice(Rules):
+    """Labels a snapshot with the index before the last one that is in it.
+
+    Mechanism: the note of how far the state goes is written before the last entry is
+    applied, so that one is applied again after a restart.  Seen: R11.  Needs: compaction and
+    a restart.  Revealed by: the snapshot is not the replayed log.
+    """
+
+    def compaction_point(self, applied: LogIndex, last: LogIndex) -> LogIndex:
+        del last
+        return LogIndex(max(applied - 1, 0))
+
+
 MUTANTS = (
     Mutant(
         name="snapshot-index-ahead",
@@ -109,5 +141,30 @@ MUTANTS = (
         ),
         revealed_by=(),
         rules=CompactsBeyondCommit,
+    ),
+    Mutant(
+        name="membership-not-in-snapshot",
+        ids=("R07",),
+        summary="A snapshot is taken without the membership.",
+        breaks=("election safety",),
+        needs=(
+            Need.MEMBERSHIP,
+            Need.COMPACTION,
+            Need.CRASH,
+        ),
+        revealed_by=(),
+        rules=LeavesOutMembership,
+    ),
+    Mutant(
+        name="applies-twice",
+        ids=("R11",),
+        summary="The last entry in a snapshot is applied again after a restart.",
+        breaks=("exactly once", "snapshot equals replayed log"),
+        needs=(
+            Need.COMPACTION,
+            Need.CRASH,
+        ),
+        revealed_by=(),
+        rules=AppliesTwice,
     ),
 )

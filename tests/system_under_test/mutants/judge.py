@@ -179,9 +179,9 @@ def _executed(image: bytes, operation: Operation) -> bytes | None:
     machine.restore(image)
     answer: tuple[object, ...]
     if operation.what and isinstance(operation.what[0], str):
-        answer = machine.read(operation.what)  # type: ignore[arg-type]
+        answer = machine.read(operation.what)
     else:
-        entry = Entry(Term(0), LogIndex(0), None, operation.what)  # type: ignore[arg-type]
+        entry = Entry(Term(0), LogIndex(0), None, operation.what)
         answer = machine.apply(entry).results
     if operation.answer is not None and answer != operation.answer:
         return None
