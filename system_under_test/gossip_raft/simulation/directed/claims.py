@@ -36,6 +36,9 @@ def broken_claim(words: list[str], world: DirectedWorld) -> str | None:
             return f"{node} still leads" if node in leaders else None
         case ["a", "leader"]:
             return None if leaders else "nobody leads"
+        case ["a", "leader", "after", term]:
+            later = [node for node in leaders if up[node].term > int(term)]
+            return None if later else f"nobody leads after term {term}"
         case ["term", term]:
             highest = max((status.term for status in up.values()), default=0)
             return f"term {highest}, not {term}" if highest > int(term) else None

@@ -12,8 +12,8 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     tick [NODES] MS               their clocks move on and they act on it
     run MS                        everybody ticks at every heartbeat, all is delivered
     campaign NODE                 its election time-out passes
-    elect NODE                    all compare notes and forget the last leader; NODE
-                                  campaigns; stabilize
+    elect NODE [OTHERS]           all, or just those, compare notes and forget the last
+                                  leader; NODE campaigns; stabilize (among them)
     put NODE CLIENT#SEQ COMMAND [+ COMMAND ...] [to ADDRESS] [within MS]
     read NODE KEYS... [local | lease] [within MS]     so long the client still waits
     deliver [A->B | B] [TYPE]     what is in flight on that link, or to that node
@@ -261,11 +261,13 @@ class DirectedWorld:
 
     def _do_elect(self, words: list[str]) -> None:
         forgets = self.config.election_timeout_min_ns // MS
-        self._do_tick([str(self.config.heartbeat_interval_ns // MS)])
-        self._do_stabilize([])
-        self._do_wait([str(forgets)])
-        self._do_campaign(words)
-        self._do_stabilize([])
+        node, *others = words
+        among = words if others else []
+        self._do_tick([*among, str(self.config.heartbeat_interval_ns // MS)])
+        self._do_stabilize(among)
+        self._do_wait([*among, str(forgets)])
+        self._do_campaign([node])
+        self._do_stabilize(among)
 
     # --- clients ---------------------------------------------------------------
 
