@@ -35,6 +35,7 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     claim WORDS                   complain unless it is so; see ``claims``
     anew                          forget everything: another story
     quietly COMMAND               show only the status after it
+    times N COMMAND; COMMAND ...  all of them N times; show only the status at the end
     verbose / terse               show every event and every heartbeat, or not
 """
 
@@ -437,6 +438,15 @@ class DirectedWorld:
     def _do_quietly(self, words: list[str]) -> None:
         command, *rest = words
         getattr(self, f"_do_{command}")(rest)
+        self._lines.clear()
+        self._do_status([])
+
+    def _do_times(self, words: list[str]) -> None:
+        number, *rest = words
+        steps = [step.split() for step in " ".join(rest).split(";")]
+        for _ in range(int(number)):
+            for command, *of_it in steps:
+                getattr(self, f"_do_{command}")(of_it)
         self._lines.clear()
         self._do_status([])
 
