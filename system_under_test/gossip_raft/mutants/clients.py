@@ -180,7 +180,7 @@ MUTANTS = (
         ids=("R24",),
         summary="Any node answers linearizable reads from its applied state.",
         breaks=("linearizability",),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=ServesStaleReads,
     ),
     Mutant(
@@ -189,7 +189,7 @@ MUTANTS = (
         summary="The leader answers reads without confirming that it still leads.",
         breaks=("linearizability",),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=ReadsUnconfirmed,
     ),
     Mutant(
@@ -202,7 +202,7 @@ MUTANTS = (
             Need.CLOCK_DRIFT,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=LeaseIgnoresDrift,
     ),
     Mutant(
@@ -214,7 +214,7 @@ MUTANTS = (
             Need.LOSS,
             Need.RETRIES,
         ),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=ForgetsSessions,
     ),
     Mutant(
@@ -226,7 +226,7 @@ MUTANTS = (
             Need.OVERLOAD,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=("claim",),
         rules=TakesEverything,
     ),
     Mutant(
@@ -238,7 +238,7 @@ MUTANTS = (
             Need.ELECTION,
             Need.DELAY,
         ),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=SaysNotExecuted,
     ),
     Mutant(
@@ -247,7 +247,10 @@ MUTANTS = (
         summary="A deposed leader tells clients that their pending requests were executed.",
         breaks=("linearizability", "durability"),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=(
+            "acknowledged entries are kept",
+            "linearizability",
+        ),
         rules=SaysExecuted,
     ),
     Mutant(
@@ -256,7 +259,7 @@ MUTANTS = (
         summary="A request is answered by whatever entry comes to stand at its index.",
         breaks=("linearizability",),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=AnswersByIndex,
     ),
     Mutant(
@@ -268,7 +271,7 @@ MUTANTS = (
             Need.ELECTION,
             Need.DELAY,
         ),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         random=False,
         rules=ReadsBeforeOwnCommit,
     ),
@@ -282,7 +285,7 @@ MUTANTS = (
             Need.RETRIES,
             Need.LOSS,
         ),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         random=False,
         rules=ForwardsAsNew,
     ),
@@ -295,7 +298,7 @@ MUTANTS = (
             Need.LEASE_READS,
             Need.PAUSE,
         ),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         random=False,
         rules=LeaseAfterSleep,
     ),

@@ -37,8 +37,10 @@ class CountsAnyTerm(Rules):
 
     Mechanism: reports carry no term, so an old leader neither learns from one that it
     is deposed nor leaves it out; a voter of the next term that pulls old entries
-    commits them.  Seen: M01 (SERVER-22136), S06.  Needs: a new leader cut off from a
-    voter that still reaches the old leader.  Revealed by: leader completeness; a
+    commits them.  (A record merged before its term is adopted leaves the same window, for
+    as long as it takes to adopt it.)  Seen: M01 (SERVER-22136), S06 (the original
+    implementation), M23.  Needs: a new leader cut off from a voter that still reaches the
+    old leader.  Revealed by: leader completeness; a
     committed entry truncated; lost writes.
     """
 
@@ -167,7 +169,14 @@ MUTANTS = (
         summary="The leader commits and acknowledges without a majority.",
         breaks=("durability", "linearizability", "state-machine safety"),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+            "acknowledged entries are kept",
+            "in-node assertion",
+        ),
         rules=CommitsAlone,
     ),
     Mutant(
@@ -176,7 +185,14 @@ MUTANTS = (
         summary="The leader counts positions whatever the term of whoever reports them.",
         breaks=("leader completeness",),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+            "committed entries are never truncated",
+            "acknowledged entries are kept",
+        ),
         rules=CountsAnyTerm,
     ),
     Mutant(
@@ -185,7 +201,14 @@ MUTANTS = (
         summary="Nodes refuse sources of a lower term, and reports carry no term.",
         breaks=("leader completeness",),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+            "committed entries are never truncated",
+            "acknowledged entries are kept",
+        ),
         rules=GuardsSourceInstead,
     ),
     Mutant(
@@ -198,7 +221,7 @@ MUTANTS = (
             Need.CRASH,
             Need.SMALL_BATCHES,
         ),
-        revealed_by=(),
+        revealed_by=("state-machine safety",),
         rules=CommitsOldTerms,
     ),
     Mutant(
@@ -207,7 +230,12 @@ MUTANTS = (
         summary="A node believes a commit point from gossip that is on another branch.",
         breaks=("state-machine safety",),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=(
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+            "in-node assertion",
+        ),
         rules=BelievesAnyCommitPoint,
     ),
     Mutant(
@@ -216,7 +244,13 @@ MUTANTS = (
         summary="A follower that holds part of a batch counts as one that holds all of it.",
         breaks=("leader completeness", "durability"),
         needs=(Need.SMALL_BATCHES,),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+            "acknowledged entries are kept",
+        ),
         rules=CommitsWholeBatches,
     ),
     Mutant(
@@ -228,7 +262,7 @@ MUTANTS = (
             Need.ELECTION,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=("commit rule",),
         rules=CountsByIndex,
     ),
     Mutant(
@@ -237,7 +271,7 @@ MUTANTS = (
         summary="A node takes a commit point that lies beyond its own log.",
         breaks=("commit point within the log",),
         needs=(Need.SMALL_BATCHES,),
-        revealed_by=(),
+        revealed_by=("in-node assertion",),
         rules=CommitsBeyondLog,
     ),
     Mutant(
@@ -249,7 +283,11 @@ MUTANTS = (
             Need.ELECTION,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=(
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+        ),
         rules=AppliesUncommitted,
     ),
 )

@@ -78,7 +78,13 @@ MUTANTS = (
             Need.MEMBERSHIP,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "state-machine safety",
+            "one committed log",
+            "acknowledged entries are kept",
+            "one membership change at a time",
+        ),
         rules=ChangesBeforeOwnCommit,
     ),
     Mutant(
@@ -90,7 +96,13 @@ MUTANTS = (
             Need.MEMBERSHIP,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+            "acknowledged entries are kept",
+        ),
         rules=CountsTheRemoved,
     ),
     Mutant(
@@ -102,7 +114,7 @@ MUTANTS = (
             Need.TRANSFER,
             Need.DELAY,
         ),
-        revealed_by=(),
+        revealed_by=("claim",),
         rules=HandsOverTooEarly,
     ),
     Mutant(
@@ -111,7 +123,7 @@ MUTANTS = (
         summary="A change of the membership begins before the one before is committed.",
         breaks=("one membership change at a time", "election safety"),
         needs=(Need.MEMBERSHIP,),
-        revealed_by=(),
+        revealed_by=("one membership change at a time",),
         rules=ChangesTwiceAtOnce,
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -70,8 +71,10 @@ class Mutant:
     rules: Callable[[], Rules] = Rules
     storage: Callable[[Storage], Storage] = _sound_storage
 
-    @property
-    def story(self) -> str:
-        """Mechanism, where it was seen, what it needs, what reveals it: as its class says."""
+    def told(self, part: str) -> str:
+        """What the docstring of its class says after ``Mechanism:``, ``Seen:``, ``Needs:`` or
+        ``Revealed by:``; empty if it says nothing of that."""
         kind = self.storage if self.rules is Rules else self.rules
-        return kind.__doc__ or ""
+        story = " ".join((kind.__doc__ or "").split())
+        _, _, after = story.partition(f"{part}: ")
+        return re.split(r" (?:Mechanism|Seen|Needs|Revealed by): ", after)[0].rstrip(".")

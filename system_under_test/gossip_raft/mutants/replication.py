@@ -190,7 +190,10 @@ MUTANTS = (
         summary="Gossip records are merged field by field instead of as a whole.",
         breaks=("leader completeness",),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=(
+            "state-machine safety",
+            "one committed log",
+        ),
         rules=MergesByField,
     ),
     Mutant(
@@ -199,7 +202,7 @@ MUTANTS = (
         summary="A node rolls back for a source that is merely behind.",
         breaks=("durability", "leader completeness"),
         needs=(Need.PARTITION,),
-        revealed_by=(),
+        revealed_by=("in-node assertion",),
         rules=TruncatesOnMismatch,
     ),
     Mutant(
@@ -211,7 +214,7 @@ MUTANTS = (
             Need.ELECTION,
             Need.DELAY,
         ),
-        revealed_by=(),
+        revealed_by=("in-node assertion",),
         random=False,
         rules=LeaderRollsBack,
     ),
@@ -221,7 +224,10 @@ MUTANTS = (
         summary="What a node said before its disk was lost stays in the map and counts.",
         breaks=("leader completeness", "durability"),
         needs=(Need.WIPED_DISK,),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "acknowledged entries are kept",
+        ),
         random=False,
         rules=IgnoresIncarnation,
     ),
@@ -234,7 +240,12 @@ MUTANTS = (
             Need.ELECTION,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=(
+            "log matching",
+            "state-machine safety",
+            "commit rule",
+            "one committed log",
+        ),
         rules=PullsUnchecked,
     ),
     Mutant(
@@ -246,7 +257,7 @@ MUTANTS = (
             Need.ELECTION,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=("claim",),
         rules=NeverRollsBack,
     ),
     Mutant(
@@ -254,7 +265,10 @@ MUTANTS = (
         ids=("S14",),
         summary="A follower appends the last entry of a batch twice.",
         breaks=("log matching", "exactly once"),
-        revealed_by=(),
+        revealed_by=(
+            "log matching",
+            "commit rule",
+        ),
         rules=TakesLastTwice,
     ),
     Mutant(
@@ -263,7 +277,7 @@ MUTANTS = (
         summary="A follower that holds just the first entry is taken for one that holds none.",
         breaks=("liveness",),
         needs=(Need.SMALL_BATCHES,),
-        revealed_by=(),
+        revealed_by=("claim",),
         rules=FirstIndexIsNone,
     ),
     Mutant(
@@ -271,7 +285,7 @@ MUTANTS = (
         ids=("S16",),
         summary="A follower gives an empty entry another identity than its leader did.",
         breaks=("log matching",),
-        revealed_by=(),
+        revealed_by=("log matching",),
         rules=WrapsEmptyAnew,
     ),
     Mutant(
@@ -283,7 +297,7 @@ MUTANTS = (
             Need.PARTITION,
             Need.OVERLOAD,
         ),
-        revealed_by=(),
+        revealed_by=("claim",),
         random=False,
         rules=UnlimitedBatches,
     ),
@@ -294,7 +308,7 @@ MUTANTS = (
         breaks=("liveness",),
         needs=(Need.PARTITION,),
         nodes_min=4,
-        revealed_by=(),
+        revealed_by=("claim",),
         random=False,
         rules=PullsInCircles,
     ),

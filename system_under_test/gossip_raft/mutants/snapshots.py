@@ -43,7 +43,7 @@ class CompactsBeyondCommit(Rules):
 class LeavesOutSessions(Rules):
     """Takes snapshots without the table of sessions.
 
-    Mechanism: only keys and values are thought of as state.  Seen: R06.  Needs:
+    Mechanism: only keys and values are thought of as state.  Seen: R06, M21.  Needs:
     compaction, a restart or a follower far behind, then a repeated request.
     Revealed by: a request that takes effect twice; states that differ between nodes.
     """
@@ -102,7 +102,7 @@ MUTANTS = (
             Need.COMPACTION,
             Need.CRASH,
         ),
-        revealed_by=(),
+        revealed_by=("a snapshot equals the replayed log",),
         rules=LabelsOneAhead,
     ),
     Mutant(
@@ -115,7 +115,7 @@ MUTANTS = (
             Need.CRASH,
             Need.RETRIES,
         ),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=LeavesOutSessions,
     ),
     Mutant(
@@ -127,7 +127,7 @@ MUTANTS = (
             Need.COMPACTION,
             Need.DUPLICATION,
         ),
-        revealed_by=(),
+        revealed_by=("commit points never go back",),
         rules=InstallsOlder,
     ),
     Mutant(
@@ -139,7 +139,13 @@ MUTANTS = (
             Need.COMPACTION,
             Need.PARTITION,
         ),
-        revealed_by=(),
+        revealed_by=(
+            "commit rule",
+            "one committed log",
+            "recovery",
+            "a snapshot equals the replayed log",
+            "in-node assertion",
+        ),
         rules=CompactsBeyondCommit,
     ),
     Mutant(
@@ -152,7 +158,12 @@ MUTANTS = (
             Need.COMPACTION,
             Need.CRASH,
         ),
-        revealed_by=(),
+        revealed_by=(
+            "leader completeness",
+            "state-machine safety",
+            "one committed log",
+            "acknowledged entries are kept",
+        ),
         rules=LeavesOutMembership,
     ),
     Mutant(
@@ -164,7 +175,10 @@ MUTANTS = (
             Need.COMPACTION,
             Need.CRASH,
         ),
-        revealed_by=(),
+        revealed_by=(
+            "recovery",
+            "a snapshot equals the replayed log",
+        ),
         rules=AppliesTwice,
     ),
 )

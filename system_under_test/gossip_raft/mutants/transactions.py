@@ -93,7 +93,7 @@ MUTANTS = (
         ids=("R28",),
         summary="The order of the commands of an entry depends on a node's clock.",
         breaks=("state-machine safety",),
-        revealed_by=(),
+        revealed_by=("state-machine determinism",),
         rules=AppliesByClock,
     ),
     Mutant(
@@ -101,7 +101,7 @@ MUTANTS = (
         ids=("R31",),
         summary="Of several appends to one list in one request only the last is executed.",
         breaks=("linearizability",),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=LosesAppendsInBatch,
     ),
     Mutant(
@@ -110,7 +110,7 @@ MUTANTS = (
         summary="The later reads of a transaction see an older state than its first.",
         breaks=("serializability",),
         needs=(Need.TRANSACTIONS,),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=ReadsSkewed,
     ),
     Mutant(
@@ -119,7 +119,7 @@ MUTANTS = (
         summary="A transaction that writes does not see what was written just before it.",
         breaks=("serializability",),
         needs=(Need.TRANSACTIONS,),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=ReadsBeforeConcurrent,
     ),
     Mutant(
@@ -128,7 +128,7 @@ MUTANTS = (
         summary="What a refused transaction wrote before it was refused stays.",
         breaks=("atomicity",),
         needs=(Need.TRANSACTIONS,),
-        revealed_by=(),
+        revealed_by=("linearizability",),
         rules=KeepsPartOfRefused,
     ),
 )
