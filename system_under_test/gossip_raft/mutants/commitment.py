@@ -201,6 +201,7 @@ MUTANTS = (
         summary="Nodes refuse sources of a lower term, and reports carry no term.",
         breaks=("leader completeness",),
         needs=(Need.PARTITION,),
+        nodes_min=5,
         revealed_by=(
             "leader completeness",
             "state-machine safety",
@@ -221,6 +222,7 @@ MUTANTS = (
             Need.CRASH,
             Need.SMALL_BATCHES,
         ),
+        nodes_min=5,
         revealed_by=("state-machine safety",),
         rules=CommitsOldTerms,
     ),

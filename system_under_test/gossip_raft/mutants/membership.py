@@ -96,6 +96,7 @@ MUTANTS = (
             Need.MEMBERSHIP,
             Need.PARTITION,
         ),
+        nodes_min=4,
         revealed_by=(
             "leader completeness",
             "state-machine safety",

@@ -90,9 +90,13 @@ def _node_event(at: int, event: trace.TraceEvent) -> NodeEvent:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``answer`` is ``None`` if nobody knows what became of it; then it never ends."""
+    """``commands`` executed together, or ``keys`` read.
 
-    what: tuple[Command, ...] | tuple[str, ...]
+    ``answer`` is ``None`` if nobody knows what became of it; then it never ends.
+    """
+
+    commands: tuple[Command, ...]
+    keys: tuple[str, ...]
     invoked: float
     completed: float
     answer: tuple[object, ...] | None
@@ -117,13 +121,15 @@ def operations(world: DirectedWorld) -> list[Operation]:
         refused = [h for h in answers if isinstance(_told(h), NotLeader | Unavailable)]
         body = asked[0].message.body
         assert isinstance(body, PutEntries | ReadKeys)
-        what = body.commands if isinstance(body, PutEntries) else body.keys
+        commands = body.commands if isinstance(body, PutEntries) else ()
+        keys = body.keys if isinstance(body, ReadKeys) else ()
         if definite:
             told = _told(definite[0])
             answer = told.results if isinstance(told, Results) else _values(told)
-            found.append(Operation(what, asked[0].moment, definite[0].moment, answer))
+            ended = definite[0].moment
+            found.append(Operation(commands, keys, asked[0].moment, ended, answer))
         elif isinstance(body, PutEntries) and len(refused) < len(asked):
-            found.append(Operation(what, asked[0].moment, inf, None))
+            found.append(Operation(commands, keys, asked[0].moment, inf, None))
     return found
 
 
@@ -178,11 +184,10 @@ def _executed(image: bytes, operation: Operation) -> bytes | None:
     machine = StateMachine(Rules())
     machine.restore(image)
     answer: tuple[object, ...]
-    if operation.what and isinstance(operation.what[0], str):
-        answer = machine.read(operation.what)
+    if operation.keys:
+        answer = machine.read(operation.keys)
     else:
-        entry = Entry(Term(0), LogIndex(0), None, operation.what)
-        answer = machine.apply(entry).results
+        answer = machine.apply(Entry(Term(0), LogIndex(0), None, operation.commands)).results
     if operation.answer is not None and answer != operation.answer:
         return None
     return machine.image()
