@@ -25,6 +25,7 @@ class Gossip:
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
         self._peers = frozenset(state.peers)
+        self._retelling_is_news = state.rules.retelling_is_news()
         state.when_membership_changes.append(self._meet_peers)
 
     @property
@@ -48,7 +49,7 @@ class Gossip:
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
             old = self.records.get(new.node)
             merged = new if old is None else self._state.rules.merge_records(old, new)
-            if self._state.rules.is_news(old, merged):
+            if merged is not old or self._retelling_is_news:
                 self.records[new.node] = merged
                 self._news[new.node] = self._state.now
                 changed.append((old, merged))

@@ -162,9 +162,12 @@ class Rules:
             return new
         return old
 
-    def is_news(self, old: GossipRecord | None, merged: GossipRecord) -> bool:
-        """A record told again says nothing of whether its owner still lives (PROTOCOL D8.3)."""
-        return merged is not old
+    def retelling_is_news(self) -> bool:
+        """A record told again says nothing of whether its owner still lives (PROTOCOL D8.3).
+
+        Asked once in a node's life: most of what gossip tells is known.
+        """
+        return False
 
     def suspects(self, silent: Nanos, patience: Nanos) -> bool:
         """Of a live node something new is heard, if only through others.  A suspicion costs

