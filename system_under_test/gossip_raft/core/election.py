@@ -42,13 +42,13 @@ class Elections:
 
     def tick(self) -> None:
         state = self._state
-        if state.leads or not state.rules.is_election_due(state.now, self._deadline, state.term):
+        if state.leads or state.now < self._deadline:
             return
         if state.role is Role.PRE_CANDIDATE and self._gossip.is_behind:
             # Candidates do not pull, and whoever is ahead may have no vote to give (D12).
             state.become(Role.FOLLOWER, leader=None)
             self._postpone()
-        elif not state.recovering and self._has_a_vote():
+        elif not state.recovering and self._has_a_vote() and state.rules.minds_silence(state.term):
             self._campaign(transfer=False)
         else:
             self._postpone()

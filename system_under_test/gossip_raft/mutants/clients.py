@@ -26,8 +26,8 @@ from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 class ServesStaleReads(Rules):
     """Answers linearizable reads on any node, from what it happens to have applied.
 
-    Mechanism: a local read labelled linearizable.  Seen: R24.  Needs: nothing; a
-    partition or a lagging follower makes it frequent.  Revealed by: stale reads.
+    Mechanism: a local read labelled linearizable.  Seen: R24.  Needs: nothing; a partition
+    or a lagging follower makes it frequent.  Revealed by: stale reads.
     """
 
     def reads_applied_state(self, consistency: Consistency) -> bool:
@@ -38,9 +38,9 @@ class ServesStaleReads(Rules):
 class ReadsUnconfirmed(Rules):
     """The leader answers reads without asking whether it still leads.
 
-    Mechanism: the heartbeat round of ReadIndex is left out.  Seen: M18.  Needs: the
-    leader cut off while another is elected, and a client that still reaches it; check
-    quorum bounds the time.  Revealed by: stale reads.
+    Mechanism: the heartbeat round of ReadIndex is left out.  Seen: M18 (etcd and Consul:
+    Jepsen 2014).  Needs: the leader cut off while another is elected, and a client that
+    still reaches it; check quorum bounds the time.  Revealed by: stale reads.
     """
 
     def confirms_leadership(self, confirmations: int, members: int) -> bool:
@@ -52,8 +52,8 @@ class LeaseIgnoresDrift(Rules):
     """Takes its own clock for everybody's when it counts on a lease.
 
     Mechanism: the lease is as long as the promise it rests on, with nothing taken off for
-    clocks that run apart.  Seen: M20.  Needs: reads by lease, a leader whose clock is
-    slow but within the stated drift, cut off just before another is elected.
+    clocks that run apart.  Seen: M20 (TiKV issue 964).  Needs: reads by lease, a leader
+    whose clock is slow but within the stated drift, cut off just before another is elected.
     Revealed by: stale reads.
     """
 
@@ -65,9 +65,9 @@ class LeaseIgnoresDrift(Rules):
 class ForgetsSessions(Rules):
     """Takes every request for a new one.
 
-    Mechanism: no request identity, so each retry appends and applies again.  Seen:
-    S20.  Needs: a lost or late reply, so that the client tries again.  Revealed by:
-    elements appended twice; writes that come back after they were overwritten.
+    Mechanism: no request identity, so each retry appends and applies again.  Seen: S20.
+    Needs: a lost or late reply, so that the client tries again.  Revealed by: elements
+    appended twice; writes that come back after they were overwritten.
     """
 
     def is_repeat(self, sequence: int, newest: int) -> bool:
@@ -79,8 +79,8 @@ class TakesEverything(Rules):
     """Queues whatever comes, however much is waiting already.
 
     Mechanism: no limit on what waits, in number or in bytes.  Seen: R33.  Needs: writes
-    that come faster than they are committed; a leader cut off from its followers is
-    enough.  Revealed by: memory that grows with the load; answers that come too late.
+    that come faster than they are committed; a leader cut off from its followers is enough.
+    Revealed by: memory that grows with the load; answers that come too late.
     """
 
     def has_room(self, held: int, held_max: int) -> bool:
@@ -96,8 +96,9 @@ class SaysNotExecuted(Rules):
     """Tells clients of a deposed leader that their requests were not executed.
 
     Mechanism: an error whose meaning is open is reported as a definite one.  Seen: S21 (the
-    original implementation).  Needs: a leader deposed with requests under way that are
-    committed after all.  Revealed by: writes that were refused and can be read.
+    original implementation), and NebulaGraph pull request 3880.  Needs: a leader deposed
+    with requests under way that are committed after all.  Revealed by: writes that were
+    refused and can be read.
     """
 
     def answer_when_deposed(self, position: Position) -> Lost | Results | Unavailable | None:
@@ -137,9 +138,9 @@ class AnswersByIndex(Rules):
 class ReadsBeforeOwnCommit(Rules):
     """Lets a new leader read before it has committed an entry of its term.
 
-    Mechanism: its commit point may be older than what the leader before acknowledged (Ongaro
-    2014, 6.4).  Seen: M19.  Needs: an election, and a read right after it.  Revealed by:
-    stale reads.
+    Mechanism: its commit point may be older than what the leader before acknowledged
+    (Ongaro 2014, 6.4).  Seen: M19 (etcd issue 7331; TiKV pull request 9239).  Needs: an
+    election, and a read right after it.  Revealed by: stale reads.
     """
 
     def knows_commit_point(self, commit: Position, term: Term) -> bool:

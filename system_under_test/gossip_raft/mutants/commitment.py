@@ -18,11 +18,10 @@ from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 class CommitsAlone(Rules):
     """Commits what the leader itself holds, without waiting for a majority.
 
-    Mechanism: the quorum is taken of the positions counted, not of the members; the
-    extreme form of an off-by-one quorum.  Seen: S03 (the original implementation),
-    M10.  Needs: the leader killed or cut off after an acknowledgement, then healed.
-    Revealed by: lost writes; a committed entry truncated; two entries committed at
-    one index.
+    Mechanism: the quorum is taken of the positions counted, not of the members; the extreme
+    form of an off-by-one quorum.  Seen: S03 (the original implementation), M10.  Needs: the
+    leader killed or cut off after an acknowledgement, then healed.  Revealed by: lost
+    writes; a committed entry truncated; two entries committed at one index.
     """
 
     def commit_point_from_positions(
@@ -35,13 +34,12 @@ class CommitsAlone(Rules):
 class CountsAnyTerm(Rules):
     """Counts positions without asking in which term they were reported.
 
-    Mechanism: reports carry no term, so an old leader neither learns from one that it
-    is deposed nor leaves it out; a voter of the next term that pulls old entries
-    commits them.  (A record merged before its term is adopted leaves the same window, for
-    as long as it takes to adopt it.)  Seen: M01 (SERVER-22136), S06 (the original
-    implementation), M23.  Needs: a new leader cut off from a voter that still reaches the
-    old leader.  Revealed by: leader completeness; a
-    committed entry truncated; lost writes.
+    Mechanism: reports carry no term, so an old leader neither learns from one that it is
+    deposed nor leaves it out; a voter of the next term that pulls old entries commits them.
+    (A record merged before its term is adopted leaves the same window, for as long as it
+    takes to adopt it.)  Seen: M01 (SERVER-22136), S06 (the original implementation), M23.
+    Needs: a new leader cut off from a voter that still reaches the old leader.  Revealed
+    by: leader completeness; a committed entry truncated; lost writes.
     """
 
     def highest_term_seen(self, message: Message) -> Term:
@@ -56,9 +54,9 @@ class CountsAnyTerm(Rules):
 class GuardsSourceInstead(CountsAnyTerm):
     """Refuses entries from sources of a lower term, in place of terms on reports.
 
-    Mechanism: the guard looks at the last hop only; a node in between that knows the
-    new term passes the old entries on.  Seen: M02 (model checking): safe with three
-    nodes.  Needs: five nodes, chaining, a partition.  Revealed by: as CountsAnyTerm.
+    Mechanism: the guard looks at the last hop only; a node in between that knows the new
+    term passes the old entries on.  Seen: M02 (model checking): safe with three nodes.
+    Needs: five nodes, chaining, a partition.  Revealed by: as CountsAnyTerm.
     """
 
     def accepts_pulled_entries(
@@ -70,9 +68,9 @@ class GuardsSourceInstead(CountsAnyTerm):
 class CommitsOldTerms(Rules):
     """Commits entries of earlier terms by counting replicas.
 
-    Mechanism: Raft's Figure 8.  Seen: S05.  Needs: leaders that come and go, and
-    batches small enough to stop before the new leader's no-op.  Revealed by: leader
-    completeness; a committed entry truncated.
+    Mechanism: Raft's Figure 8.  Seen: S05.  Needs: leaders that come and go, and batches
+    small enough to stop before the new leader's no-op.  Revealed by: leader completeness; a
+    committed entry truncated.
     """
 
     def counts_toward_commit(self, record: GossipRecord, term: Term) -> bool:
@@ -86,10 +84,10 @@ class CommitsOldTerms(Rules):
 class BelievesAnyCommitPoint(Rules):
     """Takes a commit point from gossip without asking whether it is on this branch.
 
-    Mechanism: index alone is compared, so a divergent tail counts as committed.  Seen:
-    M03 (SERVER-27123).  Needs: a deposed leader with a tail of its own that hears
-    gossip before it has rolled back.  Revealed by: state-machine safety; the node
-    stops, since it would have to truncate below its commit point.
+    Mechanism: index alone is compared, so a divergent tail counts as committed.  Seen: M03
+    (SERVER-27123).  Needs: a deposed leader with a tail of its own that hears gossip before
+    it has rolled back.  Revealed by: state-machine safety; the node stops, since it would
+    have to truncate below its commit point.
     """
 
     def advances_commit_from_gossip(self, own_last: Position, commit: Position) -> bool:
@@ -100,9 +98,9 @@ class BelievesAnyCommitPoint(Rules):
 class CommitsWholeBatches(Rules):
     """Takes a follower that reached a batch for one that holds all of it.
 
-    Mechanism: a batch has one identity, and the commit count cannot see that a part of it is
-    missing.  Seen: S18 (the original implementation).  Needs: batches that arrive in parts.
-    Revealed by: a commit that no majority holds; leader completeness.
+    Mechanism: a batch has one identity, and the commit count cannot see that a part of it
+    is missing.  Seen: S18 (the original implementation).  Needs: batches that arrive in
+    parts.  Revealed by: a commit that no majority holds; leader completeness.
     """
 
     def commit_point_from_positions(
@@ -118,9 +116,9 @@ class CountsByIndex(Rules):
     """Counts positions by their index alone.
 
     Mechanism: a tail of another term counts as well as the leader's own entries.  Seen: M09
-    (model checking, and walks over a gossip model).  Needs: a node with a long tail that was
-    never committed, and a change of leaders.  Revealed by: a commit that no majority holds;
-    leader completeness.
+    (model checking, and walks over a gossip model).  Needs: a node with a long tail that
+    was never committed, and a change of leaders.  Revealed by: a commit that no majority
+    holds; leader completeness.
     """
 
     def counts_toward_commit(self, record: GossipRecord, term: Term) -> bool:
@@ -153,8 +151,8 @@ class AppliesUncommitted(Rules):
 
     Mechanism: what was pulled is taken for committed; no commit point is kept.  Seen: S04
     (the original implementation), R23.  Needs: a leader cut off with entries that only one
-    follower has.  Revealed by: the commit rule; state-machine safety; the node stops when it
-    would have to truncate what it applied.
+    follower has.  Revealed by: the commit rule; state-machine safety; the node stops when
+    it would have to truncate what it applied.
     """
 
     def commit_from_source(self, commit: LogIndex, last: LogIndex) -> LogIndex:

@@ -56,9 +56,9 @@ class _InOrder(_Around):
 class ForgetsVote(_Around):
     """Loses term and vote at every start; the log survives.
 
-    Mechanism: they are kept in memory only.  Seen: M11 (model checking), S02 in part.
-    Needs: a node killed and restarted around an election.  Revealed by: a term that goes
-    back; two votes in a term, hence two leaders in a term.
+    Mechanism: they are kept in memory only.  Seen: M11 (model checking; PySyncObj pull
+    request 202).  Needs: a node killed and restarted around an election.  Revealed by: a
+    term that goes back; two votes in a term, hence two leaders in a term.
     """
 
     def load(self) -> DurableState:
@@ -116,8 +116,9 @@ class SkipsSync(_Around):
     """Acknowledges without a sync; the last few writes are in memory only.
 
     Mechanism: an operating system would usually save them later, so that no test but a loss
-    of power shows it; here they wait until eight have come together.  Seen: R01.  Needs: a
-    crash.  Revealed by: a log shorter than was durable; lost writes.
+    of power shows it; here they wait until eight have come together.  Seen: R01 (RobustMQ
+    pull request 2039).  Needs: a crash.  Revealed by: a log shorter than was durable; lost
+    writes.
     """
 
     WAITING_MAX = 8
@@ -143,9 +144,10 @@ class SkipsSync(_Around):
 class BelievesFailedSync(_Around):
     """Goes on after a failed sync as if it had succeeded.
 
-    Mechanism: the sync is repeated, and succeeds, as the kernel has forgotten the pages that
-    it could not write (PostgreSQL, 2018; Rebello et al., ATC 2020).  Seen: R02.  Needs: a
-    disk error, then a crash.  Revealed by: a log shorter than was durable; lost writes.
+    Mechanism: the sync is repeated, and succeeds, as the kernel has forgotten the pages
+    that it could not write (PostgreSQL, 2018; Rebello et al., ATC 2020).  Seen: R02.
+    Needs: a disk error, then a crash.  Revealed by: a log shorter than was durable; lost
+    writes.
     """
 
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
@@ -202,9 +204,9 @@ class CutsAtDamage(_Around):
     """Takes damage in the middle of its log for an unfinished write at its end.
 
     Mechanism: everything from the first bad checksum on is cut, acknowledged or not
-    (Alagappan et al., FAST 2018).  Seen: R04.  Needs: a damaged record and a restart, on a
-    storage that tells of it by ``DamagedStorage``.  Revealed by: a log shorter than was
-    durable; leader completeness.
+    (Alagappan et al., FAST 2018).  Seen: R04 (Camunda issue 6098).  Needs: a damaged record
+    and a restart, on a storage that tells of it by ``DamagedStorage``.  Revealed by: a log
+    shorter than was durable; leader completeness.
     """
 
     def load(self) -> DurableState:

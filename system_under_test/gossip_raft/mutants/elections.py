@@ -52,9 +52,9 @@ class ComparesLogsByIndex(Rules):
 class ObeysLowerTerms(Rules):
     """Follows whoever announces itself as the leader, also of a term that is over.
 
-    Mechanism: an announcement is obeyed unseen, and its term adopted, although it is
-    lower.  Seen: S07 (the original implementation).  Needs: a leader that was cut off
-    when the next one was elected.  Revealed by: terms that go back; two leaders.
+    Mechanism: an announcement is obeyed unseen, and its term adopted, although it is lower.
+    Seen: S07 (the original implementation).  Needs: a leader that was cut off when the next
+    one was elected.  Revealed by: terms that go back; two leaders.
     """
 
     def highest_term_seen(self, message: Message) -> Term:
@@ -128,8 +128,8 @@ class IgnoresTermsOfAnswers(Rules):
 
     Mechanism: answers carry no term, so a deposed leader takes the answers to its
     heartbeats for the agreement of its followers, who are in another term by now.  Seen:
-    S11 (the original implementation).  Needs: requests to the old leader lost while its
-    own are answered.  Revealed by: stale reads.
+    S11 (the original implementation).  Needs: requests to the old leader lost while its own
+    are answered.  Revealed by: stale reads.
     """
 
     def highest_term_seen(self, message: Message) -> Term:
@@ -149,8 +149,8 @@ class NeverElectsAgain(Rules):
     implementation).  Needs: the leader crashes or is cut off.  Revealed by: no leader.
     """
 
-    def is_election_due(self, now: Nanos, deadline: Nanos, term: Term) -> bool:
-        return term == 0 and super().is_election_due(now, deadline, term)
+    def minds_silence(self, term: Term) -> bool:
+        return term == 0
 
 
 class WaitsForAll(Rules):
@@ -206,9 +206,10 @@ class BelievesOldNews(Rules):
 class WaitsForFormerLeader(Rules):
     """Lets the word of a leader of an earlier term postpone an election.
 
-    Mechanism: that somebody leads is looked at, the term is not.  Seen: M22.  Needs: a
-    leader that was deposed without hearing of it and is still heard, and whoever was
-    elected after it gone.  Revealed by: no leader for longer than time-outs allow.
+    Mechanism: that somebody leads is looked at, the term is not.  Seen: M22 (butane oracles
+    pull request 32).  Needs: a leader that was deposed without hearing of it and is still
+    heard, and whoever was elected after it gone.  Revealed by: no leader for longer than
+    time-outs allow.
     """
 
     def is_leader_evidence(self, record: GossipRecord, term: Term) -> bool:
@@ -233,8 +234,8 @@ class NoPreVote(Rules):
 
     Mechanism: the round that asks whether an election has a chance is left out, so a node
     that was cut off comes back with a higher term and deposes a leader in good health.
-    Seen: R16 (Ongaro 2014, 9.6).  Needs: a node cut off for a while.  Revealed by: needless
-    elections.
+    Seen: R16 (Ongaro 2014, 9.6; etcd issue 9333).  Needs: a node cut off for a while.
+    Revealed by: needless elections.
     """
 
     def asks_before_campaign(self, *, transfer: bool) -> bool:

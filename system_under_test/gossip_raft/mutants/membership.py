@@ -20,8 +20,8 @@ class ChangesBeforeOwnCommit(Rules):
     Mechanism: Raft's membership change as first published: the majorities of two changes,
     begun by leaders of different terms, need not share a node (Ongaro 2015).  Seen: R12.
     Needs: a change appended by a leader that is cut off, another change by its successor,
-    and the first leader elected again.  Revealed by: leader completeness; a committed
-    entry truncated; the one-change rule.
+    and the first leader elected again.  Revealed by: leader completeness; a committed entry
+    truncated; the one-change rule.
     """
 
     def may_change_membership(self, commit: Position, term: Term) -> bool:
@@ -33,8 +33,8 @@ class ChangesTwiceAtOnce(Rules):
     """Begins a change of the membership while another is not yet committed.
 
     Mechanism: two changes make a step of two servers, and the majorities before and after
-    need not share a node (Ongaro 2014, 4.1).  Seen: R12.  Needs: two changes, quickly, and a
-    partition.  Revealed by: the one-change rule; leader completeness.
+    need not share a node (Ongaro 2014, 4.1).  Seen: R12.  Needs: two changes, quickly, and
+    a partition.  Revealed by: the one-change rule; leader completeness.
     """
 
     def change_is_over(self, since: LogIndex, commit: LogIndex) -> bool:
@@ -45,9 +45,9 @@ class ChangesTwiceAtOnce(Rules):
 class CountsTheRemoved(Rules):
     """Counts whoever answers, member or not.
 
-    Mechanism: quorums are taken of the nodes heard, not of the membership in force.
-    Seen: R13.  Needs: a removed node that still runs, and a partition.  Revealed by:
-    the commit rule; leader completeness; lost writes.
+    Mechanism: quorums are taken of the nodes heard, not of the membership in force.  Seen:
+    R13 (hashicorp/raft pull request 476).  Needs: a removed node that still runs, and a
+    partition.  Revealed by: the commit rule; leader completeness; lost writes.
     """
 
     def is_counted(self, node: NodeId, membership: Membership) -> bool:
@@ -58,8 +58,8 @@ class CountsTheRemoved(Rules):
 class HandsOverTooEarly(Rules):
     """Asks its successor to campaign without waiting until it has caught up.
 
-    Mechanism: the wait of Ongaro 2014, 3.10 is left out; the others refuse their votes to
-    a log that is behind, so nobody leads.  Seen: R34.  Needs: a transfer under load to a
+    Mechanism: the wait of Ongaro 2014, 3.10 is left out; the others refuse their votes to a
+    log that is behind, so nobody leads.  Seen: R34.  Needs: a transfer under load to a
     lagging node.  Revealed by: unavailability; writes under way are lost.
     """
 

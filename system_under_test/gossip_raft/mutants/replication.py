@@ -23,10 +23,10 @@ from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
 class MergesByField(Rules):
     """Merges gossip records field by field, taking the greatest of each.
 
-    Mechanism: the result states a position that never existed: term of the new,
-    index of the old.  Seen: M15.  Needs: a node that rolls back a long tail and pulls
-    little of the new one (directed schedules; random walks miss it).  Revealed by:
-    leader completeness; a committed entry lost.
+    Mechanism: the result states a position that never existed: term of the new, index of
+    the old.  Seen: M15.  Needs: a node that rolls back a long tail and pulls little of the
+    new one (directed schedules; random walks miss it).  Revealed by: leader completeness; a
+    committed entry lost.
     """
 
     def merge_records(self, old: GossipRecord, new: GossipRecord) -> GossipRecord:
@@ -40,10 +40,9 @@ class MergesByField(Rules):
 class TruncatesOnMismatch(Rules):
     """Cuts its log back for any source that lacks its last entry.
 
-    Mechanism: "mismatch" is taken for "I diverged", although the source may only be
-    behind.  Seen: M06 (model checking), R20.  Needs: a lagging source.  Revealed by:
-    positions told and then lost; the node stops at its commit point, as it would truncate
-    below it (R20).
+    Mechanism: "mismatch" is taken for "I diverged", although the source may only be behind.
+    Seen: M06 (model checking), R20.  Needs: a lagging source.  Revealed by: positions told
+    and then lost; the node stops at its commit point, as it would truncate below it (R20).
     """
 
     def may_truncate(self, own_last: Position, source_last: Position) -> bool:
@@ -56,8 +55,8 @@ class LeaderRollsBack(TruncatesOnMismatch):
 
     Mechanism: an answer that was asked for as a follower is obeyed as the leader.  Seen:
     M07 (model checking; the published RaftMongo.tla has no guard against it).  Needs: a
-    delayed answer of a source that is behind, and an election.  Revealed by: the node stops,
-    as a leader never truncates; leader append-only.
+    delayed answer of a source that is behind, and an election.  Revealed by: the node
+    stops, as a leader never truncates; leader append-only.
     """
 
     def may_pull(self, *, follows: bool) -> bool:
@@ -94,8 +93,8 @@ class NeverRollsBack(Rules):
     """Keeps its own tail for ever.
 
     Mechanism: there is no rollback, so whoever diverged once never takes part again.  Seen:
-    S13 (the original implementation), R19.  Needs: a leader cut off with entries of its own.
-    Revealed by: nodes that never converge.
+    S13 (the original implementation), R19.  Needs: a leader cut off with entries of its
+    own.  Revealed by: nodes that never converge.
     """
 
     def may_truncate(self, own_last: Position, source_last: Position) -> bool:
@@ -120,9 +119,9 @@ class TakesLastTwice(Rules):
 class FirstIndexIsNone(Rules):
     """Takes the number of the first entry for "none".
 
-    Mechanism: the first entry has the number 0 in a list, which is false, so a follower that
-    holds just that one is refused.  Seen: S15 (the original implementation).  Needs: batches
-    of one.  Revealed by: nodes that never converge.
+    Mechanism: the first entry has the number 0 in a list, which is false, so a follower
+    that holds just that one is refused.  Seen: S15 (the original implementation).  Needs:
+    batches of one.  Revealed by: nodes that never converge.
     """
 
     def holds_what_is_asked(self, asked: Position, held: Position | None) -> bool:
@@ -133,8 +132,9 @@ class FirstIndexIsNone(Rules):
 class WrapsEmptyAnew(Rules):
     """Gives an empty entry a new identity when it pulls it.
 
-    Mechanism: ``{}`` is false, so it is taken for an entry without identity.  Seen: S16 (the
-    original implementation).  Needs: a client that writes ``{}``.  Revealed by: log matching.
+    Mechanism: ``{}`` is false, so it is taken for an entry without identity.  Seen: S16
+    (the original implementation).  Needs: a client that writes ``{}``.  Revealed by: log
+    matching.
     """
 
     def entries_taken(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -149,9 +149,10 @@ class WrapsEmptyAnew(Rules):
 class UnlimitedBatches(Rules):
     """Answers a pull with all that it has.
 
-    Mechanism: no limit on a batch, so a long backlog outgrows the largest message, for ever.
-    Seen: S26 (the original implementation).  Needs: a node that was away while much was
-    written; a transport that limits messages.  Revealed by: a node that never converges.
+    Mechanism: no limit on a batch, so a long backlog outgrows the largest message, for
+    ever.  Seen: S26 (the original implementation; raft-grpc-transport pull request 9).
+    Needs: a node that was away while much was written; a transport that limits messages.
+    Revealed by: a node that never converges.
     """
 
     def batch_limits(self, entries_max: int, bytes_max: int) -> tuple[int, int]:
@@ -194,6 +195,7 @@ MUTANTS = (
             "state-machine safety",
             "one committed log",
         ),
+        random=False,
         rules=MergesByField,
     ),
     Mutant(
@@ -286,6 +288,7 @@ MUTANTS = (
         summary="A follower gives an empty entry another identity than its leader did.",
         breaks=("log matching",),
         revealed_by=("log matching",),
+        random=False,
         rules=WrapsEmptyAnew,
     ),
     Mutant(

@@ -19,8 +19,8 @@ class LabelsOneAhead(Rules):
     """Labels a snapshot with the index after the last one that is in it.
 
     Mechanism: "applied" is taken for "the next to apply".  Seen: R05.  Needs: compaction
-    while the next entry is in the log, then a restart or a follower far behind.
-    Revealed by: the snapshot is not the replayed log; an entry that one node never applied.
+    while the next entry is in the log, then a restart or a follower far behind.  Revealed
+    by: the snapshot is not the replayed log; an entry that one node never applied.
     """
 
     def compaction_point(self, applied: LogIndex, last: LogIndex) -> LogIndex:
@@ -44,8 +44,8 @@ class LeavesOutSessions(Rules):
     """Takes snapshots without the table of sessions.
 
     Mechanism: only keys and values are thought of as state.  Seen: R06, M21.  Needs:
-    compaction, a restart or a follower far behind, then a repeated request.
-    Revealed by: a request that takes effect twice; states that differ between nodes.
+    compaction, a restart or a follower far behind, then a repeated request.  Revealed by: a
+    request that takes effect twice; states that differ between nodes.
     """
 
     def answers_in_snapshot(self, answers: Mapping[ClientId, Answer]) -> Mapping[ClientId, Answer]:
@@ -56,8 +56,9 @@ class LeavesOutSessions(Rules):
 class InstallsOlder(Rules):
     """Installs whatever snapshot arrives, also one older than its own state.
 
-    Mechanism: nobody compares it with the commit point.  Seen: R09.  Needs: a repeated or
-    delayed chunk.  Revealed by: a commit point that goes back.
+    Mechanism: nobody compares it with the commit point.  Seen: R09 (openraft pull request
+    560; NuRaft pull request 407, found by Jepsen tests).  Needs: a repeated or delayed
+    chunk.  Revealed by: a commit point that goes back.
     """
 
     def installs_snapshot(self, snapshot: Position, commit: LogIndex) -> bool:
@@ -69,9 +70,9 @@ class LeavesOutMembership(Rules):
     """Takes snapshots without the membership.
 
     Mechanism: after a restart the members are those of the configuration file again, as the
-    entries that changed them are compacted.  Seen: R07.  Needs: a membership change,
-    compaction and a restart.  Revealed by: nodes that differ in who is counted; two quorums
-    without a common node.
+    entries that changed them are compacted.  Seen: R07 (SwarmKit pull request 238).  Needs:
+    a membership change, compaction and a restart.  Revealed by: nodes that differ in who is
+    counted; two quorums without a common node.
     """
 
     def membership_in_snapshot(self, there: Membership, initial: Membership) -> Membership:
@@ -83,8 +84,9 @@ class AppliesTwice(Rules):
     """Labels a snapshot with the index before the last one that is in it.
 
     Mechanism: the note of how far the state goes is written before the last entry is
-    applied, so that one is applied again after a restart.  Seen: R11.  Needs: compaction and
-    a restart.  Revealed by: the snapshot is not the replayed log.
+    applied, so that one is applied again after a restart.  Seen: R11 (etcd 3.5: issue
+    13766, its index was not saved together with the state).  Needs: compaction and a
+    restart.  Revealed by: the snapshot is not the replayed log.
     """
 
     def compaction_point(self, applied: LogIndex, last: LogIndex) -> LogIndex:

@@ -153,6 +153,7 @@ UNSEEN: dict[tuple[str, Rule], str] = {
     ("is_of_election", yes): "counts_vote compares the term",
     ("is_confirmation", yes): "an answer of a later term deposes the leader first",
     ("awaited", the_index): "answer_when_deposed leaves nobody waiting",
+    ("minds_silence", yes): "it is the rule itself, which has no exception",
     ("retelling_is_news", no): "it is the rule itself, which has no exception",
     ("steps_down", yes): "it is the rule itself, which has no exception",
 }

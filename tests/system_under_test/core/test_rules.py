@@ -302,9 +302,9 @@ def test_an_election_time_out_is_drawn_between_its_limits() -> None:
     assert drawn == set(range(10, 21))
 
 
-def test_an_election_is_due_when_the_time_out_is_over_in_any_term() -> None:
-    assert not RULES.is_election_due(Nanos(9), Nanos(10), Term(0))
-    assert RULES.is_election_due(Nanos(10), Nanos(10), Term(3))
+def test_silence_is_minded_in_every_term() -> None:
+    assert RULES.minds_silence(Term(0))
+    assert RULES.minds_silence(Term(7))
 
 
 def test_everybody_asks_before_a_campaign_but_who_was_appointed() -> None:
