@@ -228,6 +228,7 @@ MUTANTS = (
             Need.PARTITION,
         ),
         revealed_by=("claim",),
+        random=False,
         rules=TakesEverything,
     ),
     Mutant(
