@@ -46,7 +46,10 @@ class Rules:
 
     def highest_term_seen(self, message: Message) -> Term:
         """A term counts wherever it stands: envelope or any record (PROTOCOL rule 3)."""
-        return max(message.term, *(r.term for r in message.gossip), Term(0))
+        highest = message.term
+        for record in message.gossip:
+            highest = max(highest, record.term)
+        return highest
 
     def adopts_term(self, message: Message, seen: Term, term: Term) -> bool:
         """``seen`` is the highest in ``message``; terms only grow (Raft 5.1)."""

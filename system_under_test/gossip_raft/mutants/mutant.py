@@ -48,9 +48,9 @@ class Mutant:
 
     Attributes:
         name: What ``--bug`` and transcripts call it.
-        ids: Its numbers in the catalogue of known bugs (docs/zoo.md).
         summary: What the wrong node does, in one sentence.
         breaks: The properties that fail.
+        ids: Its numbers in the catalogue of known bugs (docs/zoo.md).
         needs: What must happen before it can be seen; nothing means any run will do.
         nodes_min: In smaller clusters it does no harm.
         revealed_by: What reports it in its directed schedule: invariants of the traces, or
@@ -61,12 +61,12 @@ class Mutant:
     """
 
     name: str
-    ids: tuple[str, ...]
     summary: str
     breaks: tuple[str, ...]
+    ids: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
     nodes_min: int = 3
-    revealed_by: tuple[str, ...]
+    revealed_by: tuple[str, ...] = ()
     random: bool = True
     rules: Callable[[], Rules] = Rules
     storage: Callable[[Storage], Storage] = _sound_storage

@@ -6,14 +6,13 @@ Small histories only: clients are judged by trying all orders.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import inf
 
-import histories.trace
 from checker.base import Budget
 from checker.raft.invariants import check_traces
 from checker.verdict import Invalid
-from histories.trace import NodeEvent
+from harness.traces import node_events
 from system_under_test.gossip_raft.core import trace
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
@@ -62,10 +61,7 @@ def findings(world: DirectedWorld) -> tuple[str, ...]:
 
 
 def _broken_invariants(world: DirectedWorld) -> Iterator[str]:
-    traces = {
-        name: [_node_event(at, event) for at, event in actor.trace]
-        for name, actor in world.actors.items()
-    }
+    traces = {name: node_events(actor.trace) for name, actor in world.actors.items()}
     verdict = check_traces(traces, budget=Budget())
     if isinstance(verdict, Invalid):
         for anomaly in verdict.anomalies:
@@ -77,12 +73,6 @@ def _violations(world: DirectedWorld) -> Iterator[str]:
         for _, event in actor.trace:
             if isinstance(event, trace.Stopped) and event.reason.startswith("invariant violated"):
                 yield event.reason
-
-
-def _node_event(at: int, event: trace.TraceEvent) -> NodeEvent:
-    kind = getattr(histories.trace, type(event).__name__)
-    told: NodeEvent = kind(at=at, **{f.name: getattr(event, f.name) for f in fields(event)})
-    return told
 
 
 # --- what the clients saw ------------------------------------------------------------------
