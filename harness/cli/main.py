@@ -122,6 +122,26 @@ def simulate(
 
 
 @app.command(epilog=EPILOG)
+def zoo(
+    bugs: Annotated[
+        list[str] | None, typer.Argument(help="Their names; default: all, and correct nodes.")
+    ] = None,
+    hunts: Annotated[int, typer.Option(help="For each bug, with seeds of their own.")] = 3,
+    runs: Annotated[int, typer.Option(help="Simulated runs of one hunt at most.")] = 300,
+    seconds: Annotated[float, typer.Option(help="CPU seconds of one hunt, about.")] = 60.0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+) -> None:
+    """Switch on every known bug in turn, and see what it takes to catch it."""
+    from harness.cli.zoo import Chosen, run_zoo
+
+    chosen = Chosen(
+        bugs=tuple(bugs or ()), hunts=hunts, runs=runs, seconds=seconds, jobs=jobs, json=json
+    )
+    raise typer.Exit(run_zoo(chosen))
+
+
+@app.command(epilog=EPILOG)
 def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
     """Run a stored simulated run again, exactly."""
     from harness.cli.replay import replay_run
