@@ -85,7 +85,7 @@ class Reads:
             if entries and room < 0:
                 break
             entries.append(entry)
-        answer = LogEntries(tuple(entries), state.applied)
+        answer = LogEntries(tuple(entries), state.applied, self._machine.raw_compacted)
         state.outbox.answer(message.source, message.request, answer)
 
     def on_heartbeat_reply(self, message: Message) -> None:
