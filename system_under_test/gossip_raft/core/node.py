@@ -132,6 +132,11 @@ class Node:
         return self._state.membership
 
     @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """The other members of it; of one who is not a member also those it was started with."""
+        return self._state.peers
+
+    @property
     def log(self) -> tuple[Entry, ...]:
         """For tests and inspection: the log in memory, without what is compacted."""
         return self._state.log.after(self._state.log.base.index, len(self._state.log))

@@ -101,9 +101,7 @@ class StateMachine:
     def image(self) -> bytes:
         """All of the state, sessions included; equal states have equal images."""
         answers = self._rules.answers_in_snapshot(self._answers)
-        return encode_image(
-            Image(self._values, answers, self._raw.entries, self._raw.compacted)
-        )
+        return encode_image(Image(self._values, answers, self._raw.entries, self._raw.compacted))
 
     def restore(self, image: bytes) -> None:
         """Become the state machine that wrote ``image``.

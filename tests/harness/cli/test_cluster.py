@@ -142,7 +142,7 @@ def test_certificates_that_cannot_be_made_are_the_environments_fault(tmp_path: P
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_lag_is_what_is_not_applied_of_the_longest_log() -> None:
+def test_lag_and_membership_are_told_by_the_longest_log() -> None:
     def status(role: str, last: int, applied: int) -> Status:
         return Status(
             role=role,
@@ -153,7 +153,7 @@ def test_the_lag_is_what_is_not_applied_of_the_longest_log() -> None:
             applied=LogIndex(applied),
             source=None,
             records=(),
-            membership=Membership(),
+            membership=Membership((NodeId("n0"),), (NodeId("n3"),) if last == 10 else ()),
         )
 
     table = status_table(
@@ -161,8 +161,9 @@ def test_the_lag_is_what_is_not_applied_of_the_longest_log() -> None:
             NodeId("n0"): status("leader", 10, 9),
             NodeId("n1"): status("follower", 8, 4),
             NodeId("n2"): None,
+            NodeId("n3"): status("follower", 8, 8),
         }
     )
     columns = {column.header: list(column.cells) for column in table.columns}
-    assert columns["lag"] == ["1", "6", ""]
-    assert columns["role"] == ["leader", "follower", "silent"]
+    assert columns["lag"] == ["1", "6", "", "2"]
+    assert columns["role"] == ["leader", "follower, left", "silent", "learner"]
