@@ -11,6 +11,7 @@ from system_under_test.gossip_raft.runtime.errors import Overloaded
 
 REQUESTS_MAX: Final = 1_000
 BYTES_MAX: Final = 64 * 1024 * 1024
+"""A gateway's own limits."""
 
 
 class Admission:
@@ -27,8 +28,8 @@ class Admission:
         self,
         app: ASGIApp,
         refusal: Callable[[str], ASGIApp],
-        requests_max: int = REQUESTS_MAX,
-        bytes_max: int = BYTES_MAX,
+        requests_max: int,
+        bytes_max: int,
     ) -> None:
         self._app = app
         self._refusal = refusal

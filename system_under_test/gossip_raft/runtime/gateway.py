@@ -73,7 +73,11 @@ from system_under_test.gossip_raft.core.types import (
     RequestId,
     Term,
 )
-from system_under_test.gossip_raft.runtime.admission import Admission
+from system_under_test.gossip_raft.runtime.admission import (
+    BYTES_MAX,
+    REQUESTS_MAX,
+    Admission,
+)
 from system_under_test.gossip_raft.runtime.client import Connections, SessionRunner
 from system_under_test.gossip_raft.runtime.clock import pause
 from system_under_test.gossip_raft.runtime.configuration import (
@@ -305,7 +309,13 @@ class GatewayService:
 class GatewayHttp:
     """The routes, as thin as they can be."""
 
-    def __init__(self, service: GatewayService) -> None:
+    def __init__(
+        self,
+        service: GatewayService,
+        requests_max: int = REQUESTS_MAX,
+        bytes_max: int = BYTES_MAX,
+    ) -> None:
+        """The limits are those of ``Admission``."""
         self._service = service
         routes = Starlette(
             routes=[
@@ -316,7 +326,7 @@ class GatewayHttp:
             ],
             exception_handlers={Overloaded: _on_overload},
         )
-        self.app: Final = Admission(routes, _overloaded)
+        self.app: Final = Admission(routes, _overloaded, requests_max, bytes_max)
 
     async def _put_all(self, request: HttpRequest) -> Response:
         body = await _body(request)
