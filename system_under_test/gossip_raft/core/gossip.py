@@ -7,7 +7,7 @@ from collections import deque
 from system_under_test.gossip_raft.core.config import Heartbeats
 from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, Position, RequestId, Term
 
 
 class Gossip:
@@ -145,12 +145,9 @@ class Gossip:
         return tuple(peer for peer in self._state.peers if self.suspects(peer))
 
     @property
-    def is_behind(self) -> bool:
-        """Some node within reach has a longer log."""
-        last = self._state.log.last
-        return any(
-            record.last > last and self.in_touch(node) for node, record in self.records.items()
-        )
+    def lasts_within_reach(self) -> tuple[Position, ...]:
+        """Where the logs of those end with whom we are in touch."""
+        return tuple(r.last for node, r in self.records.items() if self.in_touch(node))
 
     def pulls_from_us(self, peer: NodeId) -> bool:
         """Directly or through others, as far as known."""

@@ -59,6 +59,7 @@ from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.trace import Applied, PositionTold, VoteTold
 from system_under_test.gossip_raft.core.transfer import Transfer
 from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
     DurableState,
     Entry,
     LogIndex,
@@ -307,8 +308,14 @@ class Node:
     def _heeds_stranger(self, message: Message) -> bool:
         state = self._state
         seen = state.rules.highest_term_seen(message)
-        recent = self._elections.leader_is_recent
-        return state.rules.heeds_stranger(seen, state.term, leader_is_recent=recent)
+        said = (record.last for record in message.gossip if record.node == message.source)
+        return state.rules.heeds_stranger(
+            seen,
+            state.term,
+            next(said, ORIGIN),
+            state.log.last,
+            leader_is_recent=self._elections.leader_is_recent,
+        )
 
     def _hear(self, message: Message) -> None:
         """What every message of a peer tells, whatever its body."""

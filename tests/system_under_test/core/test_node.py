@@ -145,7 +145,8 @@ def test_clients_teach_no_terms_and_strangers_enter_no_map() -> None:
 
 
 def test_a_stranger_is_heard_but_deposes_no_live_leader() -> None:
-    # It may be a member of which we do not know yet, or one that was removed (PROTOCOL rule 13).
+    # It may be a member of which we do not know yet, but only if its log is longer than ours;
+    # or one that was removed (PROTOCOL rule 13, D12).
     node = booted()
     ask = RequestVote(Term(2), ORIGIN, pre_vote=False)
     leader = replace(record("n1", term=1), leader=NodeId("n1"))
@@ -156,6 +157,10 @@ def test_a_stranger_is_heard_but_deposes_no_live_leader() -> None:
     assert node.status.term == 1
     timeout = node.config.election_timeout_min_ns
     node.step(message("n9", ask, term=2), timeout)
+    assert drain(node) == []
+    assert node.status.term == 1
+    longer = record("n9", term=2, last=Position(Term(1), LogIndex(1)))
+    node.step(message("n9", replace(ask, last=longer.last), longer, term=2), timeout)
     votes = [m.body for ready in drain(node) for m in ready.messages if isinstance(m.body, Vote)]
     assert votes == [Vote(Term(2), granted=True, pre_vote=False)]
 
