@@ -164,8 +164,8 @@ class Killer:
             self._coming[name] = asyncio.create_task(node.start())
 
     async def _strike(self, hurt: Hurt) -> str:
-        """Hurt the disk of a stopped follower, another one each time; it must refuse to start on it, then rebuild.  It
-        is not killed meanwhile, but the others are."""
+        """Hurt the disk of a stopped follower, another one each time; it must refuse to start on
+        it, then rebuild.  It is not killed meanwhile, but the others are."""
         name = self._struck = await self._follower()
         node = self._nodes[name]
         await self._kill(name, restart=False)
