@@ -280,6 +280,7 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
         "votes of the running election only": (
             "test_a_vote_of_an_older_election_does_not_count",
+            "test_d6_an_answer_to_an_earlier_round_counts_no_more",
             "golden/delayed_and_repeated_messages",
         ),
         "pull before campaigning again": (
@@ -312,7 +313,10 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
     },
     "D8": {
-        "(1) written by the owner": ("test_nobody_but_the_owner_speaks_for_a_node",),
+        "(1) written by the owner": (
+            "test_nobody_but_the_owner_speaks_for_a_node",
+            "test_d8_a_node_learns_nothing_of_itself_from_others",
+        ),
         "(2) replaced as a whole": (
             "test_merging_is_commutative",
             "test_merging_is_associative",

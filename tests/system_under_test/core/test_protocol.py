@@ -334,3 +334,24 @@ def test_d1_what_is_not_committed_is_not_applied_and_may_be_rolled_back() -> Non
     driven.obey()
     assert driven.node.log == ()
     assert driven.node.status.applied == 0
+
+
+def test_d6_an_answer_to_an_earlier_round_counts_no_more() -> None:
+    driven = Driven()
+    rounds = []
+    for _ in range(2):
+        driven.now = Nanos(driven.now + LATER)
+        driven.node.tick(driven.now)
+        rounds += [m for r in driven.obey() for m in r.messages if is_to(m, N1, RequestVote)]
+    granted = Vote(term=Term(1), granted=True, pre_vote=True)
+    driven.hear(said(N1, granted, request=rounds[0].request))
+    assert driven.node.status.role == "pre_candidate"
+    driven.hear(said(N1, granted, request=rounds[1].request))
+    assert driven.node.status.role == "candidate"
+
+
+def test_d8_a_node_learns_nothing_of_itself_from_others() -> None:
+    driven = Driven(DurableState(HardState(incarnation=Incarnation(1), term=Term(1), vote=N0)))
+    former = replace(record(N0, counter=9, term=1), leader=N0)
+    driven.hear(said(N1, Heartbeat(), record(N1, term=1), former, term=1))
+    assert driven.node.status.leader is None
