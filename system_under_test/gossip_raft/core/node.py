@@ -308,6 +308,8 @@ class Node:
     def _heeds_stranger(self, message: Message) -> bool:
         state = self._state
         seen = state.rules.highest_term_seen(message)
+        if not self._gossip.has_room_for(NodeId(message.source)):
+            return False
         said = (record.last for record in message.gossip if record.node == message.source)
         return state.rules.heeds_stranger(
             seen,
@@ -325,7 +327,8 @@ class Node:
         if seen > state.term:
             state.enter_term(seen, Role.FOLLOWER)
         changed = self._gossip.hear(message)
-        self._quorum.hear(NodeId(message.source))
+        if self._gossip.is_peer(message.source):
+            self._quorum.hear(NodeId(message.source))
         self._recovery.hear(message)
         moved = False
         for old, new in changed:

@@ -92,6 +92,8 @@ class Reads:
         """Counts only if the peer was in our term when it answered (PROTOCOL D7)."""
         if not self._state.leads or message.term != self._state.term:
             return
+        if not self._gossip.is_peer(message.source):
+            return  # Nobody that could count.
         peer = NodeId(message.source)
         record = self._gossip.records.get(peer)
         if record is not None and self._state.rules.is_out_of_quorums(record):
