@@ -8,7 +8,8 @@ Start it with ``python -m system_under_test.gossip_raft.runtime.gateway --help``
 3. A ``/put_all`` with an ``Idempotency-Key`` header may be repeated after any answer or
    none: it is executed once, and answered as the first time.
 4. With TLS, nobody is answered who shows no certificate of the cluster.
-5. ``GET /kv/{key}`` is linearizable; ``GET /log`` is what one node has applied, as far as
+5. ``GET /kv/{key}`` is linearizable, or as ``?consistency=`` says (``lease``, ``local``), and
+   labelled.  ``GET /log`` is what one node has applied, as far as
    it is kept (PROTOCOL D11): the header ``Log-First`` says how many objects came before the
    first one shown.  ``GET /log?from=N`` shows what comes after N objects, or 410 if some of
    that is compacted.
@@ -364,10 +365,15 @@ class GatewayHttp:
 
     async def _key(self, request: HttpRequest) -> Response:
         key = request.path_params["key"]
-        ending = await self._service.execute(ReadKeys((key,), Consistency.LINEARIZABLE))
+        asked = request.query_params.get("consistency", Consistency.LINEARIZABLE.value)
+        known = {consistency.value: consistency for consistency in Consistency}
+        if asked not in known:
+            return _problem(400, f"consistency must be one of {', '.join(known)}")
+        ending = await self._service.execute(ReadKeys((key,), known[asked]))
         match ending:
-            case Answered(reply=Values(index=index, values=(value,))):
-                return _json(200, {"key": key, "value": value, "index": index})
+            case Answered(reply=Values(index=index, consistency=consistency, values=(value,))):
+                answer = {"key": key, "value": value, "index": index}
+                return _json(200, {**answer, "consistency": consistency.value})
             case _:
                 return _ended_badly(ending)
 

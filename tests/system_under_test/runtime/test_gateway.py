@@ -63,6 +63,12 @@ async def test_put_all_answers_when_committed_whichever_node_leads(tmp_path: Pat
             assert (await http.get("/kv/x")).json()["value"] == 1
             assert (await http.get("/kv/l")).json()["value"] == ["a"]
             assert (await http.get("/kv/none/such")).json()["value"] is None
+            for consistency in ("linearizable", "lease", "local"):
+                read = (await http.get(f"/kv/x?consistency={consistency}")).json()
+                assert read["consistency"] == consistency
+                assert read["value"] == 1 or consistency == "local"  # Which may be stale.
+            assert (await http.get("/kv/x")).json()["consistency"] == "linearizable"
+            assert (await http.get("/kv/x?consistency=perhaps")).status_code == 400
 
             leader = await cluster.leader()
             await cluster.processes.nodes[leader].kill()
