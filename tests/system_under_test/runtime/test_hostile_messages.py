@@ -249,7 +249,7 @@ async def test_a_strangers_term_is_not_heeded_unless_its_log_is_longer(node: Nod
             await send(node, BY_NAME["HeartbeatRPC"].path, data)
         else:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await send(node, BY_NAME["HeartbeatRPC"].path, data, timeout_s=0.2)
+                await send(node, BY_NAME["HeartbeatRPC"].path, data, timeout_s=0.5)
             assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert state(node).term == (99 if heeded else before.term)
     assert replace(state(node), term=before.term) == before
