@@ -73,7 +73,8 @@ class RawLog:
     def page(self, first: LogIndex, entries_max: int) -> tuple[Entry, ...]:
         """What is kept from ``first`` on, of each entry the raw commands."""
         start = bisect_left(self._entries, first, key=attrgetter("index"))
-        return tuple(islice(self._entries, start, start + entries_max))
+        # A client may ask for more than an index can say.
+        return tuple(islice(self._entries, start, min(start + entries_max, len(self._entries))))
 
     @property
     def _is_too_much(self) -> bool:
