@@ -204,11 +204,14 @@ def cluster_up(
     ),
     bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
     tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make lost or damaged nodes anew from the others.")
+    ] = False,
 ) -> None:
     """Start nodes and HTTP gateway; Ctrl-C stops them."""
     from harness.cli.cluster import up
 
-    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug, tls=tls))
+    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug, tls=tls, rebuild=rebuild))
 
 
 @cluster_app.command("status")
