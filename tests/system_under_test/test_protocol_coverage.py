@@ -149,6 +149,7 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "11": {
         "state, sessions, membership, position": (
             "golden/membership_by_snapshot",
+            "golden/zoo/snapshot-index-ahead",
             "test_a_snapshot_stands_where_the_state_machine_does",
         ),
         "installed atomically": (
@@ -381,7 +382,7 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "handing over": (
             "golden/transfer",
             "golden/transfer_gives_up",
-            "golden/transfer_to_behind",
+            "golden/zoo/transfer-to-behind",
         ),
         "before a graceful stop": ("test_a_leader_that_is_shut_down_hands_over_first",),
     },
@@ -407,7 +408,11 @@ def test_every_rule_of_the_protocol_has_its_tests() -> None:
 
 
 def test_they_are_there() -> None:
-    transcripts = {f"golden/{path.stem}" for path in (ROOT / "tests" / "golden").glob("*.txt")}
+    tests = ROOT / "tests"
+    transcripts = {
+        path.relative_to(tests).with_suffix("").as_posix()
+        for path in (tests / "golden").rglob("*.txt")
+    }
     there = transcripts.union(functions_below(HERE))
     for rule, clauses in GUARDS.items():
         for clause, guards in clauses.items():
