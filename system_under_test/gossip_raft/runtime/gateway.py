@@ -66,6 +66,7 @@ from system_under_test.gossip_raft.core.types import (
     RequestId,
     Term,
 )
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.client import Connections, SessionRunner
 from system_under_test.gossip_raft.runtime.configuration import (
     LOOPBACK,
@@ -96,7 +97,6 @@ from system_under_test.gossip_raft.runtime.security import (
     CLIENTS,
     Security,
     security_of,
-    speaker,
 )
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -242,21 +242,23 @@ class GatewayService:
             acknowledge_to=self.acknowledge_to,
         )
 
-    async def _serve_ack(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+    def _serve_ack(self, request: Any, call: Call) -> None:
         try:
             message = self._connections.codec.decode(request)
         except CodecError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            call.refuse(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return
         if self._security is not None:
-            said_by = speaker(context)
+            said_by = call.speaker
             if said_by != message.source or said_by not in self._connections.nodes:
                 problem = f"{said_by!r} cannot acknowledge as {message.source!r}"
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem)
+                call.refuse(grpc.StatusCode.PERMISSION_DENIED, problem)
+                return
         if isinstance(message.body, AckEntries):
             runner = self._busy.get(message.body.session.client)
             if runner is not None:
                 runner.acknowledge(message.body)
-        return self._connections.codec.acknowledgement(message)
+        call.answer(self._connections.codec.acknowledgement(message))
 
 
 class GatewayHttp:

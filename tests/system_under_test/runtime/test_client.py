@@ -40,6 +40,7 @@ from system_under_test.gossip_raft.core.types import (
     RequestId,
     Term,
 )
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient, SessionRunner
 from system_under_test.gossip_raft.runtime.cluster import ReservedPort
 from system_under_test.gossip_raft.runtime.codec import Codec
@@ -64,14 +65,15 @@ class FakeNode:
         self.address = ""
         self._codec = Codec("test")
 
-    async def _serve(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+    def _serve(self, request: Any, call: Call) -> None:
         message = self._codec.decode(request)
         self.asked.append(message)
         self.was_asked.set()
         if self.body is None:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "broken off")
+            call.refuse(grpc.StatusCode.UNAVAILABLE, "broken off")
+            return
         reply = replace(message, source=message.target, target=message.source, body=self.body)
-        return self._codec.encode(reply)
+        call.answer(self._codec.encode(reply))
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[FakeNode]:

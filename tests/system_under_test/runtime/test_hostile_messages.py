@@ -36,6 +36,7 @@ from system_under_test.gossip_raft.core.messages import (
     UpdatePosition,
 )
 from system_under_test.gossip_raft.core.types import RequestId, Term
+from system_under_test.gossip_raft.runtime.calls import parse_request
 from system_under_test.gossip_raft.runtime.codec import Codec
 from system_under_test.gossip_raft.runtime.errors import CodecError
 from system_under_test.gossip_raft.runtime.rpc import (
@@ -44,7 +45,6 @@ from system_under_test.gossip_raft.runtime.rpc import (
     GOSSIP_RAFT,
     METHODS,
     Method,
-    parse_request,
 )
 from tests.system_under_test.runtime.in_process import NOBODY, NodeInProcess, node_in_process
 from tests.system_under_test.runtime.messages import BODIES, messages

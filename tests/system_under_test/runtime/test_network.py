@@ -34,6 +34,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.runtime import network as module
 from system_under_test.gossip_raft.runtime import rpc
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.client import Connections
 from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
 from system_under_test.gossip_raft.runtime.errors import CodecError, PortInUse
@@ -199,9 +200,9 @@ async def test_acknowledgements_go_to_the_address_given(ends: tuple[End, End]) -
     acknowledged: asyncio.Queue[Message] = asyncio.Queue()
     codec = Codec("test")
 
-    async def serve(request: Any, _context: object) -> object:
+    def serve(request: Any, call: Call) -> None:
         acknowledged.put_nowait(codec.decode(request))
-        return codec.acknowledgement(codec.decode(request))
+        call.answer(codec.acknowledgement(codec.decode(request)))
 
     server, port = await start_server(GATEWAY, serve, "127.0.0.1:0")
     ack = AckEntries(Session(ClientId("c"), 1), NotLeader(NodeId("n1")))
