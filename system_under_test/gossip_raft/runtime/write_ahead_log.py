@@ -41,8 +41,8 @@ from system_under_test.gossip_raft.core.types import (
 from system_under_test.gossip_raft.runtime.codec_data import (
     decode_entry,
     decode_position,
+    encode_entry,
     encode_position,
-    fill_entry,
     require,
     unset,
 )
@@ -94,22 +94,21 @@ def encode_owner(owner: Owner) -> wire.Owner:
 def persist_record(persist: Persist, offset: int) -> bytes:
     """The record of ``persist``, to be written at ``offset``; without what compacts."""
     hard = persist.hard
-    record = wire.Record()
-    record.persist.hard.CopyFrom(
-        wire.HardState(
-            incarnation=hard.incarnation,
-            term=hard.term,
-            vote=hard.vote,
-            commit=hard.commit,
-            recovering=hard.recovering,
-            abstains=hard.abstains,
+    payload = wire.Record(
+        persist=wire.Persist(
+            hard=wire.HardState(
+                incarnation=hard.incarnation,
+                term=hard.term,
+                vote=hard.vote,
+                commit=hard.commit,
+                recovering=hard.recovering,
+                abstains=hard.abstains,
+            ),
+            truncate_from=persist.truncate_from,
+            entries=map(encode_entry, persist.entries),
         )
     )
-    if persist.truncate_from is not None:
-        record.persist.truncate_from = persist.truncate_from
-    for entry in persist.entries:
-        fill_entry(record.persist.entries.add(), entry)
-    return frame(offset, record)
+    return frame(offset, payload)
 
 
 def log_anew(owner: Owner, state: DurableState, snapshot: SnapshotName | None) -> bytes:
