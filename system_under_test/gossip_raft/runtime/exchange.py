@@ -77,7 +77,8 @@ class _Asked:
     number: int
     method: str
     request: bytes
-    deadline: float
+    reply: asyncio.Future[bytes]
+    expiry: asyncio.TimerHandle
 
 
 class Asker:
@@ -88,7 +89,7 @@ class Asker:
         self._stream = stream
         self._loop = asyncio.get_running_loop()
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._waiting: dict[int, _Asked] = {}
         self._outbox: Outbox[_Asked] = Outbox(self._send)
         self._reading = self._loop.create_task(self._read())
 
@@ -97,23 +98,18 @@ class Asker:
         """Whether nothing can be asked any more."""
         return self._reading.done()
 
-    async def ask(self, method: str, request: bytes, timeout_s: float) -> bytes:
-        """The reply.
-
-        Raises:
-            grpc.aio.AioRpcError: There is none, for whatever reason.
-        """
+    def ask(self, method: str, request: bytes, timeout_s: float) -> asyncio.Future[bytes]:
+        """The reply to come, or ``grpc.aio.AioRpcError``, for whatever reason.  Who waits no
+        more cancels it."""
         self._number += 1
-        number, deadline = self._number, self._loop.time() + timeout_s
+        number = self._number
         reply: asyncio.Future[bytes] = self._loop.create_future()
-        self._waiting[number] = reply
-        expiry = self._loop.call_at(deadline, _fail, reply, grpc.StatusCode.DEADLINE_EXCEEDED)
-        self._outbox.put(_Asked(number, method, request, deadline))
-        try:
-            return await reply
-        finally:
-            expiry.cancel()
-            del self._waiting[number]
+        expiry = self._loop.call_later(
+            timeout_s, self._fail, number, grpc.StatusCode.DEADLINE_EXCEEDED
+        )
+        asked = self._waiting[number] = _Asked(number, method, request, reply, expiry)
+        self._outbox.put(asked)
+        return reply
 
     async def _send(self, asked: list[_Asked]) -> None:
         now = self._loop.time()
@@ -122,10 +118,10 @@ class Asker:
                 number=question.number,
                 method=question.method,
                 request=question.request,
-                timeout_ns=int(max(0.0, question.deadline - now) * 1e9),
+                timeout_ns=int(max(0.0, question.expiry.when() - now) * 1e9),
             )
             for question in asked
-            if question.number in self._waiting
+            if not question.reply.done()
         )
         for frame in _frames(questions, lambda question: len(question.request)):
             await self._stream.write(wire.Questions(questions=frame).SerializeToString())
@@ -135,30 +131,34 @@ class Asker:
         try:
             while not isinstance(data := await self._stream.read(), _END):
                 for answer in wire.Answers.FromString(data).answers:
-                    self._deliver(answer)
+                    self._take(answer)
         except grpc.aio.AioRpcError as error:
             code, details = error.code(), error.details() or ""
         except DecodeError:
             code, details = grpc.StatusCode.INTERNAL, "not Answers"
             self._stream.cancel()
         finally:
-            for reply in self._waiting.values():
-                _fail(reply, code, details)
+            for number in list(self._waiting):
+                self._fail(number, code, details)
 
-    def _deliver(self, answer: wire.Answer) -> None:
-        reply = self._waiting.get(answer.number)
-        if reply is None:
-            return  # It is late.
+    def _take(self, answer: wire.Answer) -> None:
         if answer.code:
             code = _CODES.get(answer.code, grpc.StatusCode.UNKNOWN)
-            _fail(reply, code, answer.details)
-        elif not reply.done():
+            self._fail(answer.number, code, answer.details)
+        elif (reply := self._end(answer.number)) is not None:
             reply.set_result(answer.reply)
 
+    def _fail(self, number: int, code: grpc.StatusCode, details: str = "") -> None:
+        if (reply := self._end(number)) is not None:
+            reply.set_exception(grpc.aio.AioRpcError(code, details=details))
 
-def _fail(reply: asyncio.Future[bytes], code: grpc.StatusCode, details: str = "") -> None:
-    if not reply.done():
-        reply.set_exception(grpc.aio.AioRpcError(code, details=details))
+    def _end(self, number: int) -> asyncio.Future[bytes] | None:
+        """Whom to tell; nobody if the answer is late, or not waited for any more."""
+        asked = self._waiting.pop(number, None)
+        if asked is None:
+            return None
+        asked.expiry.cancel()
+        return None if asked.reply.done() else asked.reply
 
 
 # --- who answers ---------------------------------------------------------------------

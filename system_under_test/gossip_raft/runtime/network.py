@@ -34,7 +34,13 @@ from system_under_test.gossip_raft.runtime.codec import (
 )
 from system_under_test.gossip_raft.runtime.configuration import LOOPBACK
 from system_under_test.gossip_raft.runtime.errors import CodecError
-from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, Observe, Peer, start_server
+from system_under_test.gossip_raft.runtime.rpc import (
+    GOSSIP_RAFT,
+    Observe,
+    Peer,
+    parse_reply,
+    start_server,
+)
 from system_under_test.gossip_raft.runtime.security import CLIENTS, Security, objection
 
 IN_FLIGHT_MAX: Final = 64
@@ -67,7 +73,7 @@ class GrpcNetwork:
         self._security = security
         self._peers: dict[tuple[str, str], Peer] = {}
         self._in_flight: Counter[str] = Counter()
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Future[bytes]] = set()
         self._waiting: dict[tuple[str, RequestId], Call] = {}
         self._receive: Callable[[Message], None] = _drop
         self._look_up: Callable[[NodeId], str | None] = _nowhere
@@ -157,26 +163,33 @@ class GrpcNetwork:
         if self._in_flight[address] >= IN_FLIGHT_MAX:
             return
         self._in_flight[address] += 1
-        call = asyncio.get_running_loop().create_task(self._call(address, message, encoded))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
-
-    async def _call(self, address: str, message: Message, encoded: WireRequest) -> None:
-        # By name, too: a client may have its answers sent to where a peer is.
-        name = message.target if self._is_node(message.target) else CLIENTS
-        peer = self._peers.get((address, name))
-        if peer is None:
-            peer = self._peers[address, name] = Peer(address, self._security, name)
         timeout_ns = self._request_timeout_ns
         if isinstance(message.body, PullEntries):
             timeout_ns = Nanos(timeout_ns + message.body.wait)
+        call = self._peer(address, message.target).start(encoded, timeout_ns / 1e9)
+        self._calls.add(call)
+        call.add_done_callback(partial(self._end_call, address, message, encoded))
+
+    def _peer(self, address: str, target: str) -> Peer:
+        # By name, too: a client may have its answers sent to where a peer is.
+        name = target if self._is_node(target) else CLIENTS
+        peer = self._peers.get((address, name))
+        if peer is None:
+            peer = self._peers[address, name] = Peer(address, self._security, name)
+        return peer
+
+    def _end_call(
+        self, address: str, message: Message, encoded: WireRequest, call: asyncio.Future[bytes]
+    ) -> None:
+        self._in_flight[address] -= 1
+        self._calls.discard(call)
+        if call.cancelled():
+            return
         try:
-            answer = await peer.call(encoded, timeout_ns / 1e9)
+            answer = parse_reply(encoded, call.result())
         except grpc.aio.AioRpcError as error:
             log.debug("%s to %s: %s", type(message.body).__name__, message.target, error.code())
             return
-        finally:
-            self._in_flight[address] -= 1
         if isinstance(message.body, AckEntries):
             return  # Its answer says nothing.
         try:

@@ -125,19 +125,22 @@ class Peer:
         Raises:
             grpc.aio.AioRpcError: No answer, for whatever reason.
         """
+        return parse_reply(request, await self.start(request, timeout_s))
+
+    def start(self, request: WireRequest, timeout_s: float) -> asyncio.Future[bytes]:
+        """The reply to come, for ``parse_reply``; or it raises as ``call`` does."""
         method = _METHOD_OF[type(request)]
         data = request.SerializeToString()
         if method.name in ASKED_OVER_A_STREAM and len(data) <= ASKED_BYTES_MAX:
             if self._asker is None or self._asker.is_over:
                 self._asker = Asker(self._open_stream())
-            answer = await self._asker.ask(method.name, data, timeout_s)
-        else:
-            answer = await self._callable(method)(data, timeout=timeout_s)
-        try:
-            reply: WireMessage = method.reply.FromString(answer)
-        except DecodeError as error:
-            problem = f"not a {method.reply.DESCRIPTOR.name}"
-            raise grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, details=problem) from error
+            return self._asker.ask(method.name, data, timeout_s)
+        return asyncio.ensure_future(self._alone(method, data, timeout_s))
+
+    async def _alone(self, method: Method, data: bytes, timeout_s: float) -> bytes:
+        if method.request not in self._callables:
+            self._callables[method.request] = self.channel.unary_unary(method.path)
+        reply: bytes = await self._callables[method.request](data, timeout=timeout_s)
         return reply
 
     async def connected(self) -> bool:
@@ -154,10 +157,19 @@ class Peer:
                 case _:
                     await self.channel.wait_for_state_change(state)
 
-    def _callable(self, method: Method) -> Any:
-        if method.request not in self._callables:
-            self._callables[method.request] = self.channel.unary_unary(method.path)
-        return self._callables[method.request]
+
+def parse_reply(request: WireRequest, data: bytes) -> WireMessage:
+    """
+    Raises:
+        grpc.aio.AioRpcError: It is no reply to such a request.
+    """
+    kind = _METHOD_OF[type(request)].reply
+    try:
+        reply: WireMessage = kind.FromString(data)
+    except DecodeError as error:
+        problem = f"not a {kind.DESCRIPTOR.name}"
+        raise grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, details=problem) from error
+    return reply
 
 
 class Service:
