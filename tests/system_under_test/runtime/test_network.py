@@ -261,7 +261,8 @@ async def hears(end: End, teller: End, said: Message) -> Message:
     heard = asyncio.ensure_future(end.received.get())
     while not heard.done():
         teller.network.send(said)
-        await asyncio.wait([heard, *teller.network._calls], return_when=asyncio.FIRST_COMPLETED)
+        waited_for: list[asyncio.Future[Any]] = [heard, *teller.network._calls]
+        await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
     return heard.result()
 
 
