@@ -29,6 +29,8 @@ from system_under_test.gossip_raft.runtime.errors import CodecError
 
 FRAME_BYTES_MAX: Final = 256 * 1024
 """So much shares a message; one question or answer may be larger."""
+UNREAD_MAX: Final = 1_000
+"""So many answers wait for an asker that does not read them; then it is not read either."""
 _OVERHEAD: Final = 64
 """Of a question or an answer beyond what it carries, at most, but for details."""
 _CODES: Final[dict[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
@@ -52,6 +54,9 @@ class Outbox(Generic[Item]):
         if self._sending is None:
             self._sending = asyncio.get_running_loop().create_task(self._send_all())
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     async def sent(self) -> None:
         """Returns when nothing is left."""
         if self._sending is not None:
@@ -74,7 +79,6 @@ class Outbox(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    number: int
     method: str
     request: bytes
     reply: asyncio.Future[bytes]
@@ -90,7 +94,8 @@ class Asker:
         self._loop = asyncio.get_running_loop()
         self._number = 0
         self._waiting: dict[int, _Asked] = {}
-        self._outbox: Outbox[_Asked] = Outbox(self._send)
+        # By number: of one that is over nothing is kept, however long the stream is stuck.
+        self._outbox: Outbox[int] = Outbox(self._send)
         self._reading = self._loop.create_task(self._read())
 
     @property
@@ -107,21 +112,21 @@ class Asker:
         expiry = self._loop.call_later(
             timeout_s, self._fail, number, grpc.StatusCode.DEADLINE_EXCEEDED
         )
-        asked = self._waiting[number] = _Asked(number, method, request, reply, expiry)
-        self._outbox.put(asked)
+        self._waiting[number] = _Asked(method, request, reply, expiry)
+        self._outbox.put(number)
         return reply
 
-    async def _send(self, asked: list[_Asked]) -> None:
+    async def _send(self, numbers: list[int]) -> None:
         now = self._loop.time()
         questions = (
             wire.Question(
-                number=question.number,
-                method=question.method,
-                request=question.request,
-                timeout_ns=int(max(0.0, question.expiry.when() - now) * 1e9),
+                number=number,
+                method=asked.method,
+                request=asked.request,
+                timeout_ns=int(max(0.0, asked.expiry.when() - now) * 1e9),
             )
-            for question in asked
-            if not question.reply.done()
+            for number in numbers
+            if (asked := self._waiting.get(number)) is not None and not asked.reply.done()
         )
         for frame in _frames(questions, lambda question: len(question.request)):
             await self._stream.write(wire.Questions(questions=frame).SerializeToString())
@@ -186,27 +191,42 @@ class Answerer:
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, tuple[Call, asyncio.TimerHandle]] = {}
         self._all_answered = asyncio.Event()
+        self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._outbox: Outbox[wire.Answer] = Outbox(self._send)
         self._is_over = False
 
     async def serve(self) -> None:
-        """Returns when the asker has ended its side and was answered.
+        """Returns when the asker or ``stop`` has ended it and what was asked is answered.
 
         Raises:
-            CodecError: It does not keep to the protocol.
+            CodecError: The asker does not keep to the protocol.
         """
+        reading = self._loop.create_task(self._read())
         try:
-            while not isinstance(data := await self._context.read(), _END):
-                for question in parse_request(wire.Questions, data).questions:
-                    self._take(question)
+            await asyncio.wait((reading, self._stopped), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
             while self._waiting:
                 self._all_answered.clear()
                 await self._all_answered.wait()
             await self._outbox.sent()
         finally:
+            reading.cancel()
             self._is_over = True
             for call, _ in list(self._waiting.values()):
                 call.give_up()
+
+    def stop(self) -> None:
+        """Read no more questions."""
+        if not self._stopped.done():
+            self._stopped.set_result(None)
+
+    async def _read(self) -> None:
+        while not isinstance(data := await self._context.read(), _END):
+            for question in parse_request(wire.Questions, data).questions:
+                self._take(question)
+            if len(self._outbox) > UNREAD_MAX:
+                await self._outbox.sent()
 
     def _take(self, question: wire.Question) -> None:
         number = question.number

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, assert_never
 
-import grpc.aio
+import grpc
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
@@ -92,7 +92,7 @@ from system_under_test.gossip_raft.runtime.process import (
     on_termination,
     say_ready,
 )
-from system_under_test.gossip_raft.runtime.rpc import GATEWAY, start_server
+from system_under_test.gossip_raft.runtime.rpc import GATEWAY, Server, start_server
 from system_under_test.gossip_raft.runtime.security import (
     CLIENTS,
     Security,
@@ -129,7 +129,7 @@ class GatewayService:
         self._requests = 0
         self._idle: list[SessionRunner] = []
         self._busy: dict[ClientId, SessionRunner] = {}
-        self._server: grpc.aio.Server | None = None
+        self._server: Server | None = None
         self.acknowledge_to = ""
         """Where nodes tell what became of our requests, once started."""
 

@@ -38,6 +38,7 @@ from system_under_test.gossip_raft.runtime.rpc import (
     GOSSIP_RAFT,
     Observe,
     Peer,
+    Server,
     parse_reply,
     start_server,
 )
@@ -77,7 +78,7 @@ class GrpcNetwork:
         self._waiting: dict[tuple[str, RequestId], Call] = {}
         self._receive: Callable[[Message], None] = _drop
         self._look_up: Callable[[NodeId], str | None] = _nowhere
-        self._server: grpc.aio.Server | None = None
+        self._server: Server | None = None
         self._closed = False
 
     async def listen(

@@ -180,6 +180,12 @@ class Service:
         self._methods = {method.name: method for method in METHODS[name]}
         self._serve = serve
         self._observe = observe
+        self._answerers: set[Answerer] = set()
+
+    def end_streams(self) -> None:
+        """Once what waits on them has been answered."""
+        for answerer in self._answerers:
+            answerer.stop()
 
     def begin(self, name: str, data: bytes, said_by: str, respond: Respond) -> Call:
         """Parse and serve; gRPC itself would log a traceback for each bad message."""
@@ -229,11 +235,14 @@ class Service:
 
     async def _exchange(self, _: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         answerer = Answerer(context, speaker(context), self.begin, MESSAGE_BYTES_MAX)
+        self._answerers.add(answerer)
         try:
             await answerer.serve()
         except CodecError as error:
             log.warning("a stream is refused: %s", error)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        finally:
+            self._answerers.discard(answerer)
 
     def _observed(self, name: str, respond: Respond) -> Respond:
         def tell(code: grpc.StatusCode, details: str, reply: bytes) -> None:
@@ -244,6 +253,19 @@ class Service:
         return tell
 
 
+class Server:
+    """Serves from when it was started until it is stopped."""
+
+    def __init__(self, server: grpc.aio.Server, service: Service) -> None:
+        self._server = server
+        self._service = service
+
+    async def stop(self, grace: float | None) -> None:
+        """``grace`` in seconds is how long what is under way may take."""
+        self._service.end_streams()
+        await self._server.stop(grace)
+
+
 async def start_server(
     service: str,
     serve: Serve,
@@ -252,7 +274,7 @@ async def start_server(
     security: Security | None = None,
     observe: Observe | None = None,
     also: tuple[grpc.GenericRpcHandler, ...] = (),
-) -> tuple[grpc.aio.Server, int]:
+) -> tuple[Server, int]:
     """Serve all methods of ``service`` with ``serve``; answers the server and its port.
 
     ``also`` are services of others on the same port.
@@ -261,8 +283,8 @@ async def start_server(
         PortInUse: The address cannot be listened on.
     """
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    handlers = Service(service, serve, observe).handlers()
-    own = grpc.method_handlers_generic_handler(service_name(service), handlers)
+    methods = Service(service, serve, observe)
+    own = grpc.method_handlers_generic_handler(service_name(service), methods.handlers())
     server.add_generic_rpc_handlers((own, *also))
     try:
         if security is None:
@@ -274,4 +296,4 @@ async def start_server(
     if port == 0:
         raise PortInUse(f"cannot listen on {address}")
     await server.start()
-    return server, port
+    return Server(server, methods), port

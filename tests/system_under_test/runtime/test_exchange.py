@@ -253,6 +253,19 @@ async def test_an_asker_that_ends_its_side_is_still_answered(stream: Stream) -> 
     await service.ends()
 
 
+async def test_an_end_that_stops_answers_what_it_was_asked(stream: Stream) -> None:
+    service = Service(stream)
+    stream.ask(question(1))
+    call = await service.next()
+    service.answerer.stop()
+    service.answerer.stop()
+    call.answer(reply_of())
+    await service.ends()
+    assert [answer.number for answer in await stream.answers()] == [1]
+    stream.ask(question(2))
+    assert service.begun.empty()
+
+
 async def test_a_question_is_given_up_at_its_deadline(stream: Stream) -> None:
     service = Service(stream)
     stream.ask(question(1, timeout_ns=0), question(2))
@@ -306,6 +319,25 @@ async def test_a_reply_that_is_too_large_is_refused_by_itself(stream: Stream) ->
     assert refused.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
     assert not refused.reply
     assert (answered.code, answered.reply) == (0, reply_of().SerializeToString())
+    service.serving.cancel()
+
+
+async def test_an_asker_that_does_not_read_its_answers_is_not_read_either(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNREAD_MAX", 2)
+    service = Service(stream)
+    stream.gate.clear()
+    stream.ask(question(0, "now"))
+    await stream.writing.wait()
+    stream.ask(*(question(number, "now") for number in range(1, 5)))
+    stream.ask(question(5))
+    while stream.to_read.qsize() != 1:
+        await asyncio.wait([asyncio.ensure_future(_turn())])
+    assert service.begun.empty()
+    stream.gate.set()
+    assert (await service.next()).is_over is False
+    assert stream.to_read.empty()
     service.serving.cancel()
 
 
