@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from system_under_test.gossip_raft.core.durable_log import Owner
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
@@ -25,7 +26,6 @@ from system_under_test.gossip_raft.mutants import durability
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.ports import Storage
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
-from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
 
 VOTED = HardState(term=Term(2), vote=NodeId("n1"))
 SNAPSHOT = Snapshot(Position(Term(1), LogIndex(1)), 7, Membership((NodeId("n0"),)), b"image")
