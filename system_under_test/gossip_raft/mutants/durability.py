@@ -309,7 +309,6 @@ MUTANTS = (
             "one vote a term",
             "terms never go back",
         ),
-        random=False,
         storage=VotesBeforeSync,
     ),
     Mutant(
@@ -383,7 +382,6 @@ MUTANTS = (
             "acknowledged entries are kept",
             "recovery",
         ),
-        random=False,
         storage=CutsAtDamage,
     ),
     Mutant(
