@@ -1323,7 +1323,11 @@ class LogEntries(_message.Message):
 
     ENTRIES_FIELD_NUMBER: _builtins.int
     APPLIED_FIELD_NUMBER: _builtins.int
+    COMPACTED_INDEX_FIELD_NUMBER: _builtins.int
+    COMPACTED_COMMANDS_FIELD_NUMBER: _builtins.int
     applied: _builtins.int
+    compacted_index: _builtins.int
+    compacted_commands: _builtins.int
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entry]: ...
     def __init__(
@@ -1331,10 +1335,12 @@ class LogEntries(_message.Message):
         *,
         entries: _abc.Iterable[Global___Entry] | None = ...,
         applied: _builtins.int = ...,
+        compacted_index: _builtins.int = ...,
+        compacted_commands: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "entries", b"entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "compacted_commands", b"compacted_commands", "compacted_index", b"compacted_index", "entries", b"entries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -44,8 +44,9 @@ class Elections:
         state = self._state
         if state.leads or state.now < self._deadline:
             return
-        if state.role is Role.PRE_CANDIDATE and self._gossip.is_behind:
-            # Candidates do not pull, and whoever is ahead may have no vote to give (D12).
+        if state.role is Role.PRE_CANDIDATE and not state.rules.campaigns_again(
+            state.log.last, self._gossip.lasts_within_reach
+        ):
             state.become(Role.FOLLOWER, leader=None)
             self._postpone()
         elif not state.recovering and self._has_a_vote() and state.rules.minds_silence(state.term):

@@ -59,6 +59,7 @@ from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.trace import Applied, PositionTold, VoteTold
 from system_under_test.gossip_raft.core.transfer import Transfer
 from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
     DurableState,
     Entry,
     LogIndex,
@@ -145,6 +146,11 @@ class Node:
     def membership(self) -> Membership:
         """The one in force."""
         return self._state.membership
+
+    @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """The other members of it; of one who is not a member also those it was started with."""
+        return self._state.peers
 
     @property
     def log(self) -> tuple[Entry, ...]:
@@ -320,8 +326,16 @@ class Node:
     def _heeds_stranger(self, message: Message) -> bool:
         state = self._state
         seen = state.rules.highest_term_seen(message)
-        recent = self._elections.leader_is_recent
-        return state.rules.heeds_stranger(seen, state.term, leader_is_recent=recent)
+        if not self._gossip.has_room_for(NodeId(message.source)):
+            return False
+        said = (record.last for record in message.gossip if record.node == message.source)
+        return state.rules.heeds_stranger(
+            seen,
+            state.term,
+            next(said, ORIGIN),
+            state.log.last,
+            leader_is_recent=self._elections.leader_is_recent,
+        )
 
     def _hear(self, message: Message) -> None:
         """What every message of a peer tells, whatever its body."""
@@ -332,7 +346,8 @@ class Node:
             steps_down = rules.steps_down(message, leads=state.leads)
             state.enter_term(seen, Role.FOLLOWER if steps_down else state.role)
         changed = self._gossip.hear(message)
-        self._quorum.hear(NodeId(message.source))
+        if self._gossip.is_peer(message.source):
+            self._quorum.hear(NodeId(message.source))
         self._recovery.hear(message)
         moved = False
         for old, new in changed:

@@ -86,7 +86,7 @@ class Reads:
             if entries and room < 0:
                 break
             entries.append(entry)
-        answer = LogEntries(tuple(entries), state.applied)
+        answer = LogEntries(tuple(entries), state.applied, self._machine.raw_compacted)
         state.outbox.answer(message.source, message.request, answer)
 
     def on_heartbeat_reply(self, message: Message) -> None:
@@ -94,6 +94,8 @@ class Reads:
         state = self._state
         if not state.leads or not state.rules.is_confirmation(message, state.term):
             return
+        if not self._gossip.is_peer(message.source):
+            return  # Nobody that could count.
         peer = NodeId(message.source)
         record = self._gossip.records.get(peer)
         if record is not None and state.rules.is_out_of_quorums(record):

@@ -314,7 +314,8 @@ class Source:
 
     def on_pull(self, message: Message, asked: PullEntries) -> None:
         """A newer pull of the same node replaces the one that is held."""
-        deadline = Nanos(self._state.now + asked.wait)
+        wait = min(asked.wait, self._state.config.pull_wait_ns)  # Held for no longer than that.
+        deadline = Nanos(self._state.now + wait)
         held = HeldPull(message.request, asked, message.term, deadline)
         self._held[NodeId(message.source)] = held
 

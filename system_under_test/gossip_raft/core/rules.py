@@ -7,7 +7,7 @@ that overrides one method.  No method keeps state or changes an argument.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from system_under_test.gossip_raft.core.image import Answer
@@ -110,6 +110,12 @@ class Rules:
     def is_bound(self, request: RequestVote, now: Nanos, promised_until: Nanos) -> bool:
         """A leader may rest its lease on the promise, unless it gave that up itself."""
         return now < promised_until and not request.transfer
+
+    def campaigns_again(self, own_last: Position, others: Iterable[Position]) -> bool:
+        """After a pre-vote round that was not won, unless one of those within reach has a longer
+        log: it would refuse again, and may have no vote to give; candidates do not pull, so
+        pull from it first (PROTOCOL D6)."""
+        return all(own_last >= other for other in others)
 
     def counts_vote(self, vote: Vote, term: Term) -> bool:
         """Only an answer to the election that is running (Raft 5.2)."""
@@ -413,10 +419,22 @@ class Rules:
         """
         return node in membership.voters
 
-    def heeds_stranger(self, seen: Term, term: Term, *, leader_is_recent: bool) -> bool:
-        """Nodes that are not members are heard, as the log may be what lags (Ongaro 2014, 4.1),
-        but their terms depose no live leader (4.2.3): they may have been removed."""
-        return seen <= term or not leader_is_recent
+    def heeds_stranger(
+        self,
+        seen: Term,
+        term: Term,
+        said_last: Position,
+        own_last: Position,
+        *,
+        leader_is_recent: bool,
+    ) -> bool:
+        """Nodes that are not members are heard, as our log may be what lags (Ongaro 2014, 4.1).
+
+        But their terms depose no live leader (4.2.3), as they may have been removed; and count
+        only if their logs are longer than ours: whoever was added by an entry that is committed
+        and that we lack has it, and so a longer log (PROTOCOL D12).
+        """
+        return seen <= term or (not leader_is_recent and said_last > own_last)
 
     def change_is_over(self, since: LogIndex, commit: LogIndex) -> bool:
         """One change at a time: the one before is committed (Ongaro 2014, 4.1)."""

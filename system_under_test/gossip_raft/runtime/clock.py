@@ -14,6 +14,16 @@ def seconds_since_1970() -> int:
     return int(time.time())
 
 
+async def pause(duration: Nanos) -> None:
+    """Let so much time pass."""
+    clock, over = MonotonicClock(), asyncio.Event()
+    clock.wake_at(Nanos(clock.now() + duration), over.set)
+    try:
+        await over.wait()
+    finally:
+        clock.cancel()
+
+
 class MonotonicClock:
     """The port ``Clock`` on the running event loop."""
 

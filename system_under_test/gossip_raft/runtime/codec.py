@@ -47,7 +47,14 @@ from system_under_test.gossip_raft.core.messages import (
     Values,
     Vote,
 )
-from system_under_test.gossip_raft.core.types import LogIndex, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import (
+    Compacted,
+    LogIndex,
+    Nanos,
+    NodeId,
+    RequestId,
+    Term,
+)
 from system_under_test.gossip_raft.runtime.codec_administration import (
     decode_administration,
     decode_status,
@@ -346,8 +353,13 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
                 values=map(encode_value, values),
             )
             return wire.ClientReply(envelope=envelope, values=encoded)
-        case LogEntries(entries=entries, applied=applied):
-            log_entries = wire.LogEntries(entries=map(encode_entry, entries), applied=applied)
+        case LogEntries(entries=entries, applied=applied, compacted=compacted):
+            log_entries = wire.LogEntries(
+                entries=map(encode_entry, entries),
+                applied=applied,
+                compacted_index=compacted.index,
+                compacted_commands=compacted.commands,
+            )
             return wire.ClientReply(envelope=envelope, log_entries=log_entries)
         case NotLeader(leader=leader):
             return wire.ClientReply(envelope=envelope, not_leader=wire.NotLeader(leader=leader))
@@ -492,7 +504,9 @@ def _decode_client_reply(message: wire.ClientReply) -> ClientReply:
         case "log_entries":
             log_entries = message.log_entries
             return LogEntries(
-                tuple(map(decode_entry, log_entries.entries)), LogIndex(log_entries.applied)
+                tuple(map(decode_entry, log_entries.entries)),
+                LogIndex(log_entries.applied),
+                Compacted(LogIndex(log_entries.compacted_index), log_entries.compacted_commands),
             )
         case "not_leader":
             return _decode_not_leader(message.not_leader)

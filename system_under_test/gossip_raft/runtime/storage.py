@@ -62,6 +62,10 @@ _IS_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND
 
 
+IDENTITY: Final = "identity"
+"""The file that is there from a node's first start on."""
+
+
 class DataDirectory:
     """Where one node keeps everything; locked from creation to ``close``.
 
@@ -75,7 +79,7 @@ class DataDirectory:
     def __init__(self, path: Path) -> None:
         self.path: Final = path
         self.wal: Final = path / "wal.log"
-        self.identity: Final = path / "identity"
+        self.identity: Final = path / IDENTITY
         self.ballast: Final = path / "ballast"
         self.trace: Final = path / "trace.jsonl"
         self.server_log: Final = path / "server.log"

@@ -25,6 +25,7 @@ from protos.generated import gossip_raft_pb2 as wire
 from system_under_test.gossip_raft.core.messages import (
     Body,
     GetStatus,
+    GossipRecord,
     Heartbeat,
     Message,
     PullEntries,
@@ -35,7 +36,15 @@ from system_under_test.gossip_raft.core.messages import (
     Status,
     UpdatePosition,
 )
-from system_under_test.gossip_raft.core.types import RequestId, Term
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    Incarnation,
+    LogIndex,
+    NodeId,
+    Position,
+    RequestId,
+    Term,
+)
 from system_under_test.gossip_raft.runtime.codec import Codec
 from system_under_test.gossip_raft.runtime.errors import CodecError
 from system_under_test.gossip_raft.runtime.rpc import (
@@ -56,6 +65,7 @@ ENVELOPE = wire.Envelope(
 )
 UNKNOWN = b"\xfa\x3f\x03abc"
 """Field 1023, which no message has."""
+LONG = Position(Term(99), LogIndex(99))
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Other tests may have the processor."""
 
@@ -215,12 +225,33 @@ async def test_what_does_not_even_speak_http2_is_hung_up_on(node: NodeInProcess)
     assert state(node) == before
 
 
-async def test_a_strangers_peer_messages_raise_the_term_at_most(node: NodeInProcess) -> None:
+async def test_a_strangers_term_is_not_heeded_unless_its_log_is_longer(node: NodeInProcess) -> None:
     before = state(node)
-    said = Message("n7", "n0", RequestId(1), Term(99), (), Heartbeat())
-    data = Codec("test").encode(said).SerializeToString()
-    # It may be a member that our log does not name yet (PROTOCOL D12).
-    await send(node, BY_NAME["HeartbeatRPC"].path, data)
+    for last, said_of, heeded in (
+        (before.last, "n7", False),
+        (LONG, "n1", False),  # What it says of others is no reason.
+        (LONG, "n7", True),  # It may be a member (PROTOCOL D12).
+    ):
+        record = GossipRecord(
+            node=NodeId(said_of),
+            incarnation=Incarnation(1),
+            counter=1,
+            term=Term(99),
+            leader=None,
+            last=last,
+            commit=ORIGIN,
+            source=None,
+            reachable=(),
+        )
+        said = Message("n7", "n0", RequestId(1), Term(99), (record,), Heartbeat())
+        data = Codec("test").encode(said).SerializeToString()
+        if heeded:
+            await send(node, BY_NAME["HeartbeatRPC"].path, data)
+        else:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await send(node, BY_NAME["HeartbeatRPC"].path, data, timeout_s=0.5)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert state(node).term == (99 if heeded else before.term)
     assert replace(state(node), term=before.term) == before
 
 
