@@ -1,0 +1,166 @@
+"""What transactions over lists say: a read shows all versions up to the one it saw.
+
+Kingsbury & Alvaro 2020, sections 4 and 5.  Beside what follows from reads alone, an
+acknowledged append that no read of its key saw comes after all that were seen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from checker.transactions.engine import engine
+from checker.transactions.inference import (
+    Edges,
+    Inferred,
+    Sources,
+    Writes,
+    find_lost_updates,
+    index_writes,
+    link_fans,
+    steps_of,
+    surely_committed,
+)
+from checker.transactions.kernels import RW, WW
+from histories.columns import Int32s, UInt8s
+from histories.txn_columns import WRITE, TxnColumns
+
+
+def infer_from_lists(columns: TxnColumns) -> Inferred:
+    """Cost: O(n) time and memory in the size of the columns."""
+    run = engine(steps_of(columns))
+    writes = index_writes(columns)
+    micro, versions, keys = len(columns.f), len(columns.values), len(columns.keys)
+    longest, first_garbage, first_aborted, dirty, first, last_txn = (
+        np.full(keys, -1, dtype=np.int32) for _ in range(6)
+    )
+    position, after = (np.full(versions, -1, dtype=np.int32) for _ in range(2))
+    unordered = np.zeros(keys, dtype=np.uint8)
+    external, problem = (np.zeros(micro, dtype=np.uint8) for _ in range(2))
+    committed = surely_committed(columns)
+    run.longest_reads(
+        columns.offset, columns.f, columns.key, columns.outcome, columns.seen_offset, longest
+    )
+    run.order_versions(
+        longest,
+        columns.seen_offset,
+        columns.seen,
+        writes.writer,
+        writes.txn_of,
+        columns.outcome,
+        writes.repeated,
+        committed,
+        position,
+        unordered,
+        first_garbage,
+        first_aborted,
+        dirty,
+    )
+    run.judge_lists(
+        columns.offset,
+        columns.f,
+        columns.key,
+        columns.argument,
+        columns.seen_offset,
+        columns.seen,
+        columns.outcome,
+        writes.txn_of,
+        writes.writer,
+        writes.final,
+        longest,
+        position,
+        first_garbage,
+        first_aborted,
+        committed,
+        unordered,
+        external,
+        problem,
+    )
+    edges = Edges(versions + 2 * int(np.count_nonzero(external)), len(columns.index))
+    edges.count = run.link_lists(
+        longest,
+        columns.seen_offset,
+        columns.seen,
+        writes.writer,
+        writes.txn_of,
+        committed,
+        unordered,
+        after,
+        first,
+        last_txn,
+        *edges.arrays,
+    )
+    slot, reader = (np.empty(micro, dtype=np.int32) for _ in range(2))
+    edges.count, sources = run.link_list_reads(
+        columns.offset,
+        columns.f,
+        columns.key,
+        columns.seen_offset,
+        columns.seen,
+        columns.outcome,
+        writes.txn_of,
+        writes.writer,
+        external,
+        committed,
+        unordered,
+        after,
+        first,
+        edges.count,
+        *edges.arrays,
+        slot,
+        reader,
+    )
+    _link_unseen(
+        columns,
+        edges,
+        (slot[:sources], reader[:sources]),
+        last_txn,
+        _unseen(columns, writes, committed, position, unordered),
+    )
+    return Inferred(
+        columns=columns,
+        writes=writes,
+        longest=longest,
+        position=position,
+        committed=committed,
+        external=external,
+        problem=problem,
+        unordered=unordered,
+        dirty=dirty,
+        lost=find_lost_updates(columns, external),
+        cyclic=(),
+        graph=edges.graph(len(columns.index)),
+    )
+
+
+def _unseen(
+    columns: TxnColumns, writes: Writes, committed: UInt8s, position: Int32s, unordered: UInt8s
+) -> Int32s:
+    """The micro-operations whose append was made for certain, and never seen."""
+    candidate = (columns.f == WRITE) & (writes.final == 1)
+    chosen = np.flatnonzero(candidate)
+    chosen = chosen[committed[writes.txn_of[chosen]] == 1]
+    chosen = chosen[position[columns.argument[chosen]] < 0]
+    return chosen[unordered[columns.key[chosen]] == 0].astype(np.int32)
+
+
+def _link_unseen(
+    columns: TxnColumns,
+    edges: Edges,
+    readers: tuple[Int32s, Int32s],
+    last_txn: Int32s,
+    unseen: Int32s,
+) -> None:
+    """rw from whoever saw all of a key, and ww from its last writer, to the unseen appends."""
+    txn_of = np.searchsorted(columns.offset, unseen, side="right").astype(np.int32) - 1
+    writers = np.flatnonzero(last_txn >= 0).astype(np.int32)
+    slot = np.concatenate([readers[0], writers])
+    sources = Sources(
+        slot=slot,
+        txn=np.concatenate([readers[1], last_txn[writers]]),
+        kind=np.repeat(np.array([RW, WW], np.uint8), [len(readers[0]), len(writers)]),
+        key=slot,
+    )
+    run = engine(steps_of(columns))
+    link_fans(
+        edges, sources, columns.key[unseen], txn_of.astype(np.int32), len(columns.keys), run
+    )

@@ -1,0 +1,25 @@
+"""The kernels, compiled on first use; the machine code is kept for the next run."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from checker.transactions import graph_kernels, kernels
+
+_compile = njit(cache=True, nogil=True)
+
+index_writes = _compile(kernels.index_writes)
+longest_reads = _compile(kernels.longest_reads)
+order_versions = _compile(kernels.order_versions)
+judge_lists = _compile(kernels.judge_lists)
+link_lists = _compile(kernels.link_lists)
+link_list_reads = _compile(kernels.link_list_reads)
+judge_registers = _compile(kernels.judge_registers)
+lost_updates = _compile(kernels.lost_updates)
+link_fans = _compile(kernels.link_fans)
+link_processes = _compile(kernels.link_processes)
+link_realtime = _compile(kernels.link_realtime)
+adjacency = _compile(graph_kernels.adjacency)
+components = _compile(graph_kernels.components)
+closing = _compile(graph_kernels.closing)
+shortest_cycle = _compile(graph_kernels.shortest_cycle)
