@@ -11,8 +11,8 @@ import numpy as np
 from checker.transactions.engine import engine
 from checker.transactions.inference import (
     Edges,
+    Fans,
     Inferred,
-    Sources,
     Writes,
     find_lost_updates,
     index_writes,
@@ -55,6 +55,22 @@ def infer_from_lists(columns: TxnColumns) -> Inferred:
         first_aborted,
         dirty,
     )
+    run.compare_lists(
+        columns.offset,
+        columns.f,
+        columns.key,
+        columns.seen_offset,
+        columns.seen,
+        columns.outcome,
+        writes.txn_of,
+        writes.writer,
+        longest,
+        first_garbage,
+        first_aborted,
+        committed,
+        unordered,
+        problem,
+    )
     run.judge_lists(
         columns.offset,
         columns.f,
@@ -66,12 +82,7 @@ def infer_from_lists(columns: TxnColumns) -> Inferred:
         writes.txn_of,
         writes.writer,
         writes.final,
-        longest,
         position,
-        first_garbage,
-        first_aborted,
-        committed,
-        unordered,
         external,
         problem,
     )
@@ -109,13 +120,17 @@ def infer_from_lists(columns: TxnColumns) -> Inferred:
         slot,
         reader,
     )
-    _link_unseen(
-        columns,
-        edges,
-        (slot[:sources], reader[:sources]),
-        last_txn,
-        _unseen(columns, writes, committed, position, unordered),
+    unseen = _unseen(columns, writes, committed, position, unordered)
+    writers = np.flatnonzero(last_txn >= 0).astype(np.int32)
+    fans = Fans(  # from whoever saw all of a key, and from its last writer
+        source_slot=np.concatenate([slot[:sources], writers]),
+        source_txn=np.concatenate([reader[:sources], last_txn[writers]]),
+        source_kind=np.repeat(np.array([RW, WW], np.uint8), [sources, len(writers)]),
+        target_slot=columns.key[unseen],
+        target_txn=writes.txn_of[unseen],
+        slot_key=np.arange(keys, dtype=np.int32),
     )
+    link_fans(edges, fans, run)
     return Inferred(
         columns=columns,
         writes=writes,
@@ -140,27 +155,5 @@ def _unseen(
     chosen = np.flatnonzero(candidate)
     chosen = chosen[committed[writes.txn_of[chosen]] == 1]
     chosen = chosen[position[columns.argument[chosen]] < 0]
-    return chosen[unordered[columns.key[chosen]] == 0].astype(np.int32)
-
-
-def _link_unseen(
-    columns: TxnColumns,
-    edges: Edges,
-    readers: tuple[Int32s, Int32s],
-    last_txn: Int32s,
-    unseen: Int32s,
-) -> None:
-    """rw from whoever saw all of a key, and ww from its last writer, to the unseen appends."""
-    txn_of = np.searchsorted(columns.offset, unseen, side="right").astype(np.int32) - 1
-    writers = np.flatnonzero(last_txn >= 0).astype(np.int32)
-    slot = np.concatenate([readers[0], writers])
-    sources = Sources(
-        slot=slot,
-        txn=np.concatenate([readers[1], last_txn[writers]]),
-        kind=np.repeat(np.array([RW, WW], np.uint8), [len(readers[0]), len(writers)]),
-        key=slot,
-    )
-    run = engine(steps_of(columns))
-    link_fans(
-        edges, sources, columns.key[unseen], txn_of.astype(np.int32), len(columns.keys), run
-    )
+    unseen: Int32s = chosen[unordered[columns.key[chosen]] == 0].astype(np.int32)
+    return unseen

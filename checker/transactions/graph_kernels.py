@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from checker.transactions.kernels import WW, WW_INFERRED
 
 Array = Any
+
+SAME_KEY: Final = 7
+"""The column of ww edges on the key of a cycle's first edge."""
 
 
 def adjacency(src: Array, start: Array, order: Array) -> None:
@@ -116,7 +121,7 @@ def closing(
                 closes[i] = 1
 
 
-def shortest_cycle(
+def walk_home(
     start: Array,
     order: Array,
     src: Array,
@@ -125,111 +130,76 @@ def shortest_cycle(
     key: Array,
     auxiliary: Array,
     banned: Array,
-    from_edges: Array,
-    first_state: int,
+    first: int,
     table: Array,
     accepts: Array,
-    shortest: int,
-    work_max: int,
+    length_max: int,
     distance: Array,
     parent: Array,
     here: Array,
     ahead: Array,
     touched: Array,
-    cycle: Array,
-) -> tuple[int, int]:
-    """A shortest cycle that begins with one of ``from_edges`` and obeys an automaton.
+) -> tuple[int, int, int]:
+    """A shortest cycle that begins with edge ``first`` and obeys an automaton.
 
-    Breadth first on (node, state): edge kind c leads from state s to ``table[s, c]``,
-    -1 meaning never; the column after the last kind is for ww edges on the key of the
-    first edge.  The cycle closes in a state that accepts.  Edges out of auxiliary nodes
-    have no length.
+    Breadth first on places, that is node * states + state: an edge of kind c leads from
+    state s to ``table[s, c]``, -1 meaning never; column ``SAME_KEY``, if there is one, is
+    for ww edges on the key of the first edge.  The walk begins in state 0 and ends in
+    one that accepts.  Edges out of auxiliary nodes have no length.
 
     Returns:
-        The number of edges, written to ``cycle`` first to last, 0 if there is none; and
-        the work done.  If the work reaches ``work_max`` the best so far is returned.
+        The place where it ends, -1 if no cycle is as short as ``length_max``; how many
+        edges were looked at; how many places were ``touched`` (``distance`` and ``parent``
+        hold the way: edge * states + state before, -1 at the first edge).
     """
     states = table.shape[0]
-    same_key = table.shape[1] - 1
-    best = 1 << 30
-    edges = 0
+    same_key = table.shape[1] > SAME_KEY
     work = 0
-    for first in from_edges:
-        home = src[first]
-        if banned[home] or banned[dst[first]]:
-            continue
-        used = 0
-        begin = dst[first] * states + first_state
-        distance[begin] = 1
-        parent[begin] = -1
-        touched[used] = begin
-        used += 1
-        here[0] = begin
-        waiting = 1
-        level = 1
-        goal = -1
-        while waiting > 0 and goal < 0 and level < best:
-            following = 0
-            while waiting > 0 and goal < 0:
-                waiting -= 1
-                place = here[waiting]
-                if distance[place] != level:
+    used = 1
+    begin = dst[first] * states
+    distance[begin] = 1
+    parent[begin] = -1
+    touched[0] = begin
+    here[0] = begin
+    waiting = 1
+    level = 1
+    while waiting > 0 and level <= length_max:
+        following = 0
+        while waiting > 0:
+            waiting -= 1
+            place = here[waiting]
+            if distance[place] != level:
+                continue
+            u = place // states
+            state = place % states
+            if u == src[first] and accepts[state]:
+                return place, work, used
+            step = 1 - auxiliary[u]
+            for at in range(start[u], start[u + 1]):
+                e = order[at]
+                work += 1
+                column = kind[e]
+                if same_key and (column in (WW, WW_INFERRED)) and key[e] == key[first]:
+                    column = SAME_KEY
+                after = table[state, column]
+                if after < 0 or banned[dst[e]]:
                     continue
-                u = place // states
-                state = place % states
-                if u == home and accepts[state]:
-                    goal = place
-                    break
-                step = 1
-                if auxiliary[u]:
-                    step = 0
-                for at in range(start[u], start[u + 1]):
-                    e = order[at]
-                    work += 1
-                    v = dst[e]
-                    if banned[v]:
-                        continue
-                    column = kind[e]
-                    if (column == 0 or column == 6) and key[e] == key[first]:
-                        column = same_key
-                    after = table[state, column]
-                    if after < 0:
-                        continue
-                    there = v * states + after
-                    if distance[there] >= 0 and distance[there] <= level + step:
-                        continue
-                    if distance[there] < 0:
-                        touched[used] = there
-                        used += 1
-                    distance[there] = level + step
-                    parent[there] = e * states + state
-                    if step == 0:
-                        here[waiting] = there
-                        waiting += 1
-                    else:
-                        ahead[following] = there
-                        following += 1
-            if goal >= 0:
-                break
-            level += 1
-            for i in range(following):
-                here[i] = ahead[i]
-            waiting = following
-        if goal >= 0 and distance[goal] < best:
-            best = distance[goal]
-            edges = 1
-            place = goal
-            while parent[place] >= 0:
-                cycle[edges] = parent[place] // states
-                place = src[cycle[edges]] * states + parent[place] % states
-                edges += 1
-            for i in range((edges - 1) // 2):
-                swapped = cycle[1 + i]
-                cycle[1 + i] = cycle[edges - 1 - i]
-                cycle[edges - 1 - i] = swapped
-            cycle[0] = first
-        for i in range(used):
-            distance[touched[i]] = -1
-        if best <= shortest or (work >= work_max and edges > 0) or work >= 8 * work_max:
-            break
-    return edges, work
+                there = dst[e] * states + after
+                if distance[there] < 0:
+                    touched[used] = there
+                    used += 1
+                elif distance[there] <= level + step:
+                    continue
+                distance[there] = level + step
+                parent[there] = e * states + state
+                if step == 0:
+                    here[waiting] = there
+                    waiting += 1
+                else:
+                    ahead[following] = there
+                    following += 1
+        level += 1
+        for i in range(following):
+            here[i] = ahead[i]
+        waiting = following
+    return -1, work, used

@@ -136,7 +136,8 @@ def index_writes(columns: TxnColumns) -> Writes:
 
 def surely_committed(columns: TxnColumns) -> UInt8s:
     """One for every transaction that was answered; kernels add those whose writes were seen."""
-    return (columns.outcome == OK).astype(np.uint8)
+    committed: UInt8s = (columns.outcome == OK).astype(np.uint8)
+    return committed
 
 
 def find_lost_updates(columns: TxnColumns, external: UInt8s) -> LostUpdates:
@@ -162,36 +163,44 @@ def find_lost_updates(columns: TxnColumns, external: UInt8s) -> LostUpdates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Transactions that come before all targets of their slot, and by which dependency."""
+class Fans:
+    """Relations between many and many: each source comes before all targets of its slot.
 
-    slot: Int32s
-    txn: Int32s
-    kind: UInt8s
-    key: Int32s
-
-
-def link_fans(
-    edges: Edges, sources: Sources, target_slot: Int32s, target_txn: Int32s, slots: int, run: Any
-) -> None:
-    """From each source to all targets of its slot, in linear size (``kernels.link_fans``).
-
-    No transaction is a target of one slot twice.
+    Attributes:
+        source_slot, source_txn, source_kind: The sources, and by which dependency.
+        target_slot, target_txn: The targets; none is one of the same slot twice.
+        slot_key: Per slot, the key that it is about.
     """
-    order = np.lexsort((target_txn, target_slot))
+
+    source_slot: Int32s
+    source_txn: Int32s
+    source_kind: UInt8s
+    target_slot: Int32s
+    target_txn: Int32s
+    slot_key: Int32s
+
+
+def link_fans(edges: Edges, fans: Fans, run: Any) -> None:
+    """Add these relations in linear size, with auxiliary nodes; none relates to itself."""
+    slots = len(fans.slot_key)
+    order = np.lexsort((fans.target_txn, fans.target_slot))
+    target_txn = fans.target_txn[order]
     start = np.zeros(slots + 1, dtype=np.int64)
-    np.cumsum(np.bincount(target_slot, minlength=slots), out=start[1:])
-    edges.reserve(4 * len(target_txn) + 2 * len(sources.slot))
-    edges.count, edges.nodes = run.link_fans(
-        sources.slot,
-        sources.txn,
-        sources.kind,
-        sources.key,
-        len(sources.slot),
+    np.cumsum(np.bincount(fans.target_slot, minlength=slots), out=start[1:])
+    base = np.full(slots, -1, dtype=np.int64)
+    edges.reserve(4 * len(target_txn) + 2 * len(fans.source_slot))
+    edges.count, edges.nodes = run.build_fans(
+        start, target_txn, fans.slot_key, base, edges.nodes, edges.count, *edges.arrays
+    )
+    edges.count = run.link_fans(
+        fans.source_slot,
+        fans.source_txn,
+        fans.source_kind,
+        fans.slot_key,
+        len(fans.source_slot),
         start,
-        target_txn[order],
-        np.full(slots, -1, dtype=np.int64),
-        edges.nodes,
+        target_txn,
+        base,
         edges.count,
         *edges.arrays,
     )
@@ -201,5 +210,5 @@ def in_first_use_order(numbers: Int64s) -> Int64s:
     """The same numbers replaced by 0, 1, 2 ..., if they are too far apart for a table."""
     if not len(numbers) or numbers.max() < 4 * len(numbers) + 1024:
         return numbers
-    dense = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+    dense: Int64s = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
     return dense

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from histories.txn_columns import FAILED, OK, READ, WRITE
+
 Array = Any  # An array; numba has no types for them that mypy knows.
 
 GARBAGE: Final = 1
@@ -53,13 +55,13 @@ def index_writes(
     for t in range(len(offset) - 1):
         for m in range(offset[t + 1] - 1, offset[t] - 1, -1):
             txn_of[m] = t
-            if f[m] == 0:
+            if f[m] == READ:
                 continue
             version = argument[m]
             before = writer[version]
-            if before < 0 or (outcome[txn_of[before]] == 1 and outcome[t] != 1):
+            if before < 0 or (outcome[txn_of[before]] == FAILED and outcome[t] != FAILED):
                 writer[version] = m
-            elif outcome[t] != 1:
+            elif outcome[t] != FAILED:
                 repeated[version] = 1
             if stamp[key[m]] != t:
                 stamp[key[m]] = t
@@ -71,10 +73,10 @@ def longest_reads(
 ) -> None:
     """Per key the read that saw most, or -1."""
     for t in range(len(offset) - 1):
-        if outcome[t] != 0:
+        if outcome[t] != OK:
             continue
         for m in range(offset[t], offset[t + 1]):
-            if f[m] == 0:
+            if f[m] == READ:
                 best = longest[key[m]]
                 if (
                     best < 0
@@ -119,7 +121,7 @@ def order_versions(
             if w < 0:
                 if first_garbage[k] < 0:
                     first_garbage[k] = i
-            elif outcome[txn_of[w]] == 1:
+            elif outcome[txn_of[w]] == FAILED:
                 aborted = version
                 if first_aborted[k] < 0:
                     first_aborted[k] = i
@@ -127,6 +129,57 @@ def order_versions(
                 committed[txn_of[w]] = 1
                 if aborted >= 0 and dirty[k] < 0:
                     dirty[k] = aborted
+
+
+def compare_lists(
+    offset: Array,
+    f: Array,
+    key: Array,
+    seen_offset: Array,
+    seen: Array,
+    outcome: Array,
+    txn_of: Array,
+    writer: Array,
+    longest: Array,
+    first_garbage: Array,
+    first_aborted: Array,
+    committed: Array,
+    unordered: Array,
+    problem: Array,
+) -> None:
+    """Reads that are no beginning of their key's longest one; what no read may contain."""
+    for t in range(len(offset) - 1):
+        if outcome[t] != OK:
+            continue
+        for m in range(offset[t], offset[t + 1]):
+            if f[m] != READ:
+                continue
+            k = key[m]
+            start = seen_offset[m]
+            length = seen_offset[m + 1] - start
+            reference = seen_offset[longest[k]]
+            flags = 0
+            for i in range(length):
+                if seen[start + i] != seen[reference + i]:
+                    flags = INCOMPATIBLE
+                    unordered[k] = 1
+                    break
+            if flags == 0:
+                if first_garbage[k] >= 0 and length > first_garbage[k]:
+                    flags |= GARBAGE
+                if first_aborted[k] >= 0 and length > first_aborted[k]:
+                    flags |= ABORTED
+                problem[m] = flags
+                continue
+            for i in range(length):
+                w = writer[seen[start + i]]
+                if w < 0:
+                    flags |= GARBAGE
+                elif outcome[txn_of[w]] == FAILED:
+                    flags |= ABORTED
+                else:
+                    committed[txn_of[w]] = 1
+            problem[m] = flags
 
 
 def judge_lists(
@@ -140,85 +193,58 @@ def judge_lists(
     txn_of: Array,
     writer: Array,
     final: Array,
-    longest: Array,
     position: Array,
-    first_garbage: Array,
-    first_aborted: Array,
-    committed: Array,
-    unordered: Array,
     external: Array,
     problem: Array,
 ) -> None:
-    """What is wrong with single reads, and which of them are external."""
+    """Reads against what their own transaction did to the key, and which are external.
+
+    Whatever it appended before must be the end of the list, behind what it had read.
+    """
     for t in range(len(offset) - 1):
-        if outcome[t] != 0:
+        if outcome[t] != OK:
             continue
         for m in range(offset[t], offset[t + 1]):
-            if f[m] != 0:
+            if f[m] != READ:
                 continue
             k = key[m]
             start = seen_offset[m]
-            length = seen_offset[m + 1] - start
-            reference = seen_offset[longest[k]]
+            left = seen_offset[m + 1] - start
             flags = 0
-            for i in range(length):
-                if seen[start + i] != seen[reference + i]:
-                    flags |= 32
-                    unordered[k] = 1
-                    break
-            if flags != 0:
-                for i in range(length):
-                    w = writer[seen[start + i]]
-                    if w < 0:
-                        flags |= 1
-                    elif outcome[txn_of[w]] == 1:
-                        flags |= 2
-                    else:
-                        committed[txn_of[w]] = 1
-            else:
-                if first_garbage[k] >= 0 and length > first_garbage[k]:
-                    flags |= 1
-                if first_aborted[k] >= 0 and length > first_aborted[k]:
-                    flags |= 2
-            # What the transaction itself did to the key before must be the end of the list.
-            left = length
             own = False
+            read = False
             for b in range(m - 1, offset[t] - 1, -1):
                 if key[b] != k:
                     continue
-                if f[b] != 0:
+                if f[b] == WRITE:
                     own = True
-                    if left <= 0 or seen[start + left - 1] != argument[b]:
-                        flags |= 8
+                    if read:
                         break
+                    if left <= 0 or seen[start + left - 1] != argument[b]:
+                        flags |= INTERNAL
                     left -= 1
-                else:
-                    earlier = seen_offset[b + 1] - seen_offset[b]
-                    if earlier != left:
-                        flags |= 8
+                elif not read:
+                    read = True
+                    if seen_offset[b + 1] - seen_offset[b] != left:
+                        flags |= INTERNAL
                     else:
                         for i in range(left):
                             if seen[start + i] != seen[seen_offset[b] + i]:
-                                flags |= 8
+                                flags |= INTERNAL
                                 break
-                    for c in range(b - 1, offset[t] - 1, -1):
-                        if key[c] == k and f[c] != 0:
-                            own = True
-                            break
-                    break
+            length = seen_offset[m + 1] - start
             if not own:
                 external[m] = 1
                 if length > 0:
                     w = writer[seen[start + length - 1]]
                     if w >= 0 and final[w] == 0 and txn_of[w] != t:
-                        flags |= 4
+                        flags |= INTERMEDIATE
             for later in range(m + 1, offset[t + 1]):
-                if key[later] == k and f[later] != 0:
-                    version = argument[later]
-                    at = position[version]
-                    if at >= 0 and at < length and seen[start + at] == version:
-                        flags |= 16
-            problem[m] = flags
+                if key[later] == k and f[later] == WRITE:
+                    at = position[argument[later]]
+                    if at >= 0 and at < length and seen[start + at] == argument[later]:
+                        flags |= FUTURE
+            problem[m] |= flags
 
 
 def link_lists(
@@ -268,7 +294,7 @@ def link_lists(
                 if next_txn >= 0:
                     src[edges] = t
                     dst[edges] = next_txn
-                    kind[edges] = 0
+                    kind[edges] = WW
                     edge_key[edges] = k
                     edges += 1
                 next_other = next_version
@@ -307,10 +333,10 @@ def link_list_reads(
     """
     sources = 0
     for t in range(len(offset) - 1):
-        if outcome[t] != 0:
+        if outcome[t] != OK:
             continue
         for m in range(offset[t], offset[t + 1]):
-            if f[m] != 0 or external[m] == 0:
+            if f[m] != READ or external[m] == 0:
                 continue
             k = key[m]
             length = seen_offset[m + 1] - seen_offset[m]
@@ -322,7 +348,7 @@ def link_list_reads(
                 if w >= 0 and committed[txn_of[w]] and txn_of[w] != t:
                     src[edges] = txn_of[w]
                     dst[edges] = t
-                    kind[edges] = 1
+                    kind[edges] = WR
                     edge_key[edges] = k
                     edges += 1
             if unordered[k]:
@@ -334,7 +360,7 @@ def link_list_reads(
             elif txn_of[writer[following]] != t:
                 src[edges] = t
                 dst[edges] = txn_of[writer[following]]
-                kind[edges] = 2
+                kind[edges] = RW
                 edge_key[edges] = k
                 edges += 1
     return edges, sources
@@ -351,11 +377,66 @@ def judge_registers(
     txn_of: Array,
     writer: Array,
     final: Array,
-    repeated: Array,
-    versions: int,
     committed: Array,
     external: Array,
     problem: Array,
+) -> None:
+    """What is wrong with single reads, which are external, and what was surely written."""
+    for t in range(len(offset) - 1):
+        if outcome[t] != OK:
+            continue
+        for m in range(offset[t], offset[t + 1]):
+            if f[m] != READ:
+                continue
+            version = -1
+            if seen_offset[m + 1] > seen_offset[m]:
+                version = seen[seen_offset[m]]
+            flags = 0
+            own = False
+            nearest = True
+            for b in range(m - 1, offset[t] - 1, -1):
+                if key[b] != key[m]:
+                    continue
+                held = argument[b]
+                if f[b] == READ and seen_offset[b + 1] > seen_offset[b]:
+                    held = seen[seen_offset[b]]
+                if nearest and held != version:
+                    flags |= INTERNAL
+                nearest = False
+                if f[b] == WRITE:
+                    own = True
+                    break
+            if not own:
+                external[m] = 1
+            if version >= 0:
+                w = writer[version]
+                if w < 0:
+                    flags |= GARBAGE
+                elif txn_of[w] == t:
+                    if w > m and not own:
+                        flags |= FUTURE
+                elif outcome[txn_of[w]] == FAILED:
+                    flags |= ABORTED
+                else:
+                    committed[txn_of[w]] = 1
+                    if final[w] == 0:
+                        flags |= INTERMEDIATE
+            problem[m] = flags
+
+
+def link_register_reads(
+    offset: Array,
+    f: Array,
+    key: Array,
+    argument: Array,
+    seen_offset: Array,
+    seen: Array,
+    outcome: Array,
+    txn_of: Array,
+    writer: Array,
+    external: Array,
+    repeated: Array,
+    versions: int,
     src: Array,
     dst: Array,
     kind: Array,
@@ -365,7 +446,7 @@ def judge_registers(
     target_slot: Array,
     target_version: Array,
 ) -> tuple[int, int, int]:
-    """What is wrong with single reads, wr edges, readers, and which write replaced what.
+    """wr edges, readers, and which write replaced what its transaction had read.
 
     The *slot* of a version is its number; that of a key's initial state is ``versions``
     plus the key's.  Returns the numbers of edges, of sources (slot, reader), and of
@@ -375,78 +456,34 @@ def judge_registers(
     sources = 0
     targets = 0
     for t in range(len(offset) - 1):
-        if outcome[t] != 0:
+        if outcome[t] != OK:
             continue
         for m in range(offset[t], offset[t + 1]):
-            if f[m] != 0:
+            if f[m] != READ or external[m] == 0:
                 continue
-            k = key[m]
-            version = -1
+            slot = versions + key[m]
             if seen_offset[m + 1] > seen_offset[m]:
-                version = seen[seen_offset[m]]
-            flags = 0
-            if version >= 0:
-                w = writer[version]
-                if w < 0:
-                    flags |= 1
-                elif outcome[txn_of[w]] == 1:
-                    flags |= 2
-                else:
-                    committed[txn_of[w]] = 1
-                    if final[w] == 0 and txn_of[w] != t:
-                        flags |= 4
-            own = False
-            nearest = True
-            for b in range(m - 1, offset[t] - 1, -1):
-                if key[b] != k:
+                slot = seen[seen_offset[m]]
+                if repeated[slot]:
                     continue
-                if f[b] != 0:
-                    own = True
-                    if nearest and argument[b] != version:
-                        flags |= 8
-                    break
-                if nearest:
-                    held = -1
-                    if seen_offset[b + 1] > seen_offset[b]:
-                        held = seen[seen_offset[b]]
-                    if held != version:
-                        flags |= 8
-                nearest = False
-            replaced = -1
-            read_again = False
-            for later in range(m + 1, offset[t + 1]):
-                if key[later] != k:
-                    continue
-                if f[later] != 0:
-                    if argument[later] == version and not own:
-                        flags |= 16
-                    replaced = argument[later]
-                elif replaced < 0:
-                    read_again = True
-            if own:
-                flags &= 8
-                if version >= 0 and writer[version] < 0:
-                    flags |= 1
-            problem[m] = flags
-            if own:
-                continue
-            external[m] = 1
-            slot = versions + k
-            if version >= 0:
-                slot = version
-                w = writer[version]
-                if repeated[version]:
-                    continue
-                if w >= 0 and outcome[txn_of[w]] != 1 and txn_of[w] != t:
+                w = writer[slot]
+                if w >= 0 and outcome[txn_of[w]] != FAILED and txn_of[w] != t:
                     src[edges] = txn_of[w]
                     dst[edges] = t
-                    kind[edges] = 1
-                    edge_key[edges] = k
+                    kind[edges] = WR
+                    edge_key[edges] = key[m]
                     edges += 1
             source_slot[sources] = slot
             source_txn[sources] = t
             sources += 1
-            if replaced >= 0 and not read_again and replaced != version:
+            replaced = -1
+            for later in range(m + 1, offset[t + 1]):
+                if key[later] == key[m]:
+                    if f[later] == WRITE:
+                        replaced = argument[later]
+                    elif replaced < 0:
+                        break  # the next read of the key is nearer to the write
+            if replaced >= 0 and replaced != slot:
                 target_slot[targets] = slot
                 target_version[targets] = replaced
                 targets += 1
@@ -473,14 +510,14 @@ def lost_updates(
     """
     found = 0
     for t in range(len(offset) - 1):
-        if outcome[t] != 0:
+        if outcome[t] != OK:
             continue
         for m in range(offset[t], offset[t + 1]):
-            if f[m] != 0 or external[m] == 0:
+            if f[m] != READ or external[m] == 0:
                 continue
             writes = False
             for later in range(m + 1, offset[t + 1]):
-                if key[later] == key[m] and f[later] != 0:
+                if key[later] == key[m] and f[later] == WRITE:
                     writes = True
                     break
             if not writes:
@@ -500,14 +537,10 @@ def lost_updates(
     return found
 
 
-def link_fans(
-    source_slot: Array,
-    source_txn: Array,
-    source_kind: Array,
-    source_key: Array,
-    sources: int,
+def build_fans(
     target_start: Array,
     target_txn: Array,
+    slot_key: Array,
     node_base: Array,
     node: int,
     edges: int,
@@ -516,51 +549,61 @@ def link_fans(
     kind: Array,
     edge_key: Array,
 ) -> tuple[int, int]:
-    """Edges from each source to all targets of its slot but itself, in linear size.
+    """Auxiliary nodes from which the targets of a slot are reached, if it has several.
+
+    Two rows of them, the first at even, the second at odd places from ``node_base``: from
+    the j-th of the first one comes to target j and all behind, from the j-th of the second
+    to target j and all before.  Returns the numbers of edges and of nodes.
+    """
+    for slot in range(len(target_start) - 1):
+        begin = target_start[slot]
+        count = target_start[slot + 1] - begin
+        if count < 2:
+            continue
+        node_base[slot] = node
+        for j in range(count):
+            for row in range(2):
+                src[edges] = node + 2 * j + row
+                dst[edges] = target_txn[begin + j]
+                edges += 1
+            if j > 0:
+                src[edges] = node + 2 * (j - 1)
+                dst[edges] = node + 2 * j
+                src[edges + 1] = node + 2 * j + 1
+                dst[edges + 1] = node + 2 * j - 1
+                edges += 2
+        node += 2 * count
+        for e in range(edges - 4 * count + 2, edges):
+            kind[e] = ON
+            edge_key[e] = slot_key[slot]
+    return edges, node
+
+
+def link_fans(
+    source_slot: Array,
+    source_txn: Array,
+    source_kind: Array,
+    slot_key: Array,
+    sources: int,
+    target_start: Array,
+    target_txn: Array,
+    node_base: Array,
+    edges: int,
+    src: Array,
+    dst: Array,
+    kind: Array,
+    edge_key: Array,
+) -> int:
+    """Edges from each source to all targets of its slot but itself; returns all edges.
 
     The targets of slot s are ``target_txn[target_start[s] .. target_start[s + 1]]``,
-    ascending.  With two or more of them there are two rows of auxiliary nodes: from the
-    j-th of the first one comes to target j and all behind, from the j-th of the second
-    to target j and all before; so a source can leave itself out.  Returns the numbers of
-    edges and of nodes.
+    ascending; several are reached by way of ``build_fans``.
     """
     for i in range(sources):
         slot = source_slot[i]
         begin = target_start[slot]
         count = target_start[slot + 1] - begin
-        if count == 0:
-            continue
         t = source_txn[i]
-        if count == 1:
-            if target_txn[begin] != t:
-                src[edges] = t
-                dst[edges] = target_txn[begin]
-                kind[edges] = source_kind[i]
-                edge_key[edges] = source_key[i]
-                edges += 1
-            continue
-        if node_base[slot] < 0:
-            node_base[slot] = node
-            for j in range(count):
-                for row in range(2):
-                    src[edges] = node + 2 * j + row
-                    dst[edges] = target_txn[begin + j]
-                    kind[edges] = 5
-                    edge_key[edges] = source_key[i]
-                    edges += 1
-                if j > 0:
-                    src[edges] = node + 2 * (j - 1)
-                    dst[edges] = node + 2 * j
-                    kind[edges] = 5
-                    edge_key[edges] = source_key[i]
-                    edges += 1
-                    src[edges] = node + 2 * j + 1
-                    dst[edges] = node + 2 * (j - 1) + 1
-                    kind[edges] = 5
-                    edge_key[edges] = source_key[i]
-                    edges += 1
-            node += 2 * count
-        base = node_base[slot]
         low = 0
         high = count
         while low < high:
@@ -569,26 +612,23 @@ def link_fans(
                 low = middle + 1
             else:
                 high = middle
-        if low < count and target_txn[begin + low] == t:
-            if low + 1 < count:
-                src[edges] = t
-                dst[edges] = base + 2 * (low + 1)
-                kind[edges] = source_kind[i]
-                edge_key[edges] = source_key[i]
-                edges += 1
-            if low > 0:
-                src[edges] = t
-                dst[edges] = base + 2 * (low - 1) + 1
-                kind[edges] = source_kind[i]
-                edge_key[edges] = source_key[i]
-                edges += 1
-        else:
+        is_target = low < count and target_txn[begin + low] == t
+        before = low if is_target else 0
+        after = count - low - 1 if is_target else count
+        base = node_base[slot]
+        if after > 0:
             src[edges] = t
-            dst[edges] = base
+            dst[edges] = target_txn[begin] if count == 1 else base + 2 * (count - after)
             kind[edges] = source_kind[i]
-            edge_key[edges] = source_key[i]
+            edge_key[edges] = slot_key[slot]
             edges += 1
-    return edges, node
+        if before > 0:
+            src[edges] = t
+            dst[edges] = base + 2 * (before - 1) + 1
+            kind[edges] = source_kind[i]
+            edge_key[edges] = slot_key[slot]
+            edges += 1
+    return edges
 
 
 def link_processes(
@@ -610,7 +650,7 @@ def link_processes(
         if before >= 0:
             src[edges] = before
             dst[edges] = t
-            kind[edges] = 3
+            kind[edges] = PROCESS
             edge_key[edges] = -1
             edges += 1
     return edges
@@ -649,7 +689,7 @@ def link_realtime(
                 if current >= 0:
                     src[edges] = current
                     dst[edges] = node
-                    kind[edges] = 5
+                    kind[edges] = ON
                     edge_key[edges] = -1
                     edges += 1
                 current = node
@@ -657,13 +697,13 @@ def link_realtime(
                 sealed = False
             src[edges] = done
             dst[edges] = current
-            kind[edges] = 4
+            kind[edges] = REALTIME
             edge_key[edges] = -1
             edges += 1
         if current >= 0:
             src[edges] = current
             dst[edges] = t
-            kind[edges] = 5
+            kind[edges] = ON
             edge_key[edges] = -1
             edges += 1
             sealed = True
