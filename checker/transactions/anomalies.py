@@ -14,6 +14,7 @@ from checker.transactions.cycles import EXAMPLES_MAX, Cycle
 from checker.transactions.inference import Inferred
 from checker.transactions.kernels import (
     ABORTED,
+    DISORDERED,
     FUTURE,
     GARBAGE,
     INCOMPATIBLE,
@@ -131,6 +132,7 @@ def without_cycles(inferred: Inferred, words: Words) -> Iterator[Finding]:
     yield from reads.of_bit(INTERNAL, reads.internal)
     yield from reads.of_bit(FUTURE, reads.future)
     yield from reads.of_bit(INCOMPATIBLE, reads.incompatible)
+    yield from reads.of_bit(DISORDERED, reads.disordered)
     yield from reads.duplicates()
     yield from _dirty_updates(inferred, words)
     yield from _lost_updates(inferred, words)
@@ -228,6 +230,19 @@ class _Reads:
             (self._row(m), self._row(other)),
             f"{self._read(m)} and T2 read {self._words.seen(other)}: neither begins with the "
             f"other, they differ from element {place + 1} on",
+        )
+
+    def disordered(self, m: int) -> Finding:
+        key, row = int(self._columns.key[m]), self._row(m)
+        own = self._words.writes(row, key)
+        earlier = own[own.index(int(self._columns.argument[m])) - 1]
+        other = int(self._inferred.longest[key])
+        return self._finding(
+            "incompatible-order",
+            (row, self._row(other)),
+            f"T1 appended {self._words.value(earlier)} to {self._words.key(key)} and then "
+            f"{self._words.value(int(self._columns.argument[m]))}, but T2 read "
+            f"{self._words.seen(other)}",
         )
 
     def duplicates(self) -> Iterator[Finding]:

@@ -86,6 +86,17 @@ def infer_from_lists(columns: TxnColumns) -> Inferred:
         external,
         problem,
     )
+    run.order_own_appends(
+        columns.offset,
+        columns.f,
+        columns.key,
+        columns.argument,
+        writes.writer,
+        committed,
+        unordered,
+        position,
+        problem,
+    )
     edges = Edges(versions + 2 * int(np.count_nonzero(external)), len(columns.index))
     edges.count = run.link_lists(
         longest,

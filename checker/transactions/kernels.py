@@ -22,6 +22,7 @@ INTERMEDIATE: Final = 4
 INTERNAL: Final = 8
 FUTURE: Final = 16
 INCOMPATIBLE: Final = 32
+DISORDERED: Final = 64
 """Bits of ``problem``."""
 
 WW: Final = 0
@@ -245,6 +246,32 @@ def judge_lists(
                     if at >= 0 and at < length and seen[start + at] == argument[later]:
                         flags |= FUTURE
             problem[m] |= flags
+
+
+def order_own_appends(
+    offset: Array,
+    f: Array,
+    key: Array,
+    argument: Array,
+    writer: Array,
+    committed: Array,
+    unordered: Array,
+    position: Array,
+    problem: Array,
+) -> None:
+    """Appends that were seen without the one that their transaction made before."""
+    for t in range(len(offset) - 1):
+        if committed[t] == 0:
+            continue
+        for m in range(offset[t], offset[t + 1]):
+            if f[m] == READ or position[argument[m]] < 0 or unordered[key[m]]:
+                continue
+            for b in range(m - 1, offset[t] - 1, -1):
+                if f[b] == WRITE and key[b] == key[m]:
+                    at = position[argument[b]]
+                    if (at < 0 or at > position[argument[m]]) and writer[argument[b]] == b:
+                        problem[m] |= DISORDERED
+                    break
 
 
 def link_lists(
