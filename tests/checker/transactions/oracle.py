@@ -54,9 +54,7 @@ def _serial(
         if any(_precedes(other, op, sessions, strict) for other in left):
             continue
         after = _executed(op, state)
-        if after is not None and _serial(
-            ops, done | {op.index}, after, sessions, strict, dead
-        ):
+        if after is not None and _serial(ops, done | {op.index}, after, sessions, strict, dead):
             return True
     dead.add(place)
     return False
