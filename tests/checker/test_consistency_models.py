@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from checker.consistency_models import (
@@ -77,7 +79,7 @@ def test_worse_anomalies_rule_out_more() -> None:
     worse_first = ("G0", "G1c", "G-single", "G-nonadjacent", "G2-item")
     for suffix in ("", "-process", "-realtime"):
         out = [set(ruled_out_by([kind + suffix])) for kind in worse_first]
-        assert all(less <= more for more, less in zip(out, out[1:], strict=False))
+        assert all(less <= more for more, less in pairwise(out))
     for kind in worse_first:
         plain, process, realtime = (
             set(ruled_out_by([kind + suffix])) for suffix in ("", "-process", "-realtime")

@@ -89,11 +89,9 @@ def is_ambiguous(history: History, *, lists: bool) -> bool:
         if not isinstance(op.outcome, Ok):
             continue
         answers = iter(op.outcome.values)
-        read: set[str] = set()
         for micro in op.call.micro:
             if isinstance(micro, Read):
                 answer = next(answers)
-                read.add(micro.key)
                 if isinstance(answer, tuple):
                     seen |= {(micro.key, element) for element in answer}
     for op in history.ops:
@@ -102,10 +100,8 @@ def is_ambiguous(history: History, *, lists: bool) -> bool:
             for micro in op.call.micro:
                 if isinstance(micro, Read):
                     continue
-                if not lists:
-                    written[micro.key] += 1
-                elif isinstance(micro, Append) and (micro.key, micro.element) not in seen:
-                    written[micro.key] += 1
+                shown = isinstance(micro, Append) and (micro.key, micro.element) in seen
+                written[micro.key] += not shown
     return any(count > 1 for count in written.values())
 
 

@@ -18,7 +18,7 @@ def is_serializable(history: History, *, sessions: bool = False, strict: bool = 
     ``sessions``: one that keeps the order of each process; ``strict``: and of real time.
     """
     return any(
-        _serial(chosen, frozenset(), {}, sessions or strict, strict, set())
+        _serial(chosen, frozenset(), {}, (sessions or strict, strict), set())
         for chosen in _committed(history)
     )
 
@@ -40,8 +40,7 @@ def _serial(
     ops: list[Op],
     done: frozenset[int],
     state: dict[str, Value],
-    sessions: bool,
-    strict: bool,
+    order: tuple[bool, bool],
     dead: set[tuple[frozenset[int], State]],
 ) -> bool:
     if len(done) == len(ops):
@@ -51,10 +50,10 @@ def _serial(
         return False
     left = [op for op in ops if op.index not in done]
     for op in left:
-        if any(_precedes(other, op, sessions, strict) for other in left):
+        if any(_precedes(other, op, *order) for other in left):
             continue
         after = _executed(op, state)
-        if after is not None and _serial(ops, done | {op.index}, after, sessions, strict, dead):
+        if after is not None and _serial(ops, done | {op.index}, after, order, dead):
             return True
     dead.add(place)
     return False

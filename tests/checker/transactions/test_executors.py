@@ -49,7 +49,7 @@ def test_a_database_keeps_what_it_promises_and_no_more(
 ) -> None:
     out: Counter[str] = Counter()
     for seed in SEEDS:
-        shape = replace(SHAPE, lists=lists, read_back=lists)
+        shape = replace(SHAPE, lists=lists, read_back=lists, txns=40 if lists else 80)
         judgement = judged(run(database, random.Random(seed), shape), lists=lists)
         out.update(judgement.ruled_out)
     if kept is not None:
