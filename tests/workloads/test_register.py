@@ -26,10 +26,12 @@ from histories.history import History
 from histories.op import FOREVER, Nanos, Op
 from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
 from workloads.generator import Limit
+from workloads.keyed import KeyOptions
 from workloads.register import Register, RegisterOptions
 from workloads.simulation import SimulatedCall, simulate
 
-OPTIONS = RegisterOptions(keys_active=4, ops_per_key=30, concurrency_per_key_max=3)
+KEYS = KeyOptions(keys_active=4, ops_per_key=30, concurrency_per_key_max=3)
+OPTIONS = RegisterOptions(keys=KEYS)
 
 
 class Store:
