@@ -60,7 +60,9 @@ from histories.lazy_ops import LazyOps
 from histories.op import FOREVER, Nanos
 from histories.pairing import UNFINISHED, pair
 
-_BLOCK: Final = 2 * LINE_BYTES_MAX
+_BLOCK: Final = 2**22
+"""Bytes taken at a time: tables grow by what so many bytes may hold."""
+
 _LINE_BYTES_MIN: Final = 64
 """No line of an operation is shorter."""
 
@@ -89,7 +91,7 @@ class Scanned:
     torn: str | None
 
 
-class _Declined(Exception):  # noqa: N818  not an error: somebody else shall read this file
+class _Declined(Exception):
     pass
 
 
@@ -116,16 +118,19 @@ def scan_journal(path: Path, progress: Callable[[int], None]) -> Scanned | None:
 
 
 def _read(path: Path, tables: _Tables, progress: Callable[[int], None]) -> str | None:
-    block = bytearray(_BLOCK)
+    block = bytearray(LINE_BYTES_MAX + _BLOCK)
     lines = np.frombuffer(block, dtype=np.uint8)
     rest = 0
     with path.open("rb", buffering=0) as stream:
-        while count := stream.readinto(memoryview(block)[rest:]):
+        while count := stream.readinto(memoryview(block)[rest : rest + _BLOCK]):
             progress(count)
             filled = rest + count
-            end = block.rfind(b"\n", 0, filled) + 1
-            if end == 0 and filled > LINE_BYTES_MAX:
-                raise _Declined
+            end = block.rfind(b"\n", rest, filled) + 1
+            if end == 0:
+                if filled > LINE_BYTES_MAX:
+                    raise _Declined
+                rest = filled
+                continue
             tables.take(lines, end)
             rest = filled - end
             block[:rest] = block[end:filled]
@@ -192,7 +197,7 @@ class _Tables:
         texts = int(self.state[scanner.TEXTS]) + size // _LINE_BYTES_MIN * scanner.TEXTS_A_LINE_MAX
         self.ends = _widened(self.ends, texts + scanner.TEXTS_A_LINE_MAX + 1)
         if 2 * texts > self.slots.size:
-            self.slots = np.full(1 << (2 * texts).bit_length(), -1, dtype=np.int32)
+            self.slots = np.full(2 << (2 * texts).bit_length(), -1, dtype=np.int32)
             scanner.fill_slots(self.state, self.kept, self.ends, self.slots)
 
     def _take_strange(self, line: bytes) -> None:
@@ -258,9 +263,7 @@ class _Tables:
         text = np.frombuffer(msgspec.json.encode(value), dtype=np.uint8)
         self.kept = _widened(self.kept, int(self.state[scanner.BYTES]) + text.size + 1)
         return int(
-            scanner.intern_text(
-                text, 0, text.size, self.state, self.kept, self.ends, self.slots
-            )
+            scanner.intern_text(text, 0, text.size, self.state, self.kept, self.ends, self.slots)
         )
 
 

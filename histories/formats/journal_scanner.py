@@ -44,10 +44,10 @@ _FIELDS: Final = {
     "read": (),
     "write": (("value", ARGUMENT),),
     "cas": (("expected", EXPECTED), ("replacement", ARGUMENT)),
-    **{f: (("element", ARGUMENT),) for f in ("append", "add", "remove", "contains", "enqueue")},
+    **dict.fromkeys(("append", "add", "remove", "contains", "enqueue"), (("element", ARGUMENT),)),
     "dequeue": (),
     "increment": (("by", ARGUMENT),),
-    **{f: (("owner", ARGUMENT), ("permits", EXPECTED)) for f in ("acquire", "release")},
+    **dict.fromkeys(("acquire", "release"), (("owner", ARGUMENT), ("permits", EXPECTED))),
     "generate-id": (),
 }
 """What follows the key of a call, in the order of the line."""
@@ -175,7 +175,7 @@ def _slot(text: UInt8s, begin: int, end: int, slots: int) -> int:
     for i in range(begin, end):
         code = (code ^ np.uint64(text[i])) * np.uint64(1099511628211)
     code ^= code >> np.uint64(32)
-    return np.int64(code & np.uint64(slots - 1))
+    return int(code & np.uint64(slots - 1))
 
 
 @njit(cache=True)
@@ -208,7 +208,7 @@ def intern_text(
                 if kept[at + i - begin] != line[i]:
                     break
             else:
-                return known
+                return int(known)
         slot = (slot + 1) & (slots.size - 1)
     number = state[TEXTS]
     slots[slot] = number
@@ -219,7 +219,7 @@ def intern_text(
     state[TEXTS] += 1
     state[BYTES] = at + end - begin + 1
     ends[number + 1] = state[BYTES]
-    return number
+    return int(number)
 
 
 @njit(cache=True)
