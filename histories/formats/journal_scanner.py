@@ -175,7 +175,7 @@ def _slot(text: UInt8s, begin: int, end: int, slots: int) -> int:
     for i in range(begin, end):
         code = (code ^ np.uint64(text[i])) * np.uint64(1099511628211)
     code ^= code >> np.uint64(32)
-    return int(code & np.uint64(slots - 1))
+    return int(np.int64(code & np.uint64(slots - 1)))
 
 
 @njit(cache=True)
