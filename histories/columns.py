@@ -45,6 +45,13 @@ FUNCTIONS: Final = (
 )
 """What the numbers of ``Columns.f`` mean: the tags of the calls."""
 
+SAMPLES: Final[tuple[Call, ...]] = (
+    *(Read(""), Write("", 0), CompareAndSet("", 0, 0), Append("", 0), Add("", 0), Remove("", 0)),
+    *(Contains("", 0), Enqueue("", 0), Dequeue(""), Increment("", 0), Acquire("", 0)),
+    *(Release("", 0), GenerateId(""), Transfer("", "", "", 0), Txn("", ())),
+)
+"""A call of each function, in their order."""
+
 _NUMBER_OF_F: Final = {f: number for number, f in enumerate(FUNCTIONS)}
 
 OUTCOMES: Final = ("ok", "fail", "info")

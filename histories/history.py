@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from histories.call import Indeterminate, Ok, answers_with
+from histories.call import Call, Indeterminate, Ok, answers_with
 from histories.columns import Columns, to_columns
 from histories.errors import MalformedHistory
 from histories.lazy_ops import LazyOps
@@ -89,6 +89,15 @@ class History:
         for op in self.ops:
             parts.setdefault(op.call.key, []).append(op)
         return {key: History(tuple(ops), self.faults) for key, ops in parts.items()}
+
+    def first_of_each_function(self) -> tuple[Op, ...]:
+        """The first op with each kind of call, in their order.  Cost: O(n)."""
+        if isinstance(self.ops, LazyOps):
+            return self.ops.first_of_each_function()
+        firsts: dict[type[Call], Op] = {}
+        for op in self.ops:
+            firsts.setdefault(type(op.call), op)
+        return tuple(firsts.values())
 
     def columns(self) -> Columns:
         """The same as arrays, for kernels and statistics.  Cost: O(n), not remembered."""

@@ -108,6 +108,12 @@ class LazyOps(Sequence[Op]):
             for part in first_first
         }
 
+    def first_of_each_function(self) -> tuple[Op, ...]:
+        """See ``History.first_of_each_function``."""
+        f = self.columns.f if self.rows is None else self.columns.f[self.rows]
+        firsts = np.unique(f, return_index=True)[1]
+        return tuple(self[at] for at in np.sort(firsts).tolist())
+
     def _row(self, at: int) -> int:
         return at if self.rows is None else int(self.rows[at])
 

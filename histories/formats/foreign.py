@@ -24,7 +24,7 @@ def history_of_foreign(
     file: str,
     nil_is_absent: bool,
     takes: Container[str] | None = None,
-) -> History:
+) -> tuple[History, bool]:
     """Pair the events, and make of them the calls that they mean.
 
     Their order is the truth; their times are used only where they agree with it,
@@ -41,6 +41,9 @@ def history_of_foreign(
         takes: The calls, by the names of ``histories.columns.FUNCTIONS``, that the
             history is meant to hold, where that is known: it tells what "add" is.
 
+    Returns:
+        The history, and whether its times are those of the events.
+
     Raises:
         MalformedHistory: A call is none that is known, or they break a law of ``Op``,
             with line, column and field.
@@ -48,10 +51,11 @@ def history_of_foreign(
     listed = list(events)
     answers = _answers(listed, file)
     dialect = dialect_of(listed, file=file, nil_is_absent=nil_is_absent, takes=takes)
-    translation = _Translation(listed, answers, dialect, _times(listed))
+    times, timed = _times(listed)
+    translation = _Translation(listed, answers, dialect, times)
     translation.translate()
     try:
-        return pair(translation.paired, file=file, lines=translation.origins)
+        return pair(translation.paired, file=file, lines=translation.origins), timed
     except MalformedHistory as error:
         # The lines that it was given are positions.
         if error.line is None:
@@ -81,12 +85,12 @@ def _answers(events: Sequence[ForeignEvent], file: str) -> dict[int, int]:
     return answers
 
 
-def _times(events: Sequence[ForeignEvent]) -> list[Nanos]:
+def _times(events: Sequence[ForeignEvent]) -> tuple[list[Nanos], bool]:
     times = [event.time for event in events if event.time is not None]
     measured = len(times) == len(events) == len(set(times)) and times == sorted(times)
     if measured and (not times or times[0] >= 0):
-        return [Nanos(time) for time in times]
-    return [Nanos(position) for position in range(len(events))]
+        return [Nanos(time) for time in times], True
+    return [Nanos(position) for position in range(len(events))], False
 
 
 @dataclass(slots=True)

@@ -18,30 +18,17 @@ import msgspec
 import numpy as np
 
 from histories.call import (
-    Acquire,
-    Add,
-    Append,
     Call,
-    CompareAndSet,
-    Contains,
-    Dequeue,
-    Enqueue,
-    GenerateId,
-    Increment,
     Ok,
-    Read,
-    Release,
-    Remove,
-    Transfer,
     Txn,
     Value,
-    Write,
     answers_with,
 )
 from histories.columns import (
     FUNCTIONS,
     NO_VALUE,
     OUTCOMES,
+    SAMPLES,
     Columns,
     Int32s,
     Int64s,
@@ -69,15 +56,8 @@ _LINE_BYTES_MIN: Final = 64
 _STRANGE_SHARE_MAX: Final = 0.05
 """If more lines than this are strange, the other path is the faster one."""
 
-_SAMPLES: Final = (
-    *(Read(""), Write("", 0), CompareAndSet("", 0, 0), Append("", 0), Add("", 0), Remove("", 0)),
-    *(Contains("", 0), Enqueue("", 0), Dequeue(""), Increment("", 0), Acquire("", 0)),
-    *(Release("", 0), GenerateId(""), Transfer("", "", "", 0), Txn("", ())),
-)
-"""A call of each function, in the order of ``FUNCTIONS``."""
-
-_ANSWERS_MIN: Final = np.array([not answers_with(call, 0) for call in _SAMPLES], dtype=np.uint8)
-_ANSWERS_MAX: Final = np.array([answers_with(call, 1) for call in _SAMPLES], dtype=np.uint8)
+_ANSWERS_MIN: Final = np.array([not answers_with(call, 0) for call in SAMPLES], dtype=np.uint8)
+_ANSWERS_MAX: Final = np.array([answers_with(call, 1) for call in SAMPLES], dtype=np.uint8)
 _OK, _INFO = OUTCOMES.index("ok"), OUTCOMES.index("info")
 _UNSPELLED: Final = b"-0.0"
 """Two spellings of one value; where this occurs at all we do not look closer."""

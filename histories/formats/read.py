@@ -32,11 +32,19 @@ _SCANNED_FROM: Final = 2**24
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A history, the format it was in, and what of the file was left out, in words."""
+    """What was in a file.
+
+    Attributes:
+        history: The operations.
+        format: One of ``FORMATS``.
+        torn: What of the file was left out, in words.
+        timed: Whether the times are those of the file; else they count its events.
+    """
 
     history: History
     format: str
     torn: str | None = None
+    timed: bool = True
 
 
 def read_history(
@@ -82,10 +90,10 @@ def read_history(
                     return Reading(_notation(stream.read(), file), chosen)
                 case _:
                     raise AssertionError(f"{chosen!r} is none of {FORMATS}")
-            history = history_of_foreign(
+            history, timed = history_of_foreign(
                 events, file=file, nil_is_absent=chosen == "porcupine-log", takes=takes
             )
-            return Reading(history, chosen)
+            return Reading(history, chosen, timed=timed)
     except OSError as error:
         raise UnreadableHistory(file, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
