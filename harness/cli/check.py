@@ -80,7 +80,7 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
         raise BadInput(f"--format: {options.format!r} is none of {', '.join(FORMATS)}")
     with waiting(path) as wait:
         reading = read_history(
-            path, format=options.format, takes=_taken_by(model), progress=wait.read
+            path, format=options.format, takes=taken_by(model), progress=wait.read
         )
         if reading.torn is not None:
             print(f"warning: {path}: {reading.torn}", file=sys.stderr)
@@ -104,7 +104,7 @@ def _model(options: FileOptions) -> Model[Any]:
         raise BadInput(f"--initial: {error}") from error
 
 
-def _taken_by(model: Model[Any]) -> frozenset[str]:
+def taken_by(model: Model[Any]) -> frozenset[str]:
     """The functions that the model knows."""
     return frozenset(f for f, call in zip(FUNCTIONS, SAMPLES, strict=True) if _knows(model, call))
 
@@ -120,7 +120,7 @@ def _knows(model: Model[Any], call: Call) -> bool:
 def _require_fit(model: Model[Any], history: History, path: Path) -> None:
     for op in history.first_of_each_function():
         if not _knows(model, op.call):
-            taken = ", ".join(f for f in FUNCTIONS if f in _taken_by(model))
+            taken = ", ".join(f for f in FUNCTIONS if f in taken_by(model))
             raise BadInput(
                 f"{path}: op {op.index}: --model {model.name} does not fit: it knows {taken}, "
                 f"and this is {describe_call(op.call)!r}"
