@@ -39,6 +39,7 @@ UNLAWFUL: Final = -2
 TEXTS_A_LINE_MAX: Final = 3
 
 _DIGITS_MAX: Final = 18
+_TXN: Final = FUNCTIONS.index("txn")
 _OK, _FAILED, _INFO = (OUTCOMES.index(name) for name in ("ok", "fail", "info"))
 _FIELDS: Final = {
     "read": (),
@@ -405,6 +406,8 @@ def _completed(
         or time < longs[INVOKED, op]
     ):
         return UNLAWFUL
+    if outcome == _OK and bytes_[FUNCTION, op] == _TXN:
+        return STRANGE  # Its answers are several.
     if end > begin:
         smalls[text, op] = intern_text(lines, begin, end, state, kept, ends, slots)
     bytes_[OUTCOME, op] = outcome

@@ -50,13 +50,14 @@ SCALARS: tuple[Scalar, ...] = (
 
 def random_call(rng: random.Random, key: str) -> Call:
     value = rng.choice(SCALARS)
+    steps = (Read("x"), Write("y", value), Append("z", value), Read("z"))
     calls: tuple[Call, ...] = (
         *(Read(key), Write(key, value), CompareAndSet(key, value, rng.choice(SCALARS))),
         *(Append(key, value), Add(key, value), Remove(key, value), Contains(key, value)),
         *(Enqueue(key, value), Dequeue(key), Increment(key, rng.randrange(-3, 3))),
         *(Acquire(key, value), Release(key, value, 2), GenerateId(key)),
         Transfer(key, "a", "b", 5),
-        Txn(key, (Read("x"), Write("y", value), Append("z", value), Read("z"))),
+        Txn(key, steps[: rng.randrange(5)]),
     )
     return rng.choice(calls)
 
@@ -68,8 +69,8 @@ def random_answer(rng: random.Random, call: Call) -> tuple[Value, ...]:
             return (value,)
         case Dequeue() | Increment() | Acquire():
             return rng.choice(((), (value,)))
-        case Txn():
-            return value, rng.choice(SCALARS)
+        case Txn(micro=micro):
+            return (value, rng.choice(SCALARS))[: sum(isinstance(step, Read) for step in micro)]
         case _:
             return ()
 
