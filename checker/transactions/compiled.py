@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from numba import njit
 
-from checker.transactions import graph_kernels, kernels
+from checker.transactions import graph_kernels, kernels, list_kernels, register_kernels
 
 _compile = njit(cache=True, nogil=True)
 
 index_writes = _compile(kernels.index_writes)
-longest_reads = _compile(kernels.longest_reads)
-order_versions = _compile(kernels.order_versions)
-compare_lists = _compile(kernels.compare_lists)
-judge_lists = _compile(kernels.judge_lists)
-order_own_appends = _compile(kernels.order_own_appends)
-link_lists = _compile(kernels.link_lists)
-link_list_reads = _compile(kernels.link_list_reads)
-judge_registers = _compile(kernels.judge_registers)
-link_register_reads = _compile(kernels.link_register_reads)
+longest_reads = _compile(list_kernels.longest_reads)
+order_versions = _compile(list_kernels.order_versions)
+compare_lists = _compile(list_kernels.compare_lists)
+judge_lists = _compile(list_kernels.judge_lists)
+order_own_appends = _compile(list_kernels.order_own_appends)
+link_lists = _compile(list_kernels.link_lists)
+link_list_reads = _compile(list_kernels.link_list_reads)
+judge_registers = _compile(register_kernels.judge_registers)
+link_register_reads = _compile(register_kernels.link_register_reads)
 lost_updates = _compile(kernels.lost_updates)
 build_fans = _compile(kernels.build_fans)
 link_fans = _compile(kernels.link_fans)

@@ -101,6 +101,7 @@ class _Region:
         self.dst: Int64s = ends[half:].astype(np.int64)
         self.kind = graph.kind[cyclic].astype(np.int64)
         self.key = graph.key[cyclic].astype(np.int64)
+        self.edges = np.stack([self.src, self.dst, self.kind, self.key])
         self.nodes = len(nodes)
         self.name = nodes
         self.auxiliary = (nodes >= graph.txns).astype(np.uint8)
@@ -271,41 +272,34 @@ class _Hunt:
         table, accepts = kind.table(extras), kind.accepting()
         states = len(table)
         places = region.nodes * states
-        distance = np.full(places, -1, dtype=np.int64)
-        parent = np.empty(places, dtype=np.int64)
-        here, ahead, touched = (np.empty(2 * places + 2, dtype=np.int64) for _ in range(3))
+        way = np.full((2, places), -1, dtype=np.int64)
+        queues = np.empty((3, 2 * places + 2), dtype=np.int64)
         best: list[int] = []
         length_max, done = 1 << 30, 0
         for edge in first[(avoid[region.src[first]] | avoid[region.dst[first]]) == 0]:
             place, work, used = region.run.walk_home(
                 self._by_source.start,
                 self._by_source.order,
-                region.src,
-                region.dst,
-                region.kind,
-                region.key,
+                region.edges,
                 region.auxiliary,
                 avoid,
                 edge,
                 table,
                 accepts,
                 length_max,
-                distance,
-                parent,
-                here,
-                ahead,
-                touched,
+                way,
+                queues,
             )
             done += work
             if place >= 0:
-                length_max = int(distance[place]) - 1
+                length_max = int(way[0, place]) - 1
                 best = []
-                while parent[place] >= 0:
-                    best.append(int(parent[place]) // states)
-                    place = region.src[best[-1]] * states + parent[place] % states
+                while (led := int(way[1, place])) >= 0:
+                    best.append(led // states)
+                    place = region.src[best[-1]] * states + led % states
                 best.append(int(edge))
                 best.reverse()
-            distance[touched[:used]] = -1
+            way[0, queues[2, :used]] = -1
             if length_max < 2 or done >= (limit if best else 8 * limit):
                 break
         return best, done

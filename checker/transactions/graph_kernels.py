@@ -124,45 +124,36 @@ def closing(
 def walk_home(
     start: Array,
     order: Array,
-    src: Array,
-    dst: Array,
-    kind: Array,
-    key: Array,
+    edges: Array,
     auxiliary: Array,
     banned: Array,
     first: int,
     table: Array,
     accepts: Array,
     length_max: int,
-    distance: Array,
-    parent: Array,
-    here: Array,
-    ahead: Array,
-    touched: Array,
+    way: Array,
+    queues: Array,
 ) -> tuple[int, int, int]:
     """A shortest cycle that begins with edge ``first`` and obeys an automaton.
 
-    Breadth first on places, that is node * states + state: an edge of kind c leads from
-    state s to ``table[s, c]``, -1 meaning never; column ``SAME_KEY``, if there is one, is
-    for ww edges on the key of the first edge.  The walk begins in state 0 and ends in
-    one that accepts.  Edges out of auxiliary nodes have no length.
+    The rows of ``edges`` are source, target, kind and key.  Breadth first on places, that
+    is node * states + state: an edge of kind c leads from state s to ``table[s, c]``, -1
+    meaning never; column ``SAME_KEY``, if there is one, is for ww edges on the key of the
+    first edge.  The walk begins in state 0 and ends in one that accepts.  Edges out of
+    auxiliary nodes have no length.
 
-    Returns:
-        The place where it ends, -1 if no cycle is as short as ``length_max``; how many
-        edges were looked at; how many places were ``touched`` (``distance`` and ``parent``
-        hold the way: edge * states + state before, -1 at the first edge).
+    Returns the place where it ends, -1 if no cycle is as short as ``length_max``; how many
+    edges were looked at; how many places, listed in ``queues[2]``, were written in ``way``
+    (their distance, and the edge * states + state that led there, -1 at the first).
     """
     states = table.shape[0]
     same_key = table.shape[1] > SAME_KEY
-    work = 0
-    used = 1
-    begin = dst[first] * states
-    distance[begin] = 1
-    parent[begin] = -1
-    touched[0] = begin
-    here[0] = begin
-    waiting = 1
-    level = 1
+    distance, parent = way[0], way[1]
+    here, ahead, touched = queues[0], queues[1], queues[2]
+    here[0] = touched[0] = edges[1, first] * states
+    distance[here[0]] = 1
+    parent[here[0]] = -1
+    work, used, waiting, level = 0, 1, 1, 1
     while waiting > 0 and level <= length_max:
         following = 0
         while waiting > 0:
@@ -172,19 +163,19 @@ def walk_home(
                 continue
             u = place // states
             state = place % states
-            if u == src[first] and accepts[state]:
+            if u == edges[0, first] and accepts[state]:
                 return place, work, used
             step = 1 - auxiliary[u]
             for at in range(start[u], start[u + 1]):
                 e = order[at]
                 work += 1
-                column = kind[e]
-                if same_key and (column in (WW, WW_INFERRED)) and key[e] == key[first]:
+                column = edges[2, e]
+                if same_key and (column in (WW, WW_INFERRED)) and edges[3, e] == edges[3, first]:
                     column = SAME_KEY
                 after = table[state, column]
-                if after < 0 or banned[dst[e]]:
+                if after < 0 or banned[edges[1, e]]:
                     continue
-                there = dst[e] * states + after
+                there = edges[1, e] * states + after
                 if distance[there] < 0:
                     touched[used] = there
                     used += 1
@@ -199,7 +190,6 @@ def walk_home(
                     ahead[following] = there
                     following += 1
         level += 1
-        for i in range(following):
-            here[i] = ahead[i]
+        here[:following] = ahead[:following]
         waiting = following
     return -1, work, used

@@ -9,7 +9,7 @@ With the options, also what a process, or everybody, saw one after the other.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from checker.transactions.inference import (
     Edges,
     Fans,
     Inferred,
+    Writes,
     find_lost_updates,
     in_first_use_order,
     index_writes,
@@ -27,7 +28,7 @@ from checker.transactions.inference import (
     surely_committed,
 )
 from checker.transactions.kernels import RW, WW, WW_INFERRED
-from histories.columns import Int32s
+from histories.columns import Int32s, UInt8s
 from histories.op import FOREVER
 from histories.txn_columns import OK, WRITE, TxnColumns
 
@@ -54,11 +55,9 @@ class _Successions:
 
 def infer_from_registers(columns: TxnColumns, options: RegisterOptions | None = None) -> Inferred:
     """Cost: O(n log n) in the size of the columns, times the concurrency with options."""
-    options = options or RegisterOptions()
     run = engine(steps_of(columns))
     writes = index_writes(columns)
-    micro, versions, keys = len(columns.f), len(columns.values), len(columns.keys)
-    external, problem = (np.zeros(micro, dtype=np.uint8) for _ in range(2))
+    external, problem = (np.zeros(len(columns.f), dtype=np.uint8) for _ in range(2))
     committed = surely_committed(columns)
     run.judge_registers(
         columns.offset,
@@ -75,31 +74,9 @@ def infer_from_registers(columns: TxnColumns, options: RegisterOptions | None = 
         external,
         problem,
     )
-    reads = int(np.count_nonzero(external))
-    edges = Edges(reads, len(columns.index))
-    source_slot, source_txn, target_slot, target_version = (
-        np.empty(reads, dtype=np.int32) for _ in range(4)
-    )
-    edges.count, sources, targets = run.link_register_reads(
-        columns.offset,
-        columns.f,
-        columns.key,
-        columns.argument,
-        columns.seen_offset,
-        columns.seen,
-        columns.outcome,
-        writes.txn_of,
-        writes.writer,
-        external,
-        writes.repeated,
-        versions,
-        *edges.arrays,
-        source_slot,
-        source_txn,
-        target_slot,
-        target_version,
-    )
-    readers = (source_slot[:sources], source_txn[:sources])
+    keys, versions, txns = len(columns.keys), len(columns.values), len(columns.index)
+    edges = Edges(int(np.count_nonzero(external)), txns)
+    readers, replaced = _link_reads(columns, writes, external, edges)
     inferred = Inferred(
         columns=columns,
         writes=writes,
@@ -112,10 +89,40 @@ def infer_from_registers(columns: TxnColumns, options: RegisterOptions | None = 
         dirty=np.full(keys, -1, dtype=np.int32),
         lost=find_lost_updates(columns, external),
         cyclic=(),
-        graph=edges.graph(len(columns.index)),
+        graph=edges.graph(txns),
     )
-    replaced = _Successions(target_slot[:targets], target_version[:targets])
-    return _ordered(inferred, edges, readers, replaced, options)
+    return _ordered(inferred, edges, readers, replaced, options or RegisterOptions())
+
+
+def _link_reads(
+    columns: TxnColumns, writes: Writes, external: UInt8s, edges: Edges
+) -> tuple[tuple[Int32s, Int32s], _Successions]:
+    """wr edges; the readers of each slot; what was read and then replaced."""
+    reads = len(edges.src)
+    source_slot, source_txn, target_slot, target_version = (
+        np.empty(reads, dtype=np.int32) for _ in range(4)
+    )
+    edges.count, sources, targets = engine(steps_of(columns)).link_register_reads(
+        columns.offset,
+        columns.f,
+        columns.key,
+        columns.argument,
+        columns.seen_offset,
+        columns.seen,
+        columns.outcome,
+        writes.txn_of,
+        writes.writer,
+        external,
+        writes.repeated,
+        len(columns.values),
+        *edges.arrays,
+        source_slot,
+        source_txn,
+        target_slot,
+        target_version,
+    )
+    readers = source_slot[:sources], source_txn[:sources]
+    return readers, _Successions(target_slot[:targets], target_version[:targets])
 
 
 def _ordered(
@@ -156,17 +163,8 @@ def _ordered(
     )
     link_fans(edges, fans, engine(steps_of(columns)))
     _link_assumed(inferred, edges, assumed, cyclic)
-    return Inferred(
-        columns=columns,
-        writes=writes,
-        longest=inferred.longest,
-        position=inferred.position,
-        committed=inferred.committed,
-        external=inferred.external,
-        problem=inferred.problem,
-        unordered=inferred.unordered,
-        dirty=inferred.dirty,
-        lost=inferred.lost,
+    return replace(
+        inferred,
         cyclic=tuple(map(int, cyclic)),
         graph=edges.graph(len(columns.index)),
     )

@@ -7,12 +7,12 @@ from typing import Final
 from rich.console import Console
 
 from harness.analysis import Analysis
-from harness.cli.words import explanation_lines, statistics_line
+from harness.cli.words import explanation_lines, headline, statistics_line
 from harness.errors import ReportError
 from harness.exit_codes import ExitCode, of_verdict
 from harness.reporting import write_report
 from harness.store import RunDirectory, RunStore
-from harness.verdict_file import sentence, word, write_verdicts
+from harness.verdict_file import word, write_verdicts
 
 COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 
@@ -31,7 +31,7 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
         # The verdict stands, whatever became of its picture.
         report = f"none ({error})"
     console.print(statistics_line(analysis), markup=False)
-    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+    console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
     code = of_verdict(verdict)
     if code is not ExitCode.VALID:
         for line in explanation_lines(analysis.verdicts, analysis.history):

@@ -31,6 +31,20 @@ StoreOption = Annotated[Path, typer.Option(help="Directory that holds all runs."
 RunArgument = Annotated[
     str, typer.Argument(help="A run's directory or name, 'latest' or 'latest-failed'.")
 ]
+TargetArgument = Annotated[
+    str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")
+]
+ModelOption = Annotated[str | None, typer.Option(help="Sequential model to check a file against.")]
+InitialOption = Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Of the file: journal, jepsen-edn, jepsen-json, porcupine-log, notation; "
+        "found out if not given.",
+    ),
+]
+SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 STORE = Path("runs")
 
@@ -79,19 +93,19 @@ def run(
 
 @app.command(epilog=EPILOG)
 def check(
-    target: Annotated[str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")],
-    model: Annotated[
-        str | None, typer.Option(help="Sequential model to check a file against.")
-    ] = None,
-    initial: Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")] = None,
-    seconds: Annotated[float, typer.Option(help="Time budget.")] = 300.0,
+    target: TargetArgument,
+    model: ModelOption = None,
+    initial: InitialOption = None,
+    file_format: FormatOption = None,
+    seconds: SecondsOption = 300.0,
     json: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
     """Judge a history file against a model, or a stored run again."""
-    from harness.cli.check import check_target
+    from harness.cli.check import FileOptions, check_target
 
-    raise typer.Exit(check_target(target, model, initial, seconds, store, as_json=json))
+    options = FileOptions(model=model, initial=initial, format=file_format)
+    raise typer.Exit(check_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()
@@ -104,12 +118,20 @@ def show(run: RunArgument = "latest", json: JsonOption = False, store: StoreOpti
 
 @app.command()
 def explain(
-    run: RunArgument = "latest", json: JsonOption = False, store: StoreOption = STORE
+    target: TargetArgument = "latest",
+    model: ModelOption = None,
+    initial: InitialOption = None,
+    file_format: FormatOption = None,
+    seconds: SecondsOption = 300.0,
+    json: JsonOption = False,
+    store: StoreOption = STORE,
 ) -> None:
-    """Say in words why a run is invalid, with the smallest evidence."""
-    from harness.cli.inspect import explain_run
+    """Say in words why a history file or a run is invalid, with the smallest evidence."""
+    from harness.cli.check import FileOptions
+    from harness.cli.inspect import explain_target
 
-    raise typer.Exit(explain_run(run, store, as_json=json))
+    options = FileOptions(model=model, initial=initial, format=file_format)
+    raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()

@@ -7,11 +7,21 @@ from typing import assert_never
 
 from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
 from harness.analysis import Analysis
+from harness.verdict_file import sentence
 from histories.history import History
-from histories.notation import describe_op
+from histories.notation import clock_for, describe_op
+
+NO_TIMES = "The file gives no times: 7 ns is when its eighth event happened, counted from 0."
 
 _DETAILS_MAX = 12
 _EVIDENCE_MAX = 12
+
+
+_MEANINGS = {
+    "nonlinearizable": "in no order could these operations have happened one after another, each "
+    "at some moment between its call and its answer, and given these answers",
+}
+"""For people who have not read the sources."""
 
 
 def statistics_line(analysis: Analysis) -> str:
@@ -23,6 +33,20 @@ def statistics_line(analysis: Analysis) -> str:
         f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
         f" longest silence {silence / 1e9:.1f} s"
     )
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one line, where ``explanation_lines`` follow."""
+    match verdict:
+        case Invalid(anomalies=(anomaly,)):
+            return f"Invalid: {anomaly.kind}"
+        case Invalid(anomalies=anomalies):
+            kinds = dict.fromkeys(anomaly.kind for anomaly in anomalies)
+            return f"Invalid: {len(anomalies)} anomalies: {', '.join(kinds)}"
+        case Valid() | Unknown():
+            return sentence(verdict)
+        case _:
+            assert_never(verdict)
 
 
 def explanation_lines(verdicts: Mapping[str, Verdict], history: History) -> Iterator[str]:
@@ -41,11 +65,18 @@ def explanation_lines(verdicts: Mapping[str, Verdict], history: History) -> Iter
 
 
 def _anomaly_lines(checker: str, anomaly: Anomaly, history: History) -> Iterator[str]:
-    yield f"{checker}: {anomaly.kind} ({anomaly.source})"
+    yield f"{anomaly.kind} ({anomaly.source}), says the checker {checker!r}:"
     yield f"  {anomaly.explanation}"
+    if anomaly.kind in _MEANINGS:
+        yield f"  ({anomaly.kind}: {_MEANINGS[anomaly.kind]})"
+    if anomaly.evidence:
+        yield "  What proves it, by itself:"
+    clock = clock_for(history.op(index) for index in anomaly.evidence[:_EVIDENCE_MAX])
     for index in anomaly.evidence[:_EVIDENCE_MAX]:
-        yield f"    op {index}: {describe_op(history.op(index))}"
+        yield f"    op {index}: {describe_op(history.op(index), clock)}"
     yield from _rest(len(anomaly.evidence), _EVIDENCE_MAX, "operations")
+    if anomaly.details:
+        yield "  More about it:"
     for line in anomaly.details[:_DETAILS_MAX]:
         yield f"    {line}"
     yield from _rest(len(anomaly.details), _DETAILS_MAX, "lines")
