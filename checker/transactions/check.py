@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -22,25 +22,39 @@ from checker.transactions.anomalies import Finding, of_cycle, without_cycles
 from checker.transactions.append import infer_from_lists
 from checker.transactions.cycles import find_cycles
 from checker.transactions.inference import Inferred
+from checker.transactions.kernels import GARBAGE
 from checker.transactions.order import with_client_orders
-from checker.transactions.register import infer_from_registers
+from checker.transactions.register import RegisterOptions, infer_from_registers
 from checker.transactions.words import Words
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict
 from histories.columns import UInt8s
 from histories.history import History
 from histories.txn_columns import OK, WRITE, TxnColumns, to_txn_columns
 
-_Inference = Callable[[TxnColumns], Inferred]
 
-WORKLOADS: Final[Mapping[str, tuple[bool, _Inference]]] = MappingProxyType(
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of transactions.
+
+    Attributes:
+        lists: Whether reads answer lists, each write appending one element.
+        closed: Whether every write is in the history; else a value of which no write is
+            known comes from elsewhere, instead of from nowhere.
+    """
+
+    lists: bool
+    closed: bool
+
+
+WORKLOADS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        "append": (True, infer_from_lists),
-        "list-append": (True, infer_from_lists),
-        "wr": (False, infer_from_registers),
-        "rw-register": (False, infer_from_registers),
+        "append": Kind(lists=True, closed=True),
+        "list-append": Kind(lists=True, closed=True),
+        "wr": Kind(lists=False, closed=True),
+        "rw-register": Kind(lists=False, closed=False),
     }
 )
-"""Name to whether reads answer lists, and how dependencies are inferred."""
+"""By name; "rw-register" is judged as Elle does it."""
 
 DEFAULT_MODELS: Final = ("strict-serializable",)
 
@@ -51,10 +65,17 @@ class TransactionChecker:
 
     workload: str = "append"
     models: tuple[str, ...] = DEFAULT_MODELS
+    assumed: RegisterOptions | None = None
     name: str = "transactions"
 
     def check(self, history: History, budget: Budget) -> Verdict:
-        return check(history, workload=self.workload, models=self.models, budget=budget)
+        return check(
+            history,
+            workload=self.workload,
+            models=self.models,
+            budget=budget,
+            assumed=self.assumed,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +107,7 @@ def check(
     workload: str = "append",
     models: Sequence[str] = DEFAULT_MODELS,
     budget: Budget | None = None,
+    assumed: RegisterOptions | None = None,
 ) -> Verdict:
     """Whether the transactions of a history may have been executed under ``models``.
 
@@ -94,6 +116,7 @@ def check(
         workload: A name of ``WORKLOADS``.
         models: Names of ``checker.consistency_models``, or aliases.
         budget: Only the deadline counts: a search given up is Unknown.
+        assumed: What registers are known to keep, each by itself.
 
     Returns:
         ``Invalid`` with the anomalies that rule one of the models out, whose note says
@@ -105,18 +128,21 @@ def check(
         KeyError: No workload or model has that name.
         MalformedHistory: An op is no transaction of that workload.
     """
-    lists, _ = WORKLOADS[workload]
     wanted = tuple(map(model_named, models))
-    columns = to_txn_columns(history.ops, lists=lists)
-    return verdict_of(judge(columns, workload, budget or Budget()), wanted)
+    columns = to_txn_columns(history.ops, lists=WORKLOADS[workload].lists)
+    return verdict_of(judge(columns, workload, budget or Budget(), assumed), wanted)
 
 
-def judge(columns: TxnColumns, workload: str, budget: Budget) -> Judgement:
+def judge(
+    columns: TxnColumns, workload: str, budget: Budget, assumed: RegisterOptions | None = None
+) -> Judgement:
     """Every anomaly of a history.  Cost: O(n), plus searches where there are cycles."""
-    lists, infer = WORKLOADS[workload]
-    inferred = infer(columns)
+    kind = WORKLOADS[workload]
+    inferred = infer_from_lists(columns) if kind.lists else infer_from_registers(columns, assumed)
+    if not kind.closed:
+        inferred.problem[:] &= ~np.uint8(GARBAGE)
     graph = with_client_orders(inferred)
-    words = Words(inferred, lists=lists)
+    words = Words(inferred, lists=kind.lists)
     simple = tuple(without_cycles(inferred, words))
     known = [finding.kind for finding in simple]
     cycles = find_cycles(graph, _writing(columns), known, budget.deadline)

@@ -146,8 +146,7 @@ def walk_home(
     edges were looked at; how many places, listed in ``queues[2]``, were written in ``way``
     (their distance, and the edge * states + state that led there, -1 at the first).
     """
-    states = table.shape[0]
-    same_key = table.shape[1] > SAME_KEY
+    states, same_key = table.shape[0], table.shape[1] > SAME_KEY
     distance, parent = way[0], way[1]
     here, ahead, touched = queues[0], queues[1], queues[2]
     here[0] = touched[0] = edges[1, first] * states
@@ -161,8 +160,7 @@ def walk_home(
             place = here[waiting]
             if distance[place] != level:
                 continue
-            u = place // states
-            state = place % states
+            u, state = place // states, place % states
             if u == edges[0, first] and accepts[state]:
                 return place, work, used
             step = 1 - auxiliary[u]
