@@ -41,7 +41,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 PURE_STANDARD_LIBRARY = frozenset(
     {
-        *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses"),
+        *(
+            "__future__",
+            "abc",
+            "array",
+            "bisect",
+            "collections",
+            "contextlib",
+            "copy",
+            "dataclasses",
+        ),
         *("enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math"),
         *("operator", "random", "re", "string", "struct", "textwrap", "types", "typing"),
     }
