@@ -55,7 +55,9 @@ def explanation_lines(verdicts: Mapping[str, Verdict], history: History) -> Iter
         match verdict:
             case Valid():
                 continue
-            case Invalid(anomalies=anomalies):
+            case Invalid(anomalies=anomalies, note=note):
+                if note:
+                    yield f"{name}: {note}"
                 for anomaly in anomalies:
                     yield from _anomaly_lines(name, anomaly, history)
             case Unknown(cause=cause, detail=detail):

@@ -51,7 +51,17 @@ PURE_STANDARD_LIBRARY = frozenset(
             "copy",
             "dataclasses",
         ),
-        *("enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math"),
+        *(
+            "enum",
+            "fractions",
+            "functools",
+            "hashlib",
+            "heapq",
+            "html",
+            "itertools",
+            "json",
+            "math",
+        ),
         *("operator", "random", "re", "string", "struct", "textwrap", "types", "typing"),
     }
 )
