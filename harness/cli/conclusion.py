@@ -20,16 +20,9 @@ COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
     """Store the verdict, make the report, and say both."""
     verdict = analysis.verdict
-    write_verdicts(run.verdict, analysis.verdicts)
-    store.judged(run, verdict)
+    report = store_verdict(store, run, analysis)
     for warning in analysis.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
-    try:
-        write_report(run, analysis)
-        report = str(run.report)
-    except ReportError as error:
-        # The verdict stands, whatever became of its picture.
-        report = f"none ({error})"
     console.print(statistics_line(analysis), markup=False)
     console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
     code = of_verdict(verdict)
@@ -40,3 +33,15 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
     if code is not ExitCode.VALID:
         console.print(f"again   {analysis.record.command}", markup=False)
     return code
+
+
+def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
+    """Write the verdict and the report; answers where that is, or why there is none."""
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, analysis.verdict)
+    try:
+        write_report(run, analysis)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        return f"none ({error})"
+    return str(run.report)
