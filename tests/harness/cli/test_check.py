@@ -122,6 +122,7 @@ def test_binary_garbage_is_one_error(tmp_path: Path) -> None:
         (("--model", "telepathy"), "no model is named 'telepathy'; there are: "),
         (("--initial", "{"), "--initial"),
         (("--initial", "[1]"), "--initial"),
+        (("--format", "yaml"), "--format: 'yaml' is none of journal, jepsen-edn"),
     ],
 )
 def test_bad_options_exit_2(valid: Path, arguments: tuple[str, ...], problem: str) -> None:
@@ -129,6 +130,39 @@ def test_bad_options_exit_2(valid: Path, arguments: tuple[str, ...], problem: st
     assert done.returncode == 2, done
     assert problem in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_model_that_does_not_fit_is_bad_input(tmp_path: Path) -> None:
+    path = tmp_path / "queue.edn"
+    path.write_text("[{:process 0, :type :invoke, :f :enqueue, :value 1}]")
+    done = hearsay("check", path, "--model", "register")
+    assert done.returncode == 2, done
+    assert f"{path}: op 0: --model cas-register does not fit" in done.stderr
+    assert "'enqueue queue 1'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_format_can_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "history.txt"
+    path.write_text("\n\n   5: write x 1 [1, 2]\n")
+    assert hearsay("check", path, "--format", "notation").returncode == 0
+    done = hearsay("check", path, "--format", "jepsen-edn")
+    assert done.returncode == 2, done
+    assert f"{path}: line 3, column 4: '5:' is no entry of a history" in done.stderr
+
+
+def test_explain_takes_files_and_says_where_times_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "stale.edn"
+    entries = ("0 :write 1", "0 :write 2", "1 :read 1")
+    for entry in entries:
+        process, f, value = entry.split()
+        for kind in (":invoke", ":ok"):
+            line = f"{{:process {process}, :type {kind}, :f {f}, :value {value}}}\n"
+            path.write_text((path.read_text() if path.exists() else "") + line)
+    done = hearsay("explain", path)
+    assert done.returncode == 1, done
+    assert "What proves it, by itself:" in done.stdout
+    assert "The file gives no times" in done.stdout
 
 
 def test_no_such_run_exits_2(tmp_path: Path) -> None:
