@@ -11,7 +11,7 @@ from harness.verdict_file import sentence
 from histories.history import History
 from histories.notation import clock_for, describe_op
 
-NO_TIMES = "The file gives no times: 7 ns is when its eighth event happened, counted from 0."
+NO_TIMES = "The file gives no times: n ns stands for its event number n, counted from 0."
 
 _DETAILS_MAX = 12
 _EVIDENCE_MAX = 12
