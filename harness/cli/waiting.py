@@ -30,8 +30,8 @@ class Waiting:
 
     def judging(self, operations: int) -> None:
         """The file is read; how long the rest takes nobody knows."""
-        self.progress.update(self.task, description=f"judging {operations:,} operations")
-        self.progress.update(self.task, total=None)
+        self.progress.update(self.task, visible=False)
+        self.progress.add_task(f"judging {operations:,} operations", total=None)
 
 
 @contextmanager
