@@ -83,6 +83,7 @@ _JSON_TOKEN: Final = re.compile(
 )
 _CLOSES: Final = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _INTEGER: Final = re.compile(r"([+-]?\d{1,300})[NM]?")
 _FLOAT: Final = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)M?")
 
@@ -125,7 +126,7 @@ class _EdnReader:
             case "string" if "\\" not in text:
                 return text[1:-1]
             case "string":
-                return re.sub(r"\\(.)", lambda part: _ESCAPES.get(part[1], part[1]), text[1:-1])
+                return self._whole(_ESCAPE.sub(_unescaped, text[1:-1]))
             case "tag":
                 return self.value(self.source.required(), depth + 1)
             case "character":
@@ -134,6 +135,13 @@ class _EdnReader:
                 return _edn_atom(text)
             case _:
                 raise self.source.broken(f"{text!r} is out of place")
+
+    def _whole(self, text: str) -> str:
+        """The text with its pairs of surrogates joined."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise self.source.broken("half a character") from error
 
     def item(self, closing: str, depth: int, count: int) -> Token | None:  # noqa: ARG002  JSON counts
         """The token with which the next item begins; None if ``closing`` came."""
@@ -170,7 +178,7 @@ class _JsonReader(_EdnReader):
             value: Edn = json.loads(token.text, parse_constant=_no_constant)
         except ValueError as error:
             raise self.source.broken(f"{token.text[:20]!r} is no JSON value") from error
-        return value
+        return self._whole(value) if isinstance(value, str) else value
 
     def item(self, closing: str, depth: int, count: int) -> Token | None:  # noqa: ARG002
         token = self.source.required()
@@ -184,6 +192,11 @@ class _JsonReader(_EdnReader):
         if closing == "}" and not count % 2 and token.kind != "string":
             raise self.source.broken(f"{token.text[:20]!r} where the name of a field was due")
         return token
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1]
+    return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
 
 
 def _no_constant(name: str) -> Edn:
