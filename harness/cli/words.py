@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import assert_never
+from typing import Final, assert_never
 
 from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
-from harness.analysis import Analysis
 from harness.verdict_file import sentence
 from histories.history import History
 from histories.notation import clock_for, describe_op
 
-NO_TIMES = "The file gives no times: n ns stands for its event number n, counted from 0."
+COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 
-_DETAILS_MAX = 12
-_EVIDENCE_MAX = 12
+NO_TIMES: Final = "The file gives no times: n ns stands for its event number n, counted from 0."
+
+_DETAILS_MAX: Final = 12
+_EVIDENCE_MAX: Final = 12
 
 
-_MEANINGS = {
+_MEANINGS: Final = {
     "nonlinearizable": "in no order could these operations have happened one after another, each "
     "at some moment between its call and its answer, and given these answers",
 }
 """For people who have not read the sources."""
-
-
-def statistics_line(analysis: Analysis) -> str:
-    """Operations, faults and the longest silence, in one line."""
-    counts = analysis.stats.counts
-    silence = max((window.length for window in analysis.stats.unavailable), default=0)
-    return (
-        f"{counts.total:,} operations: {counts.ok:,} answered, {counts.failed:,} refused,"
-        f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
-        f" longest silence {silence / 1e9:.1f} s"
-    )
 
 
 def headline(verdict: Verdict) -> str:
