@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from checker.base import Budget
 from checker.stats import Counts, Latency, stats
 from checker.verdict import Verdict, combine
+from harness.cli.check import FileOptions, check_file
 from harness.cli.words import COLOURS, explanation_lines, headline
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
 from harness.store import RunDirectory, RunStore
 from harness.verdict_file import read_verdicts, sentence, word
+from harness.wall_clock import deadline_after
 from histories.history import FaultWindow, History
 from histories.journal import read_journal
 from histories.pairing import history_of
@@ -68,8 +71,18 @@ def show_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
     return _code(verdict)
 
 
-def explain_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
-    """Why the run is not valid.  The run's own exit code."""
+def explain_target(
+    target: str, options: FileOptions, seconds: float, store: Path, *, as_json: bool
+) -> ExitCode:
+    """Why a history file or a run is not valid.  The exit code of its verdict."""
+    if Path(target).is_file():
+        budget = Budget(deadline=deadline_after(seconds))
+        return check_file(Path(target), options, budget, as_json=as_json)
+    options.require_none(target)
+    return _explain_run(target, store, as_json=as_json)
+
+
+def _explain_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
     run = RunStore(store).find(name)
     if not run.verdict.exists():
         raise BadInput(f"{run.path}: not judged yet (hearsay check {name} does that)")

@@ -12,8 +12,6 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import FileOptions
-
 app = typer.Typer(
     name="hearsay",
     help="Break a gossip-Raft cluster on purpose, and judge what its clients saw.",
@@ -104,16 +102,10 @@ def check(
     store: StoreOption = STORE,
 ) -> None:
     """Judge a history file against a model, or a stored run again."""
-    options = FileOptions(model=model, initial=initial, format=file_format)
-    if Path(target).is_file():
-        raise typer.Exit(_check_file(Path(target), options, seconds, as_json=json))
-    options.require_none(target)
-    from checker.base import Budget
-    from harness.cli.check_run import check_run
-    from harness.wall_clock import deadline_after
+    from harness.cli.check import FileOptions, check_target
 
-    budget = Budget(deadline=deadline_after(seconds))
-    raise typer.Exit(check_run(target, store, budget, as_json=json))
+    options = FileOptions(model=model, initial=initial, format=file_format)
+    raise typer.Exit(check_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()
@@ -135,13 +127,11 @@ def explain(
     store: StoreOption = STORE,
 ) -> None:
     """Say in words why a history file or a run is invalid, with the smallest evidence."""
-    options = FileOptions(model=model, initial=initial, format=file_format)
-    if Path(target).is_file():
-        raise typer.Exit(_check_file(Path(target), options, seconds, as_json=json))
-    options.require_none(target)
-    from harness.cli.inspect import explain_run
+    from harness.cli.check import FileOptions
+    from harness.cli.inspect import explain_target
 
-    raise typer.Exit(explain_run(target, store, as_json=json))
+    options = FileOptions(model=model, initial=initial, format=file_format)
+    raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()
@@ -232,14 +222,6 @@ def cluster_transfer(
     from harness.cli.membership import transfer
 
     raise typer.Exit(transfer(name, configuration, data))
-
-
-def _check_file(path: Path, options: FileOptions, seconds: float, *, as_json: bool) -> int:
-    from checker.base import Budget
-    from harness.cli.check_file import check_file
-    from harness.wall_clock import deadline_after
-
-    return check_file(path, options, Budget(deadline=deadline_after(seconds)), as_json=as_json)
 
 
 def main() -> None:

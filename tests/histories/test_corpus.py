@@ -11,7 +11,7 @@ from checker.base import Budget
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.verdict import Invalid, Valid
-from harness.cli.check_file import taken_by
+from harness.cli.check import taken_by
 from histories.event import Completed, Event, Invoked
 from histories.formats.read import read_history
 from histories.history import History

@@ -1,9 +1,10 @@
-"""``hearsay check`` and ``explain`` of a history file."""
+"""``hearsay check``: a verdict for a history file, or for a stored run once more."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +17,13 @@ from checker.linearizability.check import LinearizabilityChecker
 from checker.models.catalogue import MODELS
 from checker.stats import VacuityChecker
 from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
-from harness.cli.options import FileOptions
 from harness.cli.waiting import waiting
 from harness.cli.words import COLOURS, NO_TIMES, explanation_lines, headline
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
 from harness.judging import judge
 from harness.verdict_file import encode_verdicts, word
+from harness.wall_clock import deadline_after
 from histories.call import Call, Scalar
 from histories.columns import FUNCTIONS, SAMPLES
 from histories.formats.read import FORMATS, Reading, read_history
@@ -30,6 +31,35 @@ from histories.history import History
 from histories.notation import describe_call
 
 DEFAULT_MODEL: Final = "cas-register"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """How a history file is to be read and judged, as the user typed it."""
+
+    model: str | None = None
+    initial: str | None = None
+    format: str | None = None
+
+    def require_none(self, target: str) -> None:
+        """Raises: BadInput: One was given, although ``target`` is no file."""
+        if self != FileOptions():
+            raise BadInput(
+                f"--model, --initial and --format go with a history file, and {target} is none"
+            )
+
+
+def check_target(
+    target: str, options: FileOptions, seconds: float, store: Path, *, as_json: bool
+) -> ExitCode:
+    """Judge ``target``: an existing file by itself, anything else as the name of a run."""
+    budget = Budget(deadline=deadline_after(seconds))
+    if Path(target).is_file():
+        return check_file(Path(target), options, budget, as_json=as_json)
+    options.require_none(target)
+    from harness.cli.check_run import check_run
+
+    return check_run(target, store, budget, as_json=as_json)
 
 
 def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: bool) -> ExitCode:
@@ -52,7 +82,7 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
         wait.judging(len(reading.history.ops))
         verdicts = _verdicts(path, reading, model, budget)
     if as_json:
-        print(encode_verdicts(verdicts).decode())
+        _print_json(verdicts)
     else:
         _say(verdicts, reading)
     return of_verdict(combine(verdicts.values()))
@@ -122,3 +152,7 @@ def _initial(text: str | None) -> Scalar:
         return decoder.decode(text)
     except msgspec.DecodeError as error:
         raise BadInput(f"--initial: {text!r} is no JSON scalar: {error}") from error
+
+
+def _print_json(verdicts: Mapping[str, Verdict]) -> None:
+    print(encode_verdicts(verdicts).decode())
