@@ -19,6 +19,7 @@ from checker.stats import VacuityChecker
 from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
 from harness.cli.waiting import waiting
 from harness.cli.words import COLOURS, NO_TIMES, explanation_lines, headline
+from harness.cli.workload_check import NO_WORKLOAD, WorkloadOptions
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
 from harness.judging import judge
@@ -40,12 +41,14 @@ class FileOptions:
     model: str | None = None
     initial: str | None = None
     format: str | None = None
+    workload: WorkloadOptions = NO_WORKLOAD
 
     def require_none(self, target: str) -> None:
         """Raises: BadInput: One was given, although ``target`` is no file."""
         if self != FileOptions():
             raise BadInput(
-                f"--model, --initial and --format go with a history file, and {target} is none"
+                f"--model, --initial, --format, --workload and --consistency-model go with a "
+                f"history file, and {target} is none"
             )
 
 
@@ -69,18 +72,26 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
         BadInput: An option is wrong, or the model knows no such calls as the file's.
         HistoryError: The file cannot be read, or is no history.
     """
-    model = _model(options)
+    chosen = options.workload.chosen(options.model)
+    if chosen is not None and options.initial is not None:
+        raise BadInput("--initial goes with a sequential model")
+    checker: Checker
+    if chosen is None:
+        model = _model(options)
+        takes, checker = taken_by(model), LinearizabilityChecker(model)
+    else:
+        model = None
+        takes, checker = chosen[0].takes, chosen[1]
     if options.format is not None and options.format not in FORMATS:
         raise BadInput(f"--format: {options.format!r} is none of {', '.join(FORMATS)}")
     with waiting(path) as wait:
-        reading = read_history(
-            path, format=options.format, takes=taken_by(model), progress=wait.read
-        )
+        reading = read_history(path, format=options.format, takes=takes, progress=wait.read)
         if reading.torn is not None:
             print(f"warning: {path}: {reading.torn}", file=sys.stderr)
-        _require_fit(model, reading.history, path)
+        if model is not None:
+            _require_fit(model, reading.history, path)
         wait.judging(len(reading.history.ops))
-        verdicts = _verdicts(path, reading, model, budget)
+        verdicts = _verdicts(path, reading, checker, budget)
     if as_json:
         _print_json(verdicts)
     else:
@@ -121,10 +132,8 @@ def _require_fit(model: Model[Any], history: History, path: Path) -> None:
             )
 
 
-def _verdicts(
-    path: Path, reading: Reading, model: Model[Any], budget: Budget
-) -> dict[str, Verdict]:
-    checkers: list[Checker] = [LinearizabilityChecker(model)]
+def _verdicts(path: Path, reading: Reading, checker: Checker, budget: Budget) -> dict[str, Verdict]:
+    checkers = [checker]
     if not reading.history.ops:
         nothing = Unknown(UnknownCause.NOTHING_TO_CHECK, f"{path} holds no operations")
         return {checkers[0].name: nothing}

@@ -44,6 +44,13 @@ FormatOption = Annotated[
         "found out if not given.",
     ),
 ]
+WorkloadOption = Annotated[
+    str | None, typer.Option(help="Test a file is of: append, wr, bank, set-full, counter ...")
+]
+ConsistencyOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Transactions should keep; may be given again.  [strict-serializable]"),
+]
 SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 STORE = Path("runs")
@@ -97,14 +104,24 @@ def check(
     model: ModelOption = None,
     initial: InitialOption = None,
     file_format: FormatOption = None,
+    workload: WorkloadOption = None,
+    consistency_model: ConsistencyOption = None,
     seconds: SecondsOption = 300.0,
     json: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
     """Judge a history file against a model, or a stored run again."""
     from harness.cli.check import FileOptions, check_target
+    from harness.cli.workload_check import WorkloadOptions
 
-    options = FileOptions(model=model, initial=initial, format=file_format)
+    options = FileOptions(
+        model=model,
+        initial=initial,
+        format=file_format,
+        workload=WorkloadOptions(
+            workload=workload, consistency_models=tuple(consistency_model or ())
+        ),
+    )
     raise typer.Exit(check_target(target, options, seconds, store, as_json=json))
 
 
@@ -122,6 +139,8 @@ def explain(
     model: ModelOption = None,
     initial: InitialOption = None,
     file_format: FormatOption = None,
+    workload: WorkloadOption = None,
+    consistency_model: ConsistencyOption = None,
     seconds: SecondsOption = 300.0,
     json: JsonOption = False,
     store: StoreOption = STORE,
@@ -129,8 +148,16 @@ def explain(
     """Say in words why a history file or a run is invalid, with the smallest evidence."""
     from harness.cli.check import FileOptions
     from harness.cli.inspect import explain_target
+    from harness.cli.workload_check import WorkloadOptions
 
-    options = FileOptions(model=model, initial=initial, format=file_format)
+    options = FileOptions(
+        model=model,
+        initial=initial,
+        format=file_format,
+        workload=WorkloadOptions(
+            workload=workload, consistency_models=tuple(consistency_model or ())
+        ),
+    )
     raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))
 
 
