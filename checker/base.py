@@ -67,6 +67,18 @@ class ValueModel(Protocol):
         ...
 
 
+@runtime_checkable
+class SumModel(Protocol):
+    """A model whose state is a sum, to which calls add and which answers tell."""
+
+    @property
+    def first_sum(self) -> int: ...
+
+    def adds(self, call: Call, outcome: Ok | None) -> tuple[int | None, int]:
+        """The sum that must be there right after, if the answer tells, and what is added."""
+        ...
+
+
 class Deadline(Protocol):
     def __call__(self) -> bool: ...
 
@@ -80,10 +92,14 @@ def never() -> bool:
 class Budget:
     """How much a check may cost before it must answer ``Unknown``.
 
-    ``deadline`` tells whether the time is over; checkers read no clocks.
+    Attributes:
+        states_max: How many configurations of an object a search may keep.
+        bytes_max: And how much memory it may take for them.
+        deadline: Tells whether the time is over; checkers read no clocks.
     """
 
     states_max: int = 2_000_000
+    bytes_max: int = 2 * 2**30
     deadline: Deadline = never
 
 
