@@ -74,8 +74,11 @@ class SumModel(Protocol):
     @property
     def first_sum(self) -> int: ...
 
-    def adds(self, call: Call, outcome: Ok | None) -> tuple[int | None, int]:
-        """The sum that must be there right after, if the answer tells, and what is added."""
+    def adds(self, call: Call, outcome: Ok | None) -> tuple[int | None, int] | None:
+        """The sum right after, if the answer tells, and what is added.
+
+        None if the answer is no sum at all.
+        """
         ...
 
 

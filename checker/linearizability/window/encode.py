@@ -155,12 +155,16 @@ def _sums(
 
     Sums are shifted so that all that can be reached are positive.
     """
-    told = [model.adds(op.call, _answer(op)) for op in examples]
     first = model.first_sum
-    farthest = max((abs(number) for pair in told for number in pair if number is not None), default=0)
-    if abs(first) + (count + 1) * farthest >= _SHIFT:
-        return None
-    pairs = [(ANY if need is None else need + _SHIFT, put) for need, put in told]
+    pairs: list[tuple[int, int]] = []
+    for op in examples:
+        told = model.adds(op.call, _answer(op))
+        if told is None:
+            return None
+        need, added = told
+        if abs(first) + (count + 1) * abs(added) >= _SHIFT or abs(need or 0) >= _SHIFT:
+            return None
+        pairs.append((ANY if need is None else need + _SHIFT, added))
     return first + _SHIFT, pairs
 
 
