@@ -20,11 +20,9 @@ from checker.linearizability.window.problem import (
     LANES_PER_WORD,
     MISSES,
     PAUSED,
-    PEAK,
     POOL,
     RETURNED,
     ROWS,
-    STAMP,
     SCALARS,
     STEPS_MISSING,
     STUCK,
@@ -36,12 +34,18 @@ from checker.linearizability.window.problem import (
     Window,
 )
 from checker.verdict import UnknownCause
+from histories.columns import Int32s, Int64s
 
 Step: TypeAlias = Callable[[int, int], int]
 """From a state and a kind to the state afterwards, or -1."""
 
 _FIRST_WIDTH: Final = 16
-_WIDER: Final = 8
+_WIDER: Final = 4
+_ATTEMPTS: Final = 4
+"""How often to go back a little, each time wider and ``_FARTHER`` back."""
+_FARTHER: Final = 4
+_EVENTS_BETWEEN: Final = 256
+"""Between two places to which it may go back."""
 _ROWS_AT_FIRST: Final = 1 << 12
 _TRAILS_AT_FIRST: Final = 1 << 18
 _STEPS_AT_FIRST: Final = 1 << 12
@@ -112,6 +116,17 @@ def decide(
     return run.answer()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshot:
+    """The frontier before an event, and whether it is all of it."""
+
+    event: int
+    returned: int
+    frontier: Int64s
+    trail: Int32s
+    is_exact: bool
+
+
 class _OutOfBudget(Exception):
     def __init__(self, cause: UnknownCause) -> None:
         self.cause = cause
@@ -140,7 +155,9 @@ class _Run:
         self._memory = _new_memory(self._row_words, layout, traced)
         self._memory.frontier[0, 0] = initial
         self._memory.scalars[ROWS] = 1
-        self._saved: tuple[Window, Memory] = self._snapshot()
+        self._exact = self._snapshot()
+        """Where nothing had been dropped yet."""
+        self._snapshots = [self._exact]
 
     def answer(self) -> Answer:
         try:
@@ -157,19 +174,42 @@ class _Run:
         return self._refuted()
 
     def _probe(self) -> int:
-        """``FINISHED``, or ``STUCK`` if that is certain."""
-        width = _FIRST_WIDTH
+        """``FINISHED``, or ``STUCK`` if that is certain.
+
+        Where few configurations do not suffice it goes back a little and keeps more;
+        if that does not help, back to where it last kept all.
+        """
+        width, attempts, farthest = _FIRST_WIDTH, 0, 0
         while True:
-            status = self._advance(width)
+            status = self._advance(width, until=self._next_stop())
+            event = int(self._memory.scalars[EVENT])
+            if status == FINISHED or (status == STUCK and not self._memory.scalars[TRUNCATED]):
+                return status
+            if status == PAUSED:
+                self._remember()
+                if event > farthest:
+                    width, attempts = _FIRST_WIDTH, 0
+                continue
+            attempts = attempts + 1 if event <= farthest else 1
+            farthest = max(farthest, event)
+            if attempts > _ATTEMPTS:
+                return self._thoroughly(width)
+            width = _FIRST_WIDTH * _WIDER**attempts
+            self._restore(self._snapshots[-min(_FARTHER ** (attempts - 1), len(self._snapshots))])
+
+    def _thoroughly(self, width: int) -> int:
+        """The same from where nothing had been dropped yet, until nothing is."""
+        while True:
+            width = width * _WIDER if 0 < width * _WIDER <= self._budget.states_max else 0
+            self._restore(self._exact)
+            status = self._advance(width, until=-1)
             if status == FINISHED or not self._memory.scalars[TRUNCATED]:
                 return status
-            self._restore()
-            width *= _WIDER
-            if width > self._budget.states_max:
-                width = 0
 
-    def _advance(self, width: int) -> int:
-        scalars = self._memory.scalars
+    def _next_stop(self) -> int:
+        return (int(self._memory.scalars[EVENT]) // _EVENTS_BETWEEN + 1) * _EVENTS_BETWEEN
+
+    def _advance(self, width: int, until: int) -> int:
         while True:
             status = kernel.advance(
                 self._mode,
@@ -178,9 +218,11 @@ class _Run:
                 self._memory,
                 width,
                 _WORK,
+                until,
                 self._traced,
             )
-            if status in {FINISHED, STUCK}:
+            scalars = self._memory.scalars
+            if status in {FINISHED, STUCK} or (status == PAUSED and scalars[EVENT] == until):
                 return int(status)
             if status == FULL:
                 self._grow_pool()
@@ -189,11 +231,11 @@ class _Run:
             elif status == STEPS_MISSING:
                 self._learn_steps()
             elif status == TRUNCATING:
-                self._saved = self._snapshot()
+                self._exact = self._snapshot()
+                self._snapshots = [self._exact]
                 scalars[TRUNCATED] = 1
             else:
                 assert status == PAUSED, "every status has its answer"
-            scalars = self._memory.scalars
             if scalars[EXPLORED] > _WORK_PER_STATE * self._budget.states_max:
                 raise _OutOfBudget(UnknownCause.MEMORY_LIMIT)
             if self._budget.deadline():
@@ -201,31 +243,35 @@ class _Run:
 
     # -- going back
 
-    def _snapshot(self) -> tuple[Window, Memory]:
-        window = Window(*(array.copy() for array in self._window))
-        rows = int(self._memory.scalars[ROWS])
-        kept = self._memory._replace(
-            scalars=self._memory.scalars.copy(),
-            frontier=self._memory.frontier[:rows].copy(),
-            frontier_trail=self._memory.frontier_trail[:rows].copy(),
-            trail_op=self._memory.trail_op[: self._memory.scalars[TRAILS]].copy(),
-            trail_parent=self._memory.trail_parent[: self._memory.scalars[TRAILS]].copy(),
-        )
-        return window, kept
+    def _remember(self) -> None:
+        event = int(self._memory.scalars[EVENT])
+        while self._snapshots and self._snapshots[-1].event >= event:
+            self._snapshots.pop()
+        self._snapshots.append(self._snapshot())
+        if not self._memory.scalars[TRUNCATED]:
+            self._snapshots = self._snapshots[-1:]
+            self._exact = self._snapshots[0]
 
-    def _restore(self) -> None:
-        window, kept = self._saved
-        self._window = Window(*(array.copy() for array in window))
+    def _snapshot(self) -> _Snapshot:
         memory = self._memory
-        explored, stamp, peak = memory.scalars[[EXPLORED, STAMP, PEAK]]
-        memory.scalars[:] = kept.scalars
-        memory.scalars[[EXPLORED, STAMP, PEAK]] = explored, stamp, peak
-        memory.scalars[[IN_WAVE, TRUNCATED]] = 0
-        rows, trails = int(kept.scalars[ROWS]), int(kept.scalars[TRAILS])
+        rows = int(memory.scalars[ROWS])
+        return _Snapshot(
+            event=int(memory.scalars[EVENT]),
+            returned=int(memory.scalars[RETURNED]),
+            frontier=memory.frontier[:rows].copy(),
+            trail=memory.frontier_trail[:rows].copy(),
+            is_exact=not memory.scalars[TRUNCATED],
+        )
+
+    def _restore(self, kept: _Snapshot) -> None:
+        memory = self._memory
+        rows = kept.trail.size
+        memory.scalars[[EVENT, RETURNED, ROWS]] = kept.event, kept.returned, rows
+        memory.scalars[[IN_WAVE, TRUNCATED]] = 0, not kept.is_exact
         memory.frontier[:rows] = kept.frontier
-        memory.frontier_trail[:rows] = kept.frontier_trail
-        memory.trail_op[:trails] = kept.trail_op
-        memory.trail_parent[:trails] = kept.trail_parent
+        memory.frontier_trail[:rows] = kept.trail
+        self._window = _new_window(self._layout, self._words)
+        kernel.replay(self._mode, self._layout.problem, self._window, kept.event)
 
     # -- memory
 
@@ -250,7 +296,13 @@ class _Run:
 
     def _make_room_for_trails(self) -> None:
         memory = self._memory
-        kernel.compact(memory)
+        others = [self._exact, *self._snapshots]
+        roots = np.concatenate([kept.trail for kept in others])
+        kernel.compact(memory, roots)
+        start = 0
+        for kept in others:
+            kept.trail[:] = roots[start : start + kept.trail.size]
+            start += kept.trail.size
         size = memory.trail_op.size
         if 2 * int(memory.scalars[TRAILS]) < size:
             return

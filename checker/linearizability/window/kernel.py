@@ -65,7 +65,8 @@ _MISSING: Final = -2
 _GUARDS: Final = -0x7FFF_7FFF_7FFF_8000
 """The top bit of every lane, as a signed word."""
 
-_jit = njit(cache=True, nogil=True)
+_jit = njit(cache=True, nogil=True, _nrt=False)
+"""Without reference counts, which made up nine tenths of the time: nothing is allocated here."""
 
 
 @_jit
@@ -144,6 +145,13 @@ def _step(
 
 
 @_jit
+def _copy(target: Int64s, source: Int64s) -> None:
+    """Numba would allocate for a slice assignment."""
+    for at in range(source.size):
+        target[at] = source[at]
+
+
+@_jit
 def _covers(better: Int64s, worse: Int64s, words: int) -> bool:
     """Whether ``better`` owes and used no more, both being alike in the rest."""
     for at in range(1 + words, 1 + 2 * words):
@@ -188,7 +196,7 @@ def _insert(
                 scalars[GOALS] -= 1
         at = pool_next[at]
     at = scalars[POOL]
-    pool[at] = row
+    _copy(pool[at], row)
     pool_flag[at] = flag
     pool_next[at] = first
     heads[home] = at
@@ -359,11 +367,11 @@ def _arrive(
     words = window.masks.shape[1]
     row = memory.scratch[0]
     before = memory.scratch[1]
-    before[:] = row
+    _copy(before, row)
     row[0] = after
     _settle(mode, problem, window, memory, row)
     settled = memory.scratch[2]
-    settled[:] = row
+    _copy(settled, row)
     flag = PASSED
     if _is_linearized(problem, window, wave_op, row):
         flag = GOAL
@@ -383,7 +391,7 @@ def _arrive(
     if at >= 0 and traced:
         trail = np.int64(memory.pool_trail[source])
         hidden = memory.scratch[3]
-        hidden[:] = before
+        _copy(hidden, before)
         if problem.certain[op]:
             slot = problem.slot[op]
             hidden[1 + (slot >> 6)] &= ~_bit(slot)
@@ -427,7 +435,7 @@ def _expand(
             )
             if after < 0:
                 continue
-            row[:] = memory.pool[at]
+            _copy(row, memory.pool[at])
             if mode == REGISTER and problem.need[kind] == ANY:
                 _hide(problem, window, memory, row)
             row[1 + word] |= _bit(slot)
@@ -480,7 +488,7 @@ def _expand_lanes(
         )
         if after < 0 or after == state or _has_answered(mode, problem, window, memory, at, op, after):
             continue
-        row[:] = memory.pool[at]
+        _copy(row, memory.pool[at])
         if mode == REGISTER and problem.need[kind] == ANY:
             _hide(problem, window, memory, row)
         row[place] += np.int64(1) << shift
@@ -523,9 +531,15 @@ def _has_answered(
 
 
 @_jit
-def _open(problem: Problem, window: Window, op: int) -> None:
+def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
     """Note in the window that the op was invoked."""
     slot = problem.slot[op]
+    if mode == REGISTER:
+        kind = problem.kind[op]
+        if problem.put[kind] != ANY:
+            window.installed[problem.put[kind]] += 1
+        if problem.certain[op] and problem.need[kind] != ANY:
+            window.needed[problem.need[kind]] += 1
     if not problem.certain[op]:
         if window.lane_op[slot] < 0:
             window.lane_op[slot] = op
@@ -564,7 +578,8 @@ def _close(problem: Problem, window: Window, op: int) -> None:
         window.masks[row, word] &= keep
     for other in range(window.slot_op.size):
         window.better[other, word] &= keep
-    window.better[slot, :] = 0
+    for at in range(window.better.shape[1]):
+        window.better[slot, at] = 0
 
 
 @_jit
@@ -591,12 +606,7 @@ def _invoke(mode: int, problem: Problem, window: Window, memory: Memory, op: int
             )
             if scalars[MISSES]:
                 return STEPS_MISSING
-    _open(problem, window, op)
-    if mode == REGISTER:
-        if problem.put[kind] != ANY:
-            window.installed[problem.put[kind]] += 1
-        if problem.certain[op] and problem.need[kind] != ANY:
-            window.needed[problem.need[kind]] += 1
+    _open(mode, problem, window, op)
     if not observer:
         return FINISHED
     place, bit = 1 + words + (slot >> 6), _bit(slot)
@@ -645,7 +655,7 @@ def _seed(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
     slot = problem.slot[op]
     row = memory.scratch[0]
     while scalars[SEEDED] < scalars[ROWS]:
-        row[:] = memory.frontier[scalars[SEEDED]]
+        _copy(row, memory.frontier[scalars[SEEDED]])
         flag = GOAL if _is_linearized(problem, window, op, row) else PASSED
         if flag == GOAL:
             row[1 + (slot >> 6)] &= ~_bit(slot)
@@ -705,7 +715,7 @@ def _return(
     rows = 0
     for at in range(scalars[POOL]):
         if memory.pool_flag[at] == GOAL:
-            memory.frontier[rows] = memory.pool[at]
+            _copy(memory.frontier[rows], memory.pool[at])
             memory.frontier_trail[rows] = memory.pool_trail[at]
             rows += 1
     scalars[ROWS] = rows
@@ -723,6 +733,7 @@ def advance(
     memory: Memory,
     width: int,
     work: int,
+    until: int,
     traced: bool,
 ) -> int:
     """Go on with the search, and say why it came back.
@@ -730,11 +741,15 @@ def advance(
     Args:
         width: How many configurations to keep at most; 0 for all.
         work: How many configurations to make before it comes back.
+        until: The event before which it comes back.
         traced: Whether to remember orders.
     """
     scalars = memory.scalars
     limit = scalars[EXPLORED] + work
-    while scalars[EVENT] < problem.event_type.size:
+    last = problem.event_type.size
+    while scalars[EVENT] < last:
+        if scalars[EVENT] == until:
+            return PAUSED
         op = np.int64(problem.event_op[scalars[EVENT]])
         status = FINISHED
         if problem.event_type[scalars[EVENT]] == INVOKE:
@@ -747,6 +762,20 @@ def advance(
             return status
         scalars[EVENT] += 1
     return FINISHED
+
+
+@_jit
+def replay(mode: int, problem: Problem, window: Window, event: int) -> None:
+    """Make an empty window that of the moment before this event."""
+    for at in range(event):
+        op = np.int64(problem.event_op[at])
+        if problem.event_type[at] == INVOKE:
+            _open(mode, problem, window, op)
+        elif problem.event_type[at] == EXPIRE:
+            window.lane_op[op] = -1
+            window.lane_count[op] = 0
+        else:
+            _close(problem, window, op)
 
 
 @_jit
@@ -778,9 +807,9 @@ def learn(memory: Memory, keys: Int64s, values: Int64s) -> None:
         memory.step_values[at] = values[number]
 
 
-@_jit
-def compact(memory: Memory) -> None:
-    """Forget the trails that no row ends."""
+@njit(cache=True, nogil=True)
+def compact(memory: Memory, roots: Int32s) -> None:
+    """Forget the trails that end neither a row nor at one of ``roots``, and renumber them."""
     scalars = memory.scalars
     count = scalars[TRAILS]
     moved = np.full(count + 1, -1, dtype=np.int32)
@@ -789,6 +818,8 @@ def compact(memory: Memory) -> None:
     if scalars[IN_WAVE]:
         for at in range(scalars[POOL]):
             _mark(memory, moved, memory.pool_trail[at])
+    for at in range(roots.size):
+        _mark(memory, moved, roots[at])
     kept = 0
     for at in range(count):
         if moved[at] >= 0:
@@ -797,6 +828,8 @@ def compact(memory: Memory) -> None:
             memory.trail_parent[kept] = moved[parent] if parent >= 0 else -1
             moved[at] = kept
             kept += 1
+    for at in range(roots.size):
+        roots[at] = moved[roots[at]]
     for at in range(scalars[ROWS]):
         memory.frontier_trail[at] = moved[memory.frontier_trail[at]]
     if scalars[IN_WAVE]:
@@ -805,7 +838,7 @@ def compact(memory: Memory) -> None:
     scalars[TRAILS] = kept
 
 
-@_jit
+@njit(cache=True, nogil=True)
 def _mark(memory: Memory, moved: Int32s, trail: int) -> None:
     while trail >= 0 and moved[trail] < 0:
         moved[trail] = 0
