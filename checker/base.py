@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -79,6 +79,23 @@ class SumModel(Protocol):
 
         None if the answer is no sum at all.
         """
+        ...
+
+
+@runtime_checkable
+class ElementModel(Protocol):
+    """A model of elements that come and go, each independent of the others.
+
+    Then of a linearizable history the part without all operations on an element is
+    linearizable too.
+    """
+
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        """What others may rely on because of this operation."""
+        ...
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        """What this operation cannot be judged without: all who offer it."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TypeAlias
 
 from checker.base import Inconsistent
@@ -41,6 +41,14 @@ class AppendList:
                 return False
             case _:
                 raise ForeignCall(self.name, call)
+
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+        return (identity(call.element),) if isinstance(call, Append) else ()
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        if outcome is None or not outcome.values or not isinstance(outcome.values[0], tuple):
+            return ()
+        return tuple(identity(element) for element in outcome.values[0])
 
     def describe(self, state: ListState) -> str:
         return "[" + ", ".join(_name(element) for element in state) + "]"

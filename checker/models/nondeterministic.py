@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias
+from typing import Any, Generic, Protocol, cast
 
-from checker.base import Inconsistent, State
+from checker.base import ElementModel, Inconsistent, Model, State
 from histories.call import Call, Ok
 
 
@@ -33,7 +32,11 @@ class Specification(Protocol[State]):
     ) -> State | Choice[State] | Inconsistent: ...
 
 
-Possible: TypeAlias = frozenset[Hashable]
+def as_model(model: Model[State] | Specification[State]) -> Model[Any]:
+    """The model itself, or of what is less than one its possibilities."""
+    if hasattr(model, "observes_only"):
+        return cast("Model[Any]", model)
+    return Possibilities(model)
 
 
 class Possibilities(Generic[State]):
@@ -48,6 +51,9 @@ class Possibilities(Generic[State]):
         self._specification = specification
         self.name: str = getattr(specification, "name", type(specification).__name__)
         self.initial: frozenset[State] = frozenset((specification.initial,))
+        if isinstance(specification, ElementModel):
+            self.offers = specification.offers
+            self.relies_on = specification.relies_on
 
     def step(
         self, state: frozenset[State], call: Call, outcome: Ok | None

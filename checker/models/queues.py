@@ -5,8 +5,8 @@ A dequeue answers the element that it took, or nothing when there was none.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TypeAlias
+from collections.abc import Hashable, Iterable
+from typing import Final, TypeAlias
 
 from checker.base import Inconsistent
 from checker.errors import ForeignCall
@@ -17,6 +17,8 @@ from histories.values import identity
 
 QueueState: TypeAlias = tuple[Hashable, ...]
 """The identities of the elements, the next one to come out first."""
+
+_ANY: Final = "any"
 
 
 class Queue:
@@ -44,6 +46,12 @@ class Queue:
                 return outcome is not None and not outcome.values
             case _:
                 raise ForeignCall(self.name, call)
+
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        return _offers(call, outcome)
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        return _relies_on(call, outcome)
 
     def describe(self, state: QueueState) -> str:
         return "[" + ", ".join(_name(element) for element in state) + "]"
@@ -105,6 +113,12 @@ class UnorderedQueue:
             case _:
                 raise ForeignCall(self.name, call)
 
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        return _offers(call, outcome)
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        return _relies_on(call, outcome)
+
     def describe(self, state: QueueState) -> str:
         return "{" + ", ".join(_name(element) for element in state) + "}"
 
@@ -116,6 +130,28 @@ def _wrong_answer(first: QueueState, outcome: Ok | None) -> str | None:
     took = f"the dequeue took {describe_value(outcome.values[0])}" if outcome.values else ""
     there = f"{_name(first[0])} was next" if first else "the queue was empty"
     return f"{there}, {took or 'the dequeue found nothing'}"
+
+
+def _offers(call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+    """Bringing and taking an element; what took nobody knows which may have taken any."""
+    match call:
+        case Enqueue(element=element):
+            return (("in", identity(element)),)
+        case Dequeue() if outcome is None:
+            return (_ANY,)
+        case _:
+            return tuple(("out", identity(each)) for each in (outcome.values if outcome else ()))
+
+
+def _relies_on(call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+    match call:
+        case Enqueue(element=element):
+            return _ANY, ("out", identity(element))
+        case Dequeue() if outcome is None:
+            return ()
+        case _:
+            values = outcome.values if outcome else ()
+            return _ANY, *(("in", identity(each)) for each in values)
 
 
 def _without(state: QueueState, element: Hashable) -> QueueState:

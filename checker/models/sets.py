@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TypeAlias
 
 from checker.base import Inconsistent
@@ -55,6 +55,29 @@ class SetModel:
             case _:
                 raise ForeignCall(self.name, call)
 
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        match call:
+            case Add(element=element):
+                return (("added", identity(element)),)
+            case Remove(element=element) if not self.observes_only(call, outcome):
+                return (("removed", identity(element)),)
+            case _:
+                return ()
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        answer = None if outcome is None or not outcome.values else outcome.values[0]
+        match call:
+            case Add(element=element):
+                return (("removed", identity(element)),)
+            case Remove(element=element) if not self.observes_only(call, outcome):
+                return (("added", identity(element)),)
+            case Contains(element=element) if answer is True:
+                return (("added", identity(element)),)
+            case Read() if isinstance(answer, tuple):
+                return tuple(("added", identity(element)) for element in answer)
+            case _:
+                return ()
+
     def describe(self, state: SetState) -> str:
         return "{" + ", ".join(sorted(_name(element) for element in state)) + "}"
 
@@ -79,6 +102,12 @@ class UniqueIds:
         if not isinstance(call, GenerateId):
             raise ForeignCall(self.name, call)
         return outcome is None
+
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+        return ()
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+        return ()
 
     def describe(self, state: SetState) -> str:
         return f"{len(state)} given out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TypeAlias, assert_never
 
 from checker.base import Inconsistent
@@ -54,6 +54,28 @@ class KeyValueStore:
     def observes_only(self, call: Call, outcome: Ok | None) -> bool:
         self._require_known(call)
         return isinstance(call, Txn) and all(isinstance(micro, Read) for micro in call.micro)
+
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+        assert isinstance(call, Txn), "others are not known"
+        for micro in call.micro:
+            match micro:
+                case Write(key=key, value=value):
+                    yield key, identity(value)
+                case Append(key=key, element=element):
+                    yield key, identity(element)
+                case Read():
+                    pass
+                case _:
+                    assert_never(micro)
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        assert isinstance(call, Txn), "others are not known"
+        if outcome is None:
+            return
+        reads = (micro for micro in call.micro if isinstance(micro, Read))
+        for micro, answer in zip(reads, outcome.values, strict=True):
+            for value in answer if isinstance(answer, tuple) else (answer,):
+                yield micro.key, identity(value)
 
     def describe(self, state: StoreState) -> str:
         return "{" + ", ".join(f"{describe_key(key)}: {_name(value)}" for key, value in state) + "}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 import numpy as np
 
@@ -12,12 +12,10 @@ from checker.base import Inconsistent, Model, State, SumModel, ValueModel
 from checker.linearizability.window.layout import Operations
 from checker.linearizability.window.problem import ANY, COUNTER, REGISTER, TABLE
 from histories.call import Call, Failed, Ok
-from histories.columns import Columns, Int64s
-from histories.op import FOREVER, Op
+from histories.columns import Int64s
+from histories.op import Op
 from histories.values import identity
 
-_OK = 0
-_READ, _WRITE, _CAS = 0, 1, 2
 _SHIFT: Final = 2**50
 
 
@@ -49,14 +47,18 @@ class Encoded(Generic[State]):
     Attributes:
         operations: Of the ops that were not refused.
         rows: Their positions in what was encoded.
-        states: What the numbers of states mean; None for sums, see ``state``.
+        states: What the numbers of states mean; None if they are sums.
         steps: How they step, if their mode is ``TABLE``.
     """
 
     operations: Operations
     rows: Int64s
-    states: Sequence[Hashable] | None
+    states: Sequence[Any] | None
     steps: Steps[State] | None
+
+    def state(self, number: int) -> Any:
+        """The state of the model with this number."""
+        return number - _SHIFT if self.states is None else self.states[number]
 
 
 def encode(ops: Sequence[Op], model: Model[State]) -> Encoded[State]:
@@ -70,7 +72,7 @@ def encode(ops: Sequence[Op], model: Model[State]) -> Encoded[State]:
     observes = np.fromiter(
         (model.observes_only(op.call, _answer(op)) for op in examples), np.uint8, len(examples)
     )
-    states: Sequence[Hashable] | None = None
+    states: Sequence[Any] | None = None
     steps: Steps[State] | None = None
     bound = 0
     sums = _sums(examples, model, len(ops)) if isinstance(model, SumModel) else None
@@ -112,39 +114,6 @@ def encode(ops: Sequence[Op], model: Model[State]) -> Encoded[State]:
         np.array(rows, dtype=np.int64),
         states,
         steps,
-    )
-
-
-def encode_register(columns: Columns, initial: Hashable) -> Operations:
-    """The reads, writes and compare-and-sets of one object, none of them refused.
-
-    Args:
-        columns: What happened.
-        initial: What ``identity`` says of the value before the first write.
-    """
-    answered = columns.outcome == _OK
-    cas = columns.f == _CAS
-    need = np.where(answered & (columns.f != _WRITE), columns.result, ANY).astype(np.int64)
-    need[cas & ~answered] = columns.expected[cas & ~answered]
-    put = np.where(columns.f == _READ, ANY, columns.argument).astype(np.int64)
-    put[cas & ((need != columns.expected) | (columns.argument == columns.expected))] = ANY
-    observer = (put == ANY).astype(np.uint8)
-    identities = {identity(value): number for number, value in enumerate(columns.values)}
-    first = identities.get(initial, len(columns.values))
-    bound = len(columns.values) + 1
-    pairs, kind = np.unique((need + 1) * (bound + 1) + put + 1, return_inverse=True)
-    return Operations(
-        mode=REGISTER,
-        initial=first,
-        invoked=columns.invoked,
-        completed=columns.completed,
-        process=columns.process,
-        kind=kind.astype(np.int32),
-        observer=observer,
-        need=pairs // (bound + 1) - 1,
-        put=pairs % (bound + 1) - 1,
-        asks=np.arange(pairs.size, dtype=np.int32),
-        values=bound,
     )
 
 

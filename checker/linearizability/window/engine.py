@@ -33,6 +33,7 @@ from checker.linearizability.window.problem import (
     Memory,
     Window,
 )
+from checker.linearizability.window.rows import compact, learn, rehash
 from checker.verdict import UnknownCause
 from histories.columns import Int32s, Int64s
 
@@ -289,7 +290,7 @@ class _Run:
         larger.pool_trail[:used] = memory.pool_trail[:used]
         larger.pool_flag[:used] = memory.pool_flag[:used]
         self._memory = larger
-        kernel.rehash(larger, self._words)
+        rehash(larger, self._words)
 
     def _bytes(self, rows: int) -> int:
         return rows * (2 * 8 * self._row_words + 40) + 8 * self._memory.trail_op.size
@@ -298,7 +299,7 @@ class _Run:
         memory = self._memory
         others = [self._exact, *self._snapshots]
         roots = np.concatenate([kept.trail for kept in others])
-        kernel.compact(memory, roots)
+        compact(memory, roots)
         start = 0
         for kept in others:
             kept.trail[:] = roots[start : start + kept.trail.size]
@@ -333,9 +334,9 @@ class _Run:
                 step_values=np.zeros(size, dtype=np.int64),
             )
             known = old.step_keys >= 0
-            kernel.learn(memory, old.step_keys[known], old.step_values[known])
+            learn(memory, old.step_keys[known], old.step_values[known])
             self._memory = memory
-        kernel.learn(memory, keys, values)
+        learn(memory, keys, values)
 
     # -- answers
 

@@ -71,9 +71,7 @@ _REGISTER: Final = Vocabulary(
     _register_answers,
 )
 
-_SUBSETS: Final = [
-    tuple(each) for size in range(4) for each in permutations(range(3), size)
-]
+_SUBSETS: Final = [tuple(each) for size in range(4) for each in permutations(range(3), size)]
 
 
 def _collection_answers(call: Call) -> Sequence[tuple[Value, ...]]:
