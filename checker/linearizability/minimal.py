@@ -43,8 +43,8 @@ class _Reduction:
         kept = self._window(stuck)
         ops = [self._ops[at] for at in sorted(kept)]
         if len(ops) < len(self._ops):
-            return _Reduction(ops, self._model, self._budget)._halved()
-        return self._halved()
+            return _Reduction(ops, self._model, self._budget).halved()
+        return self.halved()
 
     def _window(self, stuck: Stuck) -> set[int]:
         """The shortest stretch before the stuck operation that is bad, closed."""
@@ -68,7 +68,7 @@ class _Reduction:
             at for at in before if at >= latest[0] or began <= self._ops[at].completed < FOREVER
         ]
 
-    def _halved(self) -> tuple[Op, ...]:
+    def halved(self) -> tuple[Op, ...]:
         """Leave out ever smaller chunks, as long as the rest is bad (Zeller's ddmin)."""
         dependents: list[list[int]] = [[] for _ in self._ops]
         for position, needed in enumerate(self._sources):

@@ -42,7 +42,7 @@ class AppendList:
             case _:
                 raise ForeignCall(self.name, call)
 
-    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
         return (identity(call.element),) if isinstance(call, Append) else ()
 
     def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:

@@ -91,9 +91,9 @@ class UnorderedQueue:
         match call:
             case Enqueue(element=element):
                 return tuple(sorted([*state, identity(element)], key=_rank))
-            case Dequeue() if outcome is None:
-                return Choice(frozenset(_without(state, each) for each in state) or {state})
             case Dequeue():
+                if outcome is None:
+                    return Choice(frozenset([_without(state, each) for each in state] or [state]))
                 if not outcome.values:
                     wrong = _wrong_answer(state[:1], outcome)
                     return state if wrong is None else Inconsistent(wrong)
@@ -125,7 +125,7 @@ class UnorderedQueue:
 
 def _wrong_answer(first: QueueState, outcome: Ok | None) -> str | None:
     """Why a dequeue cannot have had such an answer, if it cannot."""
-    if outcome is None or (identity(outcome.values) == first):
+    if outcome is None or tuple(identity(value) for value in outcome.values) == first:
         return None
     took = f"the dequeue took {describe_value(outcome.values[0])}" if outcome.values else ""
     there = f"{_name(first[0])} was next" if first else "the queue was empty"

@@ -103,10 +103,10 @@ class UniqueIds:
             raise ForeignCall(self.name, call)
         return outcome is None
 
-    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
         return ()
 
-    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
         return ()
 
     def describe(self, state: SetState) -> str:

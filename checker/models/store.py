@@ -37,7 +37,7 @@ class KeyValueStore:
                     if outcome is None:
                         continue
                     answer = next(answers)
-                    if identity(answer) != now:
+                    if (_ABSENT if answer == () else identity(answer)) != now:
                         return Inconsistent(
                             f"{describe_key(micro.key)} held {_name(now)}, "
                             f"the transaction read {describe_value(answer)}"
@@ -45,8 +45,7 @@ class KeyValueStore:
                 case Write(value=value):
                     held[micro.key] = identity(value)
                 case Append(element=element):
-                    before = now if _is_list(now) else ()
-                    held[micro.key] = (*before, identity(element))
+                    held[micro.key] = (*_elements(now), identity(element))
                 case _:
                     assert_never(micro)
         return tuple(sorted((key, value) for key, value in held.items() if value != _ABSENT))
@@ -55,7 +54,7 @@ class KeyValueStore:
         self._require_known(call)
         return isinstance(call, Txn) and all(isinstance(micro, Read) for micro in call.micro)
 
-    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:  # noqa: ARG002
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
         assert isinstance(call, Txn), "others are not known"
         for micro in call.micro:
             match micro:
@@ -97,6 +96,10 @@ class MultiRegister(KeyValueStore):
 
 
 _ABSENT: Hashable = identity(None)
+
+
+def _elements(value: Hashable) -> tuple[Hashable, ...]:
+    return value if isinstance(value, tuple) and _is_list(value) else ()
 
 
 def _is_list(value: Hashable) -> bool:

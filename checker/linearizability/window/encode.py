@@ -12,7 +12,7 @@ from checker.base import Inconsistent, Model, State, SumModel, ValueModel
 from checker.linearizability.window.layout import Operations
 from checker.linearizability.window.problem import ANY, COUNTER, REGISTER, TABLE
 from histories.call import Call, Failed, Ok
-from histories.columns import Int64s
+from histories.columns import Int32s, Int64s
 from histories.op import Op
 from histories.values import identity
 
@@ -137,7 +137,7 @@ def _sums(
     return first + _SHIFT, pairs
 
 
-def _first_of_each(kind: Int64s, rows: Sequence[int]) -> list[int]:
+def _first_of_each(kind: Int32s, rows: Sequence[int]) -> list[int]:
     _, first = np.unique(kind, return_index=True)
     return [rows[at] for at in first]
 
@@ -151,7 +151,7 @@ def _answer(op: Op) -> Ok | None:
 
 
 def _does(op: Op) -> Hashable:
-    answer = None if not isinstance(op.outcome, Ok) else identity(op.outcome.values)
+    answer = None if not isinstance(op.outcome, Ok) else _identity(op.outcome.values)
     return _asks(op.call), answer
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from checker.linearizability.window.jit import bare_jit
 from checker.linearizability.window.problem import (
     ANY,
     GOAL,
@@ -19,18 +20,18 @@ from checker.linearizability.window.problem import (
     Problem,
     Window,
 )
-from checker.linearizability.window.rows import bit_of, copy, insert, jit, logged, lowest, step
+from checker.linearizability.window.rows import bit_of, copy, insert, logged, lowest, step
 from histories.columns import Int64s
 
 
-@jit
-def is_ready(problem: Problem, window: Window, memory: Memory, slot: int, row: Int64s) -> bool:
+@bare_jit
+def is_ready(problem: Problem, window: Window, slot: int, row: Int64s) -> bool:
     """Whether what must come before the op in this slot is linearized in the row."""
     before = problem.after[window.slot_op[slot]]
     return before < 0 or is_linearized(problem, window, before, row)
 
 
-@jit
+@bare_jit
 def is_linearized(problem: Problem, window: Window, op: int, row: Int64s) -> bool:
     """Whether the row has this op, which was invoked, behind it."""
     slot = problem.slot[op]
@@ -42,7 +43,7 @@ def is_linearized(problem: Problem, window: Window, op: int, row: Int64s) -> boo
     return row[1 + (slot >> 6)] & bit_of(slot) != 0
 
 
-@jit
+@bare_jit
 def _settle(mode: int, problem: Problem, window: Window, memory: Memory, row: Int64s) -> None:
     """Linearize every observer owed that the state of the row agrees with."""
     words = window.masks.shape[1]
@@ -55,7 +56,7 @@ def _settle(mode: int, problem: Problem, window: Window, memory: Memory, row: In
                 slot = word * 64 + lowest(owed)
                 owed &= owed - 1
                 tied = window.masks[TIED, word] & bit_of(slot) != 0
-                if tied and not is_ready(problem, window, memory, slot, row):
+                if tied and not is_ready(problem, window, slot, row):
                     continue
                 after = step(mode, problem, memory, row[0], problem.kind[window.slot_op[slot]])
                 if after >= 0:
@@ -63,7 +64,7 @@ def _settle(mode: int, problem: Problem, window: Window, memory: Memory, row: In
                     again = again or window.masks[TIED, 0] != 0 or words > 1
 
 
-@jit
+@bare_jit
 def _supplied(problem: Problem, window: Window, row: Int64s, value: int) -> bool:
     """Whether something open can still install the value."""
     words = window.masks.shape[1]
@@ -83,7 +84,7 @@ def _supplied(problem: Problem, window: Window, row: Int64s, value: int) -> bool
     return False
 
 
-@jit
+@bare_jit
 def _is_dead(problem: Problem, window: Window, row: Int64s, left: int) -> bool:
     """Whether someone still needs the value that was left, and nothing can install it."""
     installed = window.installed[left]
@@ -99,8 +100,8 @@ def _is_dead(problem: Problem, window: Window, row: Int64s, left: int) -> bool:
     return wanted and not _supplied(problem, window, row, left)
 
 
-@jit
-def _hide(problem: Problem, window: Window, memory: Memory, row: Int64s) -> None:
+@bare_jit
+def _hide(problem: Problem, window: Window, row: Int64s) -> None:
     """Linearize all open operations that hide, as a blind one is about to follow."""
     for word in range(window.masks.shape[1]):
         hidden = window.masks[HIDING, word] & ~row[1 + word]
@@ -109,17 +110,16 @@ def _hide(problem: Problem, window: Window, memory: Memory, row: Int64s) -> None
             while rest:
                 slot = word * 64 + lowest(rest)
                 rest &= rest - 1
-                if not is_ready(problem, window, memory, slot, row):
+                if not is_ready(problem, window, slot, row):
                     hidden &= ~bit_of(slot)
         row[1 + word] |= hidden
 
 
-@jit
+@bare_jit
 def _log(
     window: Window, memory: Memory, trail: int, words: int, old: Int64s, new: Int64s, owed: bool
 ) -> int:
     """The trail and then the ops done (or no longer owed) in ``new`` but not in ``old``."""
-    scalars = memory.scalars
     last = -1
     while True:
         least = np.int64(2**31)
@@ -140,7 +140,7 @@ def _log(
         trail = logged(memory, trail, least)
 
 
-@jit
+@bare_jit
 def _arrive(
     mode: int,
     problem: Problem,
@@ -183,7 +183,7 @@ def _arrive(
     return at != -2
 
 
-@jit
+@bare_jit
 def expand(
     mode: int, problem: Problem, window: Window, memory: Memory, at: int, wave_op: int, traced: bool
 ) -> bool:
@@ -199,7 +199,7 @@ def expand(
                 continue
             op = window.slot_op[slot]
             if window.masks[TIED, word] & bit_of(slot) and not is_ready(
-                problem, window, memory, slot, memory.pool[at]
+                problem, window, slot, memory.pool[at]
             ):
                 continue
             kind = problem.kind[op]
@@ -209,7 +209,7 @@ def expand(
                 continue
             copy(row, memory.pool[at])
             if mode == REGISTER and problem.need[kind] == ANY:
-                _hide(problem, window, memory, row)
+                _hide(problem, window, row)
             row[1 + word] |= bit_of(slot)
             if mode == REGISTER and after != state and _is_dead(problem, window, row, state):
                 continue
@@ -218,7 +218,7 @@ def expand(
     return _expand_lanes(mode, problem, window, memory, at, wave_op, traced)
 
 
-@jit
+@bare_jit
 def _goes_first(window: Window, row: Int64s, slot: int) -> bool:
     """Whether no operation of the same kind that returns earlier is still to be done."""
     for word in range(window.masks.shape[1]):
@@ -227,7 +227,7 @@ def _goes_first(window: Window, row: Int64s, slot: int) -> bool:
     return True
 
 
-@jit
+@bare_jit
 def _expand_lanes(
     mode: int, problem: Problem, window: Window, memory: Memory, at: int, wave_op: int, traced: bool
 ) -> bool:
@@ -256,7 +256,7 @@ def _expand_lanes(
             continue
         copy(row, memory.pool[at])
         if mode == REGISTER and problem.need[kind] == ANY:
-            _hide(problem, window, memory, row)
+            _hide(problem, window, row)
         row[place] += np.int64(1) << shift
         if mode == REGISTER and _is_dead(problem, window, row, state):
             continue
@@ -266,7 +266,7 @@ def _expand_lanes(
     return True
 
 
-@jit
+@bare_jit
 def _has_answered(
     mode: int, problem: Problem, window: Window, memory: Memory, at: int, op: int, after: int
 ) -> bool:
@@ -281,6 +281,6 @@ def _has_answered(
             if problem.asks[kind] != problem.asks[problem.kind[op]]:
                 continue
             reached = step(mode, problem, memory, row[0], kind)
-            if reached == after and is_ready(problem, window, memory, slot, row):
+            if reached == after and is_ready(problem, window, slot, row):
                 return True
     return False

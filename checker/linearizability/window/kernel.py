@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from checker.linearizability.window.expand import expand, is_linearized, is_ready
+from checker.linearizability.window.jit import bare_jit
 from checker.linearizability.window.problem import (
     ANY,
     EVENT,
@@ -54,10 +55,10 @@ from checker.linearizability.window.problem import (
     Problem,
     Window,
 )
-from checker.linearizability.window.rows import bit_of, copy, insert, jit, logged, step
+from checker.linearizability.window.rows import bit_of, copy, insert, logged, step
 
 
-@jit
+@bare_jit
 def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
     """Note in the window that the op was invoked."""
     slot = problem.slot[op]
@@ -95,7 +96,7 @@ def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
         window.masks[HIDING, word] |= bit
 
 
-@jit
+@bare_jit
 def _close(problem: Problem, window: Window, op: int) -> None:
     """Note in the window that the op returned."""
     slot = problem.slot[op]
@@ -109,7 +110,7 @@ def _close(problem: Problem, window: Window, op: int) -> None:
         window.better[slot, at] = 0
 
 
-@jit
+@bare_jit
 def _invoke(
     mode: int, problem: Problem, window: Window, memory: Memory, op: int, traced: bool
 ) -> int:
@@ -131,9 +132,7 @@ def _invoke(
     place, bit = 1 + words + (slot >> 6), bit_of(slot)
     for at in range(scalars[ROWS]):
         memory.frontier[at, place] |= bit
-        if problem.after[op] >= 0 and not is_ready(
-            problem, window, memory, slot, memory.frontier[at]
-        ):
+        if problem.after[op] >= 0 and not is_ready(problem, window, slot, memory.frontier[at]):
             continue
         after = step(mode, problem, memory, memory.frontier[at, 0], kind)
         if after >= 0:
@@ -143,7 +142,7 @@ def _invoke(
     return FINISHED
 
 
-@jit
+@bare_jit
 def _expire(window: Window, memory: Memory, lane: int) -> None:
     """Nobody can see any more what the members of the lane do."""
     window.lane_op[lane] = -1
@@ -154,7 +153,7 @@ def _expire(window: Window, memory: Memory, lane: int) -> None:
         memory.frontier[at, place] &= keep
 
 
-@jit
+@bare_jit
 def _seed(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
     """Put the frontier into the pool; false if the pool is full."""
     scalars = memory.scalars
@@ -179,7 +178,7 @@ def _seed(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
     return True
 
 
-@jit
+@bare_jit
 def _return(
     mode: int,
     problem: Problem,
@@ -226,7 +225,7 @@ def _return(
     return FINISHED
 
 
-@jit
+@bare_jit
 def advance(
     mode: int,
     problem: Problem,
@@ -265,7 +264,7 @@ def advance(
     return FINISHED
 
 
-@jit
+@bare_jit
 def replay(mode: int, problem: Problem, window: Window, event: int) -> None:
     """Make an empty window that of the moment before this event."""
     for at in range(event):

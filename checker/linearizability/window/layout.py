@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from checker.linearizability.window.jit import jit
 from checker.linearizability.window.problem import (
     ANY,
     EXPIRE,
@@ -25,8 +25,6 @@ from histories.columns import Int32s, Int64s, UInt8s
 from histories.op import FOREVER
 
 _NEVER: Final = 2**31 - 1
-
-_jit = njit(cache=True, nogil=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +144,7 @@ def _assembled(
     after = _after(part)
     certain = (returned_at != _NEVER).astype(np.uint8)
     group, member_from, members, expiry = _groups(certain, part.kind, after, until)
-    event_type, event_op, slot, sizes = _allocate(
-        invoked_at, returned_at, certain, group, member_from, members, expiry
-    )
+    event_type, event_op, slot, sizes = _allocate(invoked_at, returned_at, certain, group, expiry)
     values = part.values if part.mode == REGISTER else 0
     in_time, needer_from, least_in_time, hides = _foresight(
         part.kind, part.need, part.put, part.observer, invoked_at, returned_at, values
@@ -179,7 +175,7 @@ def _assembled(
     return Layout(problem=problem, rows=rows, slots=int(sizes[0]), lanes=int(sizes[1]))
 
 
-@_jit
+@jit
 def _seen_until(
     kind: Int32s, need: Int64s, put: Int64s, invoked_at: Int32s, returned_at: Int32s, values: int
 ) -> Int32s:
@@ -197,7 +193,7 @@ def _seen_until(
         changed = False
         for op in range(kind.size - 1, -1, -1):
             needed, installed = need[kind[op]], put[kind[op]]
-            if returned_at[op] != _NEVER or needed == ANY or installed == ANY:
+            if returned_at[op] != _NEVER or ANY in (needed, installed):
                 continue
             if invoked_at[op] < until[installed] and until[needed] < until[installed]:
                 until[needed] = until[installed]
@@ -205,7 +201,7 @@ def _seen_until(
     return until
 
 
-@_jit
+@jit
 def _groups(
     certain: UInt8s, kind: Int32s, after: Int32s, until: Int32s
 ) -> tuple[Int32s, Int32s, Int32s, Int32s]:
@@ -243,14 +239,12 @@ def _groups(
     return group, member_from, members, expiry[:count].copy()
 
 
-@_jit
+@jit
 def _allocate(
     invoked_at: Int32s,
     returned_at: Int32s,
     certain: UInt8s,
     group: Int32s,
-    member_from: Int32s,
-    members: Int32s,
     expiry: Int32s,
 ) -> tuple[UInt8s, Int32s, Int32s, Int32s]:
     """The events in order, per op its slot or lane, and how many slots and lanes there are."""
@@ -309,7 +303,7 @@ def _allocate(
     return event_type[:count].copy(), event_op[:count].copy(), slot, sizes
 
 
-@_jit
+@jit
 def _foresight(
     kind: Int32s,
     need: Int64s,
@@ -358,7 +352,7 @@ def _foresight(
     return in_time, needer_from, least_in_time, hides
 
 
-@_jit
+@jit
 def _find_hiding(
     kind: Int32s,
     need: Int64s,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from checker.linearizability.window.jit import bare_jit, jit
 from checker.linearizability.window.problem import (
     ANY,
     COUNTER,
@@ -34,11 +34,8 @@ _MISSING: Final = -2
 _GUARDS: Final = -0x7FFF_7FFF_7FFF_8000
 """The top bit of every lane, as a signed word."""
 
-jit = njit(cache=True, nogil=True, _nrt=False)
-"""Without reference counts, which made up nine tenths of the time: nothing is allocated here."""
 
-
-@jit
+@bare_jit
 def _mixed(word: int) -> int:
     bits = np.uint64(word)
     bits ^= bits >> np.uint64(33)
@@ -49,7 +46,7 @@ def _mixed(word: int) -> int:
     return np.int64(bits & np.uint64(0x7FFF_FFFF_FFFF_FFFF))
 
 
-@jit
+@bare_jit
 def lowest(word: int) -> int:
     """The number of the lowest bit set; the word is not zero."""
     bits = np.uint64(word & -word)
@@ -69,12 +66,12 @@ def lowest(word: int) -> int:
     return number
 
 
-@jit
+@bare_jit
 def bit_of(at: int) -> int:
     return np.int64(1) << np.int64(at & 63)
 
 
-@jit
+@bare_jit
 def step(mode: int, problem: Problem, memory: Memory, state: int, kind: int) -> int:
     """The state after an operation of this kind, ``_BLOCKED`` or ``_MISSING``.
 
@@ -104,14 +101,14 @@ def step(mode: int, problem: Problem, memory: Memory, state: int, kind: int) -> 
     return _MISSING
 
 
-@jit
+@bare_jit
 def copy(target: Int64s, source: Int64s) -> None:
     """Numba would allocate for a slice assignment."""
     for at in range(source.size):
         target[at] = source[at]
 
 
-@jit
+@bare_jit
 def _covers(better: Int64s, worse: Int64s, words: int) -> bool:
     """Whether ``better`` owes and used no more, both being alike in the rest."""
     for at in range(1 + words, 1 + 2 * words):
@@ -123,7 +120,7 @@ def _covers(better: Int64s, worse: Int64s, words: int) -> bool:
     return True
 
 
-@jit
+@bare_jit
 def insert(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     """Where the row now is in the pool; -1 if another covers it, -2 if the pool is full."""
     scalars, pool, pool_flag = memory.scalars, memory.pool, memory.pool_flag
@@ -131,18 +128,18 @@ def insert(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     first = memory.heads[home] if memory.stamps[home] == scalars[STAMP] else -1
     at = first
     while at != -1:
-        if pool_flag[at] == flag and _is_alike(pool[at], row, words):
-            if _covers(pool[at], row, words):
-                return -1
+        alike = pool_flag[at] == flag and _is_alike(pool[at], row, words)
+        if alike and _covers(pool[at], row, words):
+            return -1
         at = memory.pool_next[at]
     if scalars[POOL] == pool.shape[0]:
         return -2
     at = first
     while at != -1:
-        if pool_flag[at] == flag and _is_alike(pool[at], row, words):
-            if _covers(row, pool[at], words):
-                pool_flag[at] = COVERED
-                scalars[GOALS] -= flag == GOAL
+        alike = pool_flag[at] == flag and _is_alike(pool[at], row, words)
+        if alike and _covers(row, pool[at], words):
+            pool_flag[at] = COVERED
+            scalars[GOALS] -= flag == GOAL
         at = memory.pool_next[at]
     at = scalars[POOL]
     copy(pool[at], row)
@@ -156,7 +153,7 @@ def insert(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     return at
 
 
-@jit
+@bare_jit
 def _home(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     """The place in the table for rows with this state and these bits done."""
     key = row[0] * 2 + flag
@@ -165,7 +162,7 @@ def _home(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     return _mixed(key) & (memory.heads.size - 1)
 
 
-@jit
+@bare_jit
 def _is_alike(one: Int64s, other: Int64s, words: int) -> bool:
     for at in range(1 + words):
         if one[at] != other[at]:
@@ -173,7 +170,7 @@ def _is_alike(one: Int64s, other: Int64s, words: int) -> bool:
     return True
 
 
-@jit
+@bare_jit
 def rehash(memory: Memory, words: int) -> None:
     """Chain the rows of the pool again, after the tables were replaced by larger ones."""
     scalars = memory.scalars
@@ -187,7 +184,7 @@ def rehash(memory: Memory, words: int) -> None:
         memory.stamps[home] = scalars[STAMP]
 
 
-@jit
+@bare_jit
 def learn(memory: Memory, keys: Int64s, values: Int64s) -> None:
     """Put steps into the table; there is room for them."""
     last = memory.step_keys.size - 1
@@ -199,7 +196,7 @@ def learn(memory: Memory, keys: Int64s, values: Int64s) -> None:
         memory.step_values[at] = values[number]
 
 
-@njit(cache=True, nogil=True)
+@jit
 def compact(memory: Memory, roots: Int32s) -> None:
     """Forget the trails that end neither a row nor at one of ``roots``, and renumber them."""
     scalars = memory.scalars
@@ -230,14 +227,14 @@ def compact(memory: Memory, roots: Int32s) -> None:
     scalars[TRAILS] = kept
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _mark(memory: Memory, moved: Int32s, trail: int) -> None:
     while trail >= 0 and moved[trail] < 0:
         moved[trail] = 0
         trail = memory.trail_parent[trail]
 
 
-@jit
+@bare_jit
 def logged(memory: Memory, trail: int, op: int) -> int:
     at = memory.scalars[TRAILS]
     memory.trail_op[at] = op

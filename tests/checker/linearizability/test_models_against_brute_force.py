@@ -98,7 +98,7 @@ def test_the_searches_get_stuck_at_the_same_completion(name: str, histories: int
     vocabulary = VOCABULARIES[name]
     model = vocabulary.model(name)
     rng = random.Random(f"stuck {name}")
-    shape = Shape(ops=30, processes=4, unknown=0.05)
+    shape = Shape(ops=20, processes=4, unknown=0.05)
     stuck = 0
     for _ in range(histories // 3):
         history = random_history(rng, shape, vocabulary, model, 0.05)

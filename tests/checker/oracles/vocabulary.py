@@ -21,7 +21,6 @@ from histories.call import (
     Enqueue,
     GenerateId,
     Increment,
-    Ok,
     Read,
     Release,
     Remove,
@@ -103,7 +102,7 @@ def _queue(most: int) -> Vocabulary:
     )
 
 
-def _lock_answers(call: Call) -> Sequence[tuple[Value, ...]]:
+def _lock_answers(_: Call) -> Sequence[tuple[Value, ...]]:
     return [()]
 
 
