@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
 from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
@@ -14,8 +15,11 @@ COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 
 NO_TIMES: Final = "The file gives no times: n ns stands for its event number n, counted from 0."
 
+_OF_A_KIND_MAX: Final = 3
 _DETAILS_MAX: Final = 12
 _EVIDENCE_MAX: Final = 12
+_EVIDENCE_FIRST: Final = 2
+_WIDTH_MAX: Final = 240
 
 
 _MEANINGS: Final = {
@@ -40,18 +44,28 @@ def headline(verdict: Verdict) -> str:
 
 
 def explanation_lines(verdicts: Mapping[str, Verdict], history: History) -> Iterator[str]:
-    """Why each checker that does not say valid does not."""
+    """Why each checker that does not say valid does not; a few anomalies of each kind."""
     for name, verdict in verdicts.items():
         match verdict:
             case Valid():
                 continue
             case Invalid(anomalies=anomalies):
-                for anomaly in anomalies:
-                    yield from _anomaly_lines(name, anomaly, history)
+                yield from _invalid_lines(name, anomalies, history)
             case Unknown(cause=cause, detail=detail):
                 yield f"{name}: unknown, {cause.value}: {detail}"
             case _:
                 assert_never(verdict)
+
+
+def _invalid_lines(checker: str, anomalies: Sequence[Anomaly], history: History) -> Iterator[str]:
+    counts = Counter[str]()
+    for anomaly in anomalies:
+        counts[anomaly.kind] += 1
+        if counts[anomaly.kind] <= _OF_A_KIND_MAX:
+            yield from _anomaly_lines(checker, anomaly, history)
+    for kind, count in counts.items():
+        if count > _OF_A_KIND_MAX:
+            yield f"... and {count - _OF_A_KIND_MAX:,} more of {kind} (--json prints them all)"
 
 
 def _anomaly_lines(checker: str, anomaly: Anomaly, history: History) -> Iterator[str]:
@@ -61,17 +75,30 @@ def _anomaly_lines(checker: str, anomaly: Anomaly, history: History) -> Iterator
         yield f"  ({anomaly.kind}: {_MEANINGS[anomaly.kind]})"
     if anomaly.evidence:
         yield "  What proves it, by itself:"
-    clock = clock_for(history.op(index) for index in anomaly.evidence[:_EVIDENCE_MAX])
-    for index in anomaly.evidence[:_EVIDENCE_MAX]:
-        yield f"    op {index}: {describe_op(history.op(index), clock)}"
-    yield from _rest(len(anomaly.evidence), _EVIDENCE_MAX, "operations")
+        yield from map(_shortened, _evidence_lines(anomaly.evidence, history))
     if anomaly.details:
         yield "  More about it:"
     for line in anomaly.details[:_DETAILS_MAX]:
-        yield f"    {line}"
-    yield from _rest(len(anomaly.details), _DETAILS_MAX, "lines")
+        yield _shortened(f"    {line}")
+    if len(anomaly.details) > _DETAILS_MAX:
+        yield f"    ... and {len(anomaly.details) - _DETAILS_MAX} more lines"
 
 
-def _rest(count: int, shown: int, what: str) -> Iterator[str]:
-    if count > shown:
-        yield f"    ... and {count - shown} more {what}"
+def _evidence_lines(evidence: Sequence[int], history: History) -> Iterator[str]:
+    """All operations, or how it began and how it ended."""
+    left_out = max(0, len(evidence) - _EVIDENCE_MAX)
+    first, last = evidence[:_EVIDENCE_FIRST], evidence[_EVIDENCE_FIRST + left_out :]
+    clock = clock_for(history.op(index) for index in (*first, *last))
+    for index in first:
+        yield f"    op {index}: {describe_op(history.op(index), clock)}"
+    if left_out:
+        yield f"    ... {left_out:,} more operations, and at last"
+    for index in last:
+        yield f"    op {index}: {describe_op(history.op(index), clock)}"
+
+
+def _shortened(line: str) -> str:
+    """Its beginning and its end, where the times are."""
+    if len(line) <= _WIDTH_MAX:
+        return line
+    return f"{line[: _WIDTH_MAX - 60]} ... {line[-55:]}"
