@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from histories.call import Call, Indeterminate, Ok, answers_with
+from histories.call import Call, Failed, Indeterminate, Ok, Outcome, answers_with
 from histories.columns import Columns, to_columns
 from histories.errors import MalformedHistory
 from histories.lazy_ops import LazyOps
@@ -98,6 +99,13 @@ class History:
         for op in self.ops:
             firsts.setdefault(type(op.call), op)
         return tuple(firsts.values())
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many ops are answered, failed, indeterminate.  Cost: O(n)."""
+        if isinstance(self.ops, LazyOps):
+            return self.ops.counts()
+        outcomes = Counter[type[Outcome]](type(op.outcome) for op in self.ops)
+        return outcomes[Ok], outcomes[Failed], outcomes[Indeterminate]
 
     def columns(self) -> Columns:
         """The same as arrays, for kernels and statistics.  Cost: O(n), not remembered."""

@@ -114,6 +114,12 @@ class LazyOps(Sequence[Op]):
         firsts = np.unique(f, return_index=True)[1]
         return tuple(self[at] for at in np.sort(firsts).tolist())
 
+    def counts(self) -> tuple[int, int, int]:
+        """See ``History.counts``."""
+        outcome = self.columns.outcome if self.rows is None else self.columns.outcome[self.rows]
+        ok, failed, unknown = np.bincount(outcome, minlength=len(OUTCOMES)).tolist()
+        return ok, failed, unknown
+
     def _row(self, at: int) -> int:
         return at if self.rows is None else int(self.rows[at])
 
