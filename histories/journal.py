@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,9 @@ _QUOTED_MAX: Final = 60
 _MISSING: Final = re.compile("Object missing required field `(.+)`")
 
 
+_ENCODER: Final = msgspec.json.Encoder()
+
+
 class JournalWriter:
     """Appends events to a new file, starting with ``Opened``.
 
@@ -41,7 +44,6 @@ class JournalWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._encoder = msgspec.json.Encoder()
         self._failure: str | None = None
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -55,7 +57,7 @@ class JournalWriter:
         if self._failure is not None:
             raise UnwritableHistory(str(self._path), self._failure)
         try:
-            line = self._encoder.encode(event) + b"\n"
+            line = encode_event(event) + b"\n"
         except (ValueError, TypeError, OverflowError) as error:  # not a JSON value: caller's fault
             raise UnwritableHistory(str(self._path), f"{event!r}: {error}") from error
         try:
@@ -156,6 +158,16 @@ def read_trace(path: Path) -> Trace:
             break
         events.append(_decoded(decoder, line, file, number))
     return Trace(tuple(events), torn, file)
+
+
+def write_trace(path: Path, events: Iterable[NodeEvent]) -> None:
+    """Write the whole trace of a node; ``read_trace`` gives the same back.  Raises OSError."""
+    path.write_bytes(b"".join(line for event in events for line in (encode_event(event), b"\n")))
+
+
+def encode_event(event: Event | NodeEvent) -> bytes:
+    """The line of a journal or trace that says ``event``, without its end."""
+    return _ENCODER.encode(event)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

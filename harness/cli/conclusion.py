@@ -16,10 +16,10 @@ from harness.verdict_file import word, write_verdicts
 def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
     """Store the verdict, make the report, and say both."""
     verdict = analysis.verdict
-    write_verdicts(run.verdict, analysis.verdicts)
-    store.judged(run, verdict)
+    report = store_verdict(store, run, analysis)
     for warning in analysis.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
+<<<<<<< HEAD
     try:
         write_report(run, analysis)
         report = str(run.report)
@@ -28,6 +28,10 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
         report = f"none ({error})"
     console.print(_statistics_line(analysis), markup=False)
     console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+=======
+    console.print(statistics_line(analysis), markup=False)
+    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+>>>>>>> main
     code = of_verdict(verdict)
     if code is not ExitCode.VALID:
         for line in explanation_lines(analysis.verdicts, analysis.history):
@@ -38,6 +42,7 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
     return code
 
 
+<<<<<<< HEAD
 def _statistics_line(analysis: Analysis) -> str:
     """Operations, faults and the longest silence, in one line."""
     counts = analysis.stats.counts
@@ -47,3 +52,15 @@ def _statistics_line(analysis: Analysis) -> str:
         f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
         f" longest silence {silence / 1e9:.1f} s"
     )
+=======
+def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
+    """Write the verdict and the report; answers where that is, or why there is none."""
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, analysis.verdict)
+    try:
+        write_report(run, analysis)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        return f"none ({error})"
+    return str(run.report)
+>>>>>>> main

@@ -99,6 +99,58 @@ def run(
 
 
 @app.command(epilog=EPILOG)
+def simulate(
+    seeds: Annotated[
+        str, typer.Option(help="A..B, or one seed; each draws what is not given.")
+    ] = "0..99",
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    workload: Annotated[str | None, typer.Option(help="What clients ask.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Nodes in the cluster, 1 to 9.")] = None,
+    faults: Annotated[str | None, typer.Option(help="Comma-separated kinds; or none.")] = None,
+    time: Annotated[float | None, typer.Option(help="Virtual seconds under load.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Clients at once.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Operations a second, all together.")] = None,
+    timeout: Annotated[
+        int | None, typer.Option(help="Milliseconds a client waits for an answer.")
+    ] = None,
+    bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
+    reads: Annotated[str | None, typer.Option(help="linearizable, lease, or local.")] = None,
+    failures: Annotated[int, typer.Option(help="Stop after so many failing seeds.")] = 10,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave a run directory of every seed.")
+    ] = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Run many seeds in virtual time on the same nodes, and judge each."""
+    from harness.cli.simulate import Chosen, run_seeds
+
+    chosen = Chosen(
+        seeds=seeds,
+        jobs=jobs,
+        workload=workload,
+        nodes=nodes,
+        faults=faults,
+        time_s=time,
+        concurrency=concurrency,
+        rate_hz=rate,
+        operation_timeout_ms=timeout,
+        bug=bug,
+        reads=reads,
+        failures_max=failures,
+        keep=keep,
+    )
+    raise typer.Exit(run_seeds(chosen, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
+def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
+    """Run a stored simulated run again, exactly."""
+    from harness.cli.replay import replay_run
+
+    raise typer.Exit(replay_run(run, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
 def check(
     target: TargetArgument,
     model: ModelOption = None,

@@ -119,40 +119,40 @@ class Host:
             self._running = False
 
     def _proceed(self, node: Node) -> bool:
-        """Obey the next effect, or get more; false if there is nothing to do."""
-        effect = next(self._effects, None)
-        if effect is None:
-            return self._take_in(node)
-        self._obey(node, effect)
-        if self._is_durable and isinstance(effect, Record):
-            # That it is durable has just been recorded, which comes first (Ready, law 2).
-            self._is_durable = False
-            node.persisted()
-        return True
-
-    def _obey(self, node: Node, effect: Effect) -> None:
-        match effect:
-            case Record(events=events):
-                self._recorder.record(events)
-            case Persist():
-                self._persisting = True
-                self._storage.persist(effect, lambda: self._durable(node))
-            case Send(message=message):
-                self._network.send(message)
-            case Apply(entry=entry):
-                node.apply(entry)
-            case _:
-                assert_never(effect)
+        """Obey effects until one must be waited for, or get more; false if there is nothing."""
+        for effect in self._effects:
+            match effect:
+                case Send(message=message):
+                    self._network.send(message)
+                case Record(events=events):
+                    self._recorder.record(events)
+                    if self._is_durable:
+                        # That it is durable has just been recorded, which comes first
+                        # (Ready, law 2).
+                        self._is_durable = False
+                        node.persisted()
+                case Persist():
+                    self._persisting = True
+                    self._storage.persist(effect, lambda: self._durable(node))
+                    return True
+                case Apply(entry=entry):
+                    node.apply(entry)
+                case _:
+                    assert_never(effect)
+            if self._node is not node:
+                return True  # Stopped by what a port did.
+        return self._take_in(node)
 
     def _take_in(self, node: Node) -> bool:
         """Get the next ``Ready``, or give the node what waits; false if there is neither."""
         if not self._idle:
             ready = node.take_ready()
+            self._idle = ready.is_last
+            if self._idle:
+                self._clock.wake_at(ready.wake_at, self._wake)
             if ready:
                 self._effects = ready.effects()
                 return True
-            self._clock.wake_at(ready.wake_at, self._wake)
-            self._idle = True
         if not self._arrived and not self._time_passed:
             return False
         self._idle = False

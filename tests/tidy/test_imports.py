@@ -13,6 +13,7 @@ PORTS = "system_under_test.gossip_raft.ports"
 HOST = "system_under_test.gossip_raft.host"
 CONTROL = "system_under_test.control"
 RUNTIME = "system_under_test.gossip_raft.runtime"
+SIMULATION = "system_under_test.gossip_raft.simulation"
 MUTANTS = "system_under_test.gossip_raft.mutants"
 
 # Longest prefix wins.  A package may always import itself and the pure standard library.
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MUTANTS, "protos"})
     | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"})
     | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
+    SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL}),
     MUTANTS: frozenset({CORE, PORTS}),
     "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),
@@ -36,8 +38,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
-    "benchmarks": frozenset({"harness", "system_under_test", "protos"})
-    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "pysyncobj", "rich"}),
+    "benchmarks": frozenset({"harness", "system_under_test", "checker", "protos"})
+    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "pysyncobj", "rich", "typer"}),
 }
 PURE_STANDARD_LIBRARY = frozenset(
     {

@@ -21,15 +21,11 @@ class Gossip:
         self._heard: dict[NodeId, Nanos] = {}
         self._news: dict[NodeId, Nanos] = dict.fromkeys(state.peers, state.now)
         self._counter = 0
-        self._heartbeat_due = state.now
+        self.wake_at = state.now
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
         self._peers = frozenset(state.peers)
         state.when_membership_changes.append(self._meet_peers)
-
-    @property
-    def wake_at(self) -> Nanos:
-        return self._heartbeat_due
 
     # --- in --------------------------------------------------------------------
 
@@ -41,16 +37,16 @@ class Gossip:
         source = NodeId(message.source)
         self._heard[source] = self._news[source] = self._state.now
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
+        own, records = self._state.id, self.records
         for new in message.gossip:
-            if new.node == self._state.id or not (
-                self.is_peer(new.node) or new.node == message.source
-            ):
+            node = new.node
+            old = records.get(node)
+            if new is old or node == own or not (node in self._peers or node == source):
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
-            old = self.records.get(new.node)
             merged = new if old is None else self._state.rules.merge_records(old, new)
             if merged is not old:
-                self.records[new.node] = merged
-                self._news[new.node] = self._state.now
+                records[node] = merged
+                self._news[node] = self._state.now
                 changed.append((old, merged))
         return changed
 
@@ -58,9 +54,9 @@ class Gossip:
 
     def tick(self) -> None:
         state = self._state
-        if state.now < self._heartbeat_due:
+        if state.now < self.wake_at:
             return
-        self._heartbeat_due = Nanos(state.now + state.config.heartbeat_interval_ns)
+        self.wake_at = Nanos(state.now + state.config.heartbeat_interval_ns)
         self._note_round()
         peers = state.peers
         if state.config.heartbeats is Heartbeats.PLAIN:
@@ -124,7 +120,7 @@ class Gossip:
         records, members = self.records, self._state.membership.members
         if self._state.id not in members:
             members = (*members, self._state.id)
-        return tuple(records[m] for m in members if m in records)
+        return tuple([records[m] for m in members if m in records])
 
     # --- questions -------------------------------------------------------------
 
@@ -178,9 +174,12 @@ class Gossip:
         return None if best is None else best.node
 
     def _reachable(self) -> tuple[NodeId, ...]:
-        peers = self._state.peers
-        strangers = sorted(node for node in self._heard if node not in peers)
-        return tuple(node for node in (*peers, *strangers) if self._hears(node))
+        state, heard = self._state, self._heard
+        since = state.now - state.config.election_timeout_min_ns
+        peers = state.peers
+        if len(heard) > len(peers) or not heard.keys() <= self._peers:
+            peers = (*peers, *sorted(node for node in heard if node not in self._peers))
+        return tuple([node for node in peers if node in heard and heard[node] >= since])
 
     def _meet_peers(self) -> None:
         before, self._peers = self._peers, frozenset(self._state.peers)

@@ -39,7 +39,10 @@ class Rules:
 
     def highest_term_seen(self, message: Message) -> Term:
         """A term counts wherever it stands: envelope or any record (PROTOCOL rule 3)."""
-        return max(message.term, *(r.term for r in message.gossip), Term(0))
+        highest = message.term
+        for record in message.gossip:
+            highest = max(highest, record.term)
+        return highest
 
     def quorum_size(self, members: int) -> int:
         """A majority; any two of them share a node (Raft 5.2)."""

@@ -8,6 +8,7 @@ import logging
 import random
 from typing import TYPE_CHECKING, Any, Final
 
+from system_under_test.gossip_raft.core.durable_log import Owner
 from system_under_test.gossip_raft.core.messages import Message, Status, TransferLeadership
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.types import (
@@ -35,7 +36,6 @@ from system_under_test.gossip_raft.runtime.recorder import TraceRecorder
 from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, service_name
 from system_under_test.gossip_raft.runtime.security import security_of
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
-from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
 
 if TYPE_CHECKING:
     from system_under_test.gossip_raft.runtime.observation import Observation

@@ -14,10 +14,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from system_under_test.gossip_raft.core.durable_log import (
+    Owner,
+    Recovered,
+    SnapshotName,
+    disk_lost,
+)
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     DurableState,
-    HardState,
     Incarnation,
     Nanos,
     Snapshot,
@@ -39,9 +44,6 @@ from system_under_test.gossip_raft.runtime.snapshot_file import (
     snapshot_path,
 )
 from system_under_test.gossip_raft.runtime.write_ahead_log import (
-    Owner,
-    Recovered,
-    SnapshotName,
     log_anew,
     owner_record,
     persist_record,
@@ -166,8 +168,7 @@ class FileStorage:
                 self._set_aside(self._rebuild_as)
                 is_new = True
             if is_new and self._rebuild_as is not None:
-                hard = HardState(self._rebuild_as, recovering=True)
-                self._rewrite(DurableState(hard), None)
+                self._rewrite(disk_lost(self._rebuild_as), None)
             elif is_new:
                 self._append(owner_record(self._owner))
             self._note_identity()

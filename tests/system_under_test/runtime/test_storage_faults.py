@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from system_under_test.gossip_raft.core.durable_log import Owner
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     DurableState,
@@ -29,7 +30,6 @@ from system_under_test.gossip_raft.runtime import storage as storage_module
 from system_under_test.gossip_raft.runtime.errors import CorruptLog, StorageError
 from system_under_test.gossip_raft.runtime.files import Files
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
-from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
 from tests.system_under_test.runtime.failing_files import (
     Crash,
     CrashingFiles,
