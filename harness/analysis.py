@@ -76,8 +76,6 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
     )
 
 
-<<<<<<< HEAD
-=======
 def verdicts_of(
     workload: Workload,
     events: Sequence[Event],
@@ -92,19 +90,6 @@ def verdicts_of(
     return verdicts
 
 
-def judge(checker: Checker, history: History, budget: Budget) -> Verdict:
-    """The verdict of ``checker``; if it breaks, that proves nothing and is unknown."""
-    return guarded(lambda: checker.check(history, budget))
-
-
-def guarded(check: Callable[[], Verdict]) -> Verdict:
-    try:
-        return check()
-    except Exception as error:  # noqa: BLE001  A checker that breaks has proven nothing.
-        return Unknown(UnknownCause.CHECKER_CRASHED, f"{type(error).__name__}: {error}")
-
-
->>>>>>> main
 def _read_traces(
     run: RunDirectory, record: RunRecord
 ) -> tuple[dict[str, Sequence[NodeEvent]], list[str]]:

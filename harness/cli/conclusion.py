@@ -19,19 +19,8 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
     report = store_verdict(store, run, analysis)
     for warning in analysis.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
-<<<<<<< HEAD
-    try:
-        write_report(run, analysis)
-        report = str(run.report)
-    except ReportError as error:
-        # The verdict stands, whatever became of its picture.
-        report = f"none ({error})"
     console.print(_statistics_line(analysis), markup=False)
     console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
-=======
-    console.print(statistics_line(analysis), markup=False)
-    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
->>>>>>> main
     code = of_verdict(verdict)
     if code is not ExitCode.VALID:
         for line in explanation_lines(analysis.verdicts, analysis.history):
@@ -42,17 +31,6 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
     return code
 
 
-<<<<<<< HEAD
-def _statistics_line(analysis: Analysis) -> str:
-    """Operations, faults and the longest silence, in one line."""
-    counts = analysis.stats.counts
-    silence = max((window.length for window in analysis.stats.unavailable), default=0)
-    return (
-        f"{counts.total:,} operations: {counts.ok:,} answered, {counts.failed:,} refused,"
-        f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
-        f" longest silence {silence / 1e9:.1f} s"
-    )
-=======
 def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
     """Write the verdict and the report; answers where that is, or why there is none."""
     write_verdicts(run.verdict, analysis.verdicts)
@@ -63,4 +41,14 @@ def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str
         # The verdict stands, whatever became of its picture.
         return f"none ({error})"
     return str(run.report)
->>>>>>> main
+
+
+def _statistics_line(analysis: Analysis) -> str:
+    """Operations, faults and the longest silence, in one line."""
+    counts = analysis.stats.counts
+    silence = max((window.length for window in analysis.stats.unavailable), default=0)
+    return (
+        f"{counts.total:,} operations: {counts.ok:,} answered, {counts.failed:,} refused,"
+        f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
+        f" longest silence {silence / 1e9:.1f} s"
+    )
