@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from histories.call import Indeterminate, Ok, Outcome, Read, Write
 from histories.event import Completed, Invoked
 from histories.journal import JournalWriter
 from histories.op import Nanos, ProcessId
-from tests.harness.cli.hearsay import hearsay
+from tests.harness.cli.hearsay import ROOT, hearsay
 
 
 def journal(path: Path, *calls: tuple[int, Read | Write, Outcome]) -> Path:
@@ -163,6 +165,24 @@ def test_explain_takes_files_and_says_where_times_are_none(tmp_path: Path) -> No
     assert done.returncode == 1, done
     assert "What proves it, by itself:" in done.stdout
     assert "The file gives no times" in done.stdout
+
+
+CHECKED_WITHOUT = ("numba", "scipy", "networkx", "grpc", "harness.analysis", "rich.progress")
+
+
+def test_a_small_file_is_judged_without_what_takes_long_to_import(stale: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from checker.base import Budget\n"
+        "from harness.cli.check import FileOptions, check_file\n"
+        f"code = check_file(Path({str(stale)!r}), FileOptions(), Budget(), as_json=True)\n"
+        f"print(code, [name for name in {CHECKED_WITHOUT} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1:] == ["1 []"], done
 
 
 def test_no_such_run_exits_2(tmp_path: Path) -> None:
