@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from array import array
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias, assert_never
+from itertools import chain
+from typing import Any, Final, TypeVar, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,9 @@ INFO: Final = 2
 
 NO_VERSION: Final = -1
 
-_Micro: TypeAlias = Read | Write | Append
+_INTEGERS: Final = frozenset({int})
+
+AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class TxnColumns:
     values: tuple[Value, ...]
 
 
-def to_txn_columns(ops: Sequence[Op], *, lists: bool) -> TxnColumns:
+def to_txn_columns(ops: Iterable[Op], *, lists: bool) -> TxnColumns:
     """The columns of these ops, a single read, write or append being a transaction too.
 
     Args:
@@ -88,19 +92,20 @@ def to_txn_columns(ops: Sequence[Op], *, lists: bool) -> TxnColumns:
     table = _Table(lists)
     for op in ops:
         table.take(op)
-    count = len(ops)
+    seen_offset = np.zeros(len(table.f) + 1, dtype=np.int64)
+    np.cumsum(np.frombuffer(table.seen_count, dtype=np.int32), out=seen_offset[1:])
     return TxnColumns(
-        index=_frozen(np.fromiter((op.index for op in ops), np.int64, count)),
-        invoked=_frozen(np.fromiter((op.invoked for op in ops), np.int64, count)),
-        completed=_frozen(np.fromiter((op.completed for op in ops), np.int64, count)),
-        process=_frozen(np.fromiter((op.process for op in ops), np.int64, count)),
-        outcome=_bytes(_outcome_number(op.outcome) for op in ops),
-        offset=_frozen(np.array(table.offset, dtype=np.int64)),
+        index=_longs(table.index),
+        invoked=_longs(table.invoked),
+        completed=_longs(table.completed),
+        process=_longs(table.process),
+        outcome=_bytes(table.outcome),
+        offset=_longs(table.offset),
         f=_bytes(table.f),
         key=_small(table.key),
         argument=_small(table.argument),
-        seen_offset=_frozen(np.array(table.seen_offset, dtype=np.int64)),
-        seen=_small(table.seen),
+        seen_offset=_frozen(seen_offset),
+        seen=_frozen(_in_place(table.seen_by_key(), seen_offset)),
         version_key=_small(table.version_key),
         keys=tuple(table.keys),
         values=tuple(table.values),
@@ -108,55 +113,76 @@ def to_txn_columns(ops: Sequence[Op], *, lists: bool) -> TxnColumns:
 
 
 class _Table:
-    """The columns as they grow."""
+    """The columns as they grow, and what was seen of each key, where."""
 
     def __init__(self, lists: bool) -> None:
         self._lists = lists
         self.keys: dict[str, int] = {}
-        self.offset: list[int] = [0]
-        self.f: list[int] = []
-        self.key: list[int] = []
-        self.argument: list[int] = []
-        self.seen_offset: list[int] = [0]
-        self.seen: list[int] = []
-        self.version_key: list[int] = []
+        self.index, self.invoked, self.completed, self.process = (array("q") for _ in range(4))
+        self.offset = array("q", [0])
+        self.outcome, self.f = bytearray(), bytearray()
+        self.key, self.argument, self.version_key = (array("i") for _ in range(3))
+        self.seen_count = array("i")
         self.values: list[Value] = []
         self._versions: list[dict[Hashable, int]] = []
+        self._seen: list[list[tuple[Value, ...]]] = []
+        self._seen_at: list[array[int]] = []
 
     def take(self, op: Op) -> None:
-        call = op.call
-        match call:
-            case Txn(key=store, micro=micro):
-                prefix = f"{store}/" if store else ""
-            case Read() | Write() | Append():
-                prefix, micro = "", (call,)
-            case _:
-                raise MalformedHistory(
-                    f"op {op.index} is no transaction but {type(call).__name__}", field="call"
-                )
-        answers = iter(op.outcome.values) if isinstance(op.outcome, Ok) else None
+        call, outcome = op.call, op.outcome
+        if type(call) is Txn:
+            prefix, micro = call.key and f"{call.key}/", call.micro
+        elif isinstance(call, Read | Write | Append):
+            prefix, micro = "", (call,)
+        else:
+            raise MalformedHistory(
+                f"op {op.index} is no transaction but {type(call).__name__}", field="call"
+            )
+        self.index.append(op.index)
+        self.invoked.append(op.invoked)
+        self.completed.append(op.completed)
+        self.process.append(op.process)
+        self.outcome.append(_outcome_number(outcome))
+        answers = iter(outcome.values) if type(outcome) is Ok else None
         for step in micro:
-            key = self._key(prefix + step.key)
+            key = self.keys.get(prefix + step.key)
+            if key is None:
+                key = self._new_key(prefix + step.key)
             self.key.append(key)
-            match step:
-                case Read():
-                    self.f.append(READ)
-                    self.argument.append(NO_VERSION)
-                    if answers is not None:
-                        self._see(key, next(answers), op)
-                case Write(value=value) | Append(element=value):
-                    self.f.append(WRITE)
-                    self.argument.append(self._version(key, value))
-                case _:
-                    assert_never(step)
-            self.seen_offset.append(len(self.seen))
+            count = 0
+            if isinstance(step, Read):
+                self.f.append(READ)
+                self.argument.append(NO_VERSION)
+                if answers is not None and (answer := next(answers)) is not None:
+                    count = self._see(key, answer, op)
+            else:
+                self.f.append(WRITE)
+                value = step.value if isinstance(step, Write) else step.element
+                self.argument.append(self._version(key, value))
+            self.seen_count.append(count)
         self.offset.append(len(self.f))
 
-    def _key(self, name: str) -> int:
-        key = self.keys.setdefault(name, len(self.keys))
-        if key == len(self._versions):
-            self._versions.append({})
-        return key
+    def seen_by_key(self) -> tuple[Int32s, Int32s]:
+        """All versions seen, key by key, and the micro-operations that saw them."""
+        seen, at = array("i"), array("i")
+        for key, answers in enumerate(self._seen):
+            at.extend(self._seen_at[key])
+            known = len(seen)
+            if set(map(type, chain.from_iterable(answers))) <= _INTEGERS:
+                try:
+                    seen.extend(map(self._versions[key].__getitem__, chain.from_iterable(answers)))
+                except KeyError:  # nobody wrote it: the slow way makes it a version
+                    del seen[known:]
+                else:
+                    continue
+            seen.extend([self._version(key, value) for answer in answers for value in answer])
+        return _small(seen), _small(at)
+
+    def _new_key(self, name: str) -> int:
+        self._versions.append({})
+        self._seen.append([])
+        self._seen_at.append(array("i"))
+        return self.keys.setdefault(name, len(self.keys))
 
     def _version(self, key: int, value: Value) -> int:
         # A plain int is its own identity here, as no other value's identity is an int.
@@ -167,20 +193,29 @@ class _Table:
             self.version_key.append(key)
         return version
 
-    def _see(self, key: int, answer: Value, op: Op) -> None:
-        if answer is None:
-            return
+    def _see(self, key: int, answer: Value, op: Op) -> int:
+        """Remember an answer; how many versions it shows."""
+        shown: tuple[Value, ...]
         if not self._lists:
-            self.seen.append(self._version(key, answer))
-            return
-        if not isinstance(answer, tuple):
+            shown = (answer,)
+        elif isinstance(answer, tuple):
+            shown = answer
+        else:
             raise MalformedHistory(f"op {op.index} read {answer!r}, no list", field="values")
-        if set(map(type, answer)) <= {int}:
-            known = list(map(self._versions[key].get, answer))
-            if None not in known:
-                self.seen += known  # type: ignore[arg-type]  # none of them is None
-                return
-        self.seen += [self._version(key, element) for element in answer]
+        self._seen[key].append(shown)
+        self._seen_at[key].append(len(self.seen_count))
+        return len(shown)
+
+
+def _in_place(by_key: tuple[Int32s, Int32s], seen_offset: Int64s) -> Int32s:
+    """Moved from the order of keys into that of micro-operations."""
+    seen, at = by_key
+    count = np.diff(seen_offset)[at]
+    begin = np.cumsum(count) - count
+    place = np.repeat(seen_offset[at] - begin, count) + np.arange(len(seen))
+    moved: Int32s = np.empty(len(seen), dtype=np.int32)
+    moved[place] = seen
+    return moved
 
 
 def _outcome_number(outcome: Outcome) -> int:
@@ -195,18 +230,18 @@ def _outcome_number(outcome: Outcome) -> int:
             assert_never(outcome)
 
 
-def _frozen(column: Int64s) -> Int64s:
+def _longs(column: array[int]) -> Int64s:
+    return _frozen(np.frombuffer(column, dtype=np.int64))
+
+
+def _small(column: array[int]) -> Int32s:
+    return _frozen(np.frombuffer(column, dtype=np.int32))
+
+
+def _bytes(column: bytearray) -> UInt8s:
+    return _frozen(np.frombuffer(column, dtype=np.uint8))
+
+
+def _frozen(column: AnyArray) -> AnyArray:
     column.flags.writeable = False
     return column
-
-
-def _small(column: Sequence[int]) -> Int32s:
-    array: NDArray[np.int32] = np.array(column, dtype=np.int32)
-    array.flags.writeable = False
-    return array
-
-
-def _bytes(column: Iterable[int]) -> UInt8s:
-    array: NDArray[np.uint8] = np.array(list(column), dtype=np.uint8)
-    array.flags.writeable = False
-    return array

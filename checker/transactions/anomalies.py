@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -121,6 +121,21 @@ def of_cycle(cycle: Cycle, words: Words) -> Finding:
         details=tuple(words.cycle(cycle.steps)),
         steps=cycle.steps,
     )
+
+
+def vanishing(findings: Iterable[Finding], words: Words) -> Iterator[Finding]:
+    """The fractured reads that saw a transaction first and missed it then."""
+    for finding in findings:
+        if finding.kind != "fractured-read":
+            continue
+        missed, seen = finding.steps[0], finding.steps[-1]
+        if min(words.reads(missed.src, seen.key)) < max(words.reads(missed.src, missed.key)):
+            yield replace(
+                finding,
+                kind="observed-transaction-vanishes",
+                sentence=f"{_TITLES['observed-transaction-vanishes']}: "
+                f"T1 read {words.key(seen.key)}, then {words.key(missed.key)}",
+            )
 
 
 def without_cycles(inferred: Inferred, words: Words) -> Iterator[Finding]:

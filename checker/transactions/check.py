@@ -18,13 +18,15 @@ from checker.consistency_models import (
     strongest_without,
     weakest_of,
 )
-from checker.transactions.anomalies import Finding, of_cycle, without_cycles
+from checker.transactions.anomalies import Finding, of_cycle, vanishing, without_cycles
 from checker.transactions.append import infer_from_lists
 from checker.transactions.cycles import find_cycles
+from checker.transactions.graph import on_cycles
 from checker.transactions.inference import Inferred
 from checker.transactions.kernels import GARBAGE
 from checker.transactions.order import with_client_orders
 from checker.transactions.register import RegisterOptions, infer_from_registers
+from checker.transactions.sessions import broken_guarantees
 from checker.transactions.words import Words
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict
 from histories.columns import UInt8s
@@ -143,10 +145,20 @@ def judge(
         inferred.problem[:] &= ~np.uint8(GARBAGE)
     graph = with_client_orders(inferred)
     words = Words(inferred, lists=kind.lists)
-    simple = tuple(without_cycles(inferred, words))
-    known = [finding.kind for finding in simple]
-    cycles = find_cycles(graph, _writing(columns), known, budget.deadline)
+    cyclic = on_cycles(graph)
+    simple = list(without_cycles(inferred, words))
+    if kind.lists:
+        ends = np.unique(graph.src[cyclic])
+        simple += broken_guarantees(inferred, words, map(int, ends[ends < graph.txns]))
+    cycles = find_cycles(
+        graph,
+        cyclic,
+        _writing(columns),
+        known=[finding.kind for finding in simple],
+        deadline=budget.deadline,
+    )
     findings = (*simple, *(of_cycle(cycle, words) for cycle in cycles.found))
+    findings += tuple(vanishing(findings, words))
     ruled_out = ruled_out_by(finding.kind for finding in findings)
     return Judgement(
         inferred=inferred,

@@ -35,7 +35,7 @@ from checker.transactions.cycle_classes import (
     name_of,
 )
 from checker.transactions.engine import engine
-from checker.transactions.graph import Bools, Graph, adjacency, components, on_cycles
+from checker.transactions.graph import Bools, Graph, adjacency, components
 from checker.transactions.kernels import ON, RW, WR, WW, WW_INFERRED
 from histories.columns import Int64s, UInt8s
 
@@ -65,7 +65,12 @@ class Cycles:
 
 
 def find_cycles(
-    graph: Graph, update_txns: UInt8s, known: Iterable[str], deadline: Deadline
+    graph: Graph,
+    cyclic: Bools,
+    update_txns: UInt8s,
+    *,
+    known: Iterable[str],
+    deadline: Deadline,
 ) -> Cycles:
     """At least one cycle of every class that the graph has, short ones first.
 
@@ -75,11 +80,11 @@ def find_cycles(
 
     Args:
         graph: With process and realtime edges.
+        cyclic: Which of its edges are on cycles.
         update_txns: Shape (txns,), 1 where a transaction writes.
         known: Anomalies that the history is known to have.
         deadline: Asked between searches; what was not searched is undecided.
     """
-    cyclic = on_cycles(graph)
     if not cyclic.any():
         return Cycles((), ())
     region = _Region(graph, cyclic, update_txns)

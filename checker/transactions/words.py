@@ -69,6 +69,10 @@ class Words:
         more = ["..."] if len(versions) > _LIST_SHOWN else []
         return f"[{' '.join(more + shown)}]"
 
+    def length(self, m: int) -> int:
+        """How many versions a read saw."""
+        return int(self._columns.seen_offset[m + 1] - self._columns.seen_offset[m])
+
     def last_seen(self, m: int) -> int:
         """The last version that a read saw, or -1."""
         start, end = self._columns.seen_offset[m], self._columns.seen_offset[m + 1]

@@ -49,8 +49,10 @@ def explanation_lines(verdicts: Mapping[str, Verdict], history: History) -> Iter
         match verdict:
             case Valid():
                 continue
-            case Invalid(anomalies=anomalies):
+            case Invalid(anomalies=anomalies, note=note):
                 yield from _invalid_lines(name, anomalies, history)
+                if note:
+                    yield f"{name}: {note}"
             case Unknown(cause=cause, detail=detail):
                 yield f"{name}: unknown, {cause.value}: {detail}"
             case _:

@@ -128,7 +128,7 @@ def _format_of(path: Path) -> str:
 
 def _journal(path: Path, progress: Progress) -> Reading:
     try:
-        large = path.stat().st_size >= _SCANNED_FROM
+        large = path.stat().st_size >= _SCANNED_FROM and not _begins_with_transactions(path)
     except OSError as error:
         raise UnreadableHistory(str(path), error.strerror or str(error)) from error
     if large:
@@ -142,6 +142,12 @@ def _journal(path: Path, progress: Progress) -> Reading:
         return Reading(history_of(journal), "journal", journal.torn)
     except MalformedHistory as error:
         raise _with_column(error, path) from error
+
+
+def _begins_with_transactions(path: Path) -> bool:
+    """Whether the kernel, which leaves transactions to others, would have nothing to do."""
+    with path.open("rb") as stream:
+        return b'"f":"txn"' in stream.read(_LOOKED_AT)
 
 
 def _with_column(error: MalformedHistory, path: Path) -> MalformedHistory:

@@ -38,13 +38,33 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
-    "benchmarks": frozenset({"harness", "system_under_test", "checker", "protos"})
-    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "pysyncobj", "rich", "typer"}),
+    "benchmarks": frozenset({"harness", "system_under_test", "checker", "histories", "protos"})
+    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
+    | frozenset({"rich", "typer"}),
 }
 PURE_STANDARD_LIBRARY = frozenset(
     {
-        *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses"),
-        *("enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math"),
+        *(
+            "__future__",
+            "abc",
+            "array",
+            "bisect",
+            "collections",
+            "contextlib",
+            "copy",
+            "dataclasses",
+        ),
+        *(
+            "enum",
+            "fractions",
+            "functools",
+            "hashlib",
+            "heapq",
+            "html",
+            "itertools",
+            "json",
+            "math",
+        ),
         *("operator", "random", "re", "string", "struct", "textwrap", "types", "typing"),
     }
 )

@@ -6,6 +6,7 @@ import pytest
 
 from checker.base import Budget
 from checker.transactions.check import TransactionChecker, check
+from checker.transactions.register import RegisterOptions
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid
 from histories.notation import parse_history
 
@@ -53,9 +54,30 @@ LISTS = {
         0: txn { append x 1; append y 1 }       [0, 9]
         1: txn { read x; read y } -> nil | [1]  [0, 9]
         2: read x -> [1]                        [0, 9]""",
+    "observed-transaction-vanishes": """
+        0: txn { append x 1; append y 1 }       [0, 9]
+        1: txn { read y; read x } -> [1] | nil  [0, 9]
+        2: read x -> [1]                        [0, 9]""",
+    "monotonic-reads-violation": """
+        0: append x 1                           [0, 9]
+        1: read x -> [1]                        [0, 4]
+        1: read x -> nil                        [5, 9]""",
+    "read-your-writes-violation": """
+        0: append x 1                           [0, 4]
+        0: read x -> nil                        [5, 9]
+        1: read x -> [1]                        [5, 9]""",
+    "monotonic-writes-violation": """
+        0: append x 1                           [0, 4]
+        0: append x 2                           [5, 9]
+        1: read x -> [2, 1]                     [5, 9]""",
+    "writes-follow-reads-violation": """
+        0: append x 1                           [0, 9]
+        1: read x -> [2, 1]                     [0, 4]
+        1: append x 2                           [5, 9]""",
     "G-single-process": """
         0: append x 1                           [0, 4]
-        0: read x -> nil                        [5, 9]""",
+        0: read x -> nil                        [5, 9]
+        1: read x -> [1]                        [0, 9]""",
     "G-single-realtime": """
         0: append x 1                           [0, 4]
         1: read x -> nil                        [5, 9]""",
@@ -101,6 +123,10 @@ LISTS = {
         3: read x -> [2]                        [0, 9]""",
 }
 REGISTERS = {
+    "cyclic-versions": """
+        0: write x 1                            [0, 1]
+        1: read x -> 1                          [2, 3]
+        1: read x -> nil                        [4, 5]""",
     "G1a": """
         0: write x 1: failed (no)               [0, 9]
         1: read x -> 1                          [10, 11]""",
@@ -132,6 +158,7 @@ REGISTERS = {
     "garbage-read": """
         0: read x -> 7                          [0, 9]""",
 }
+SEQUENTIAL = RegisterOptions(sequential_keys=True)
 FINE = """
 0: txn { append x 1; read y } -> nil             [0, 10]
 1: txn { read x; append y 1; append x 2 } -> [1] [0, 10]
@@ -142,7 +169,7 @@ FINE = """
 
 
 def kinds(text: str, workload: str) -> set[str]:
-    verdict = check(parse_history(text), workload=workload)
+    verdict = check(parse_history(text), workload=workload, assumed=SEQUENTIAL)
     assert isinstance(verdict, Invalid)
     return {anomaly.kind for anomaly in verdict.anomalies}
 
@@ -228,3 +255,40 @@ def test_an_unknown_transaction_whose_write_was_seen_took_effect() -> None:
     assert "fractured-read" in kinds(seen, "append")
     unseen = seen.replace("[1] | nil", "nil | nil")
     assert isinstance(check(parse_history(unseen)), Valid)
+
+
+BLIND = """
+    0: write x 1                            [0, 1]
+    0: write x 2                            [2, 3]
+    1: txn { read y; read x } -> 1 | 1      [0, 9]
+    2: txn { read x; write y 1 } -> 2       [0, 9]
+"""
+
+
+def test_blind_writes_are_ordered_only_by_what_is_assumed() -> None:
+    history = parse_history(BLIND)
+    blind = check(history, workload="wr", models=["serializable"])
+    assert isinstance(blind, Valid)
+    for assumed in (
+        RegisterOptions(sequential_keys=True),
+        RegisterOptions(linearizable_keys=True),
+    ):
+        verdict = check(history, workload="wr", models=["serializable"], assumed=assumed)
+        assert isinstance(verdict, Invalid)
+        assert verdict.anomalies[0].kind == "G-single"
+
+
+def test_real_time_orders_the_writes_of_different_processes() -> None:
+    history = parse_history(BLIND.replace("0: write x 2 ", "3: write x 2 "))
+    models = ["serializable"]
+    sequential = RegisterOptions(sequential_keys=True)
+    linearizable = RegisterOptions(linearizable_keys=True)
+    one = check(history, workload="wr", models=models, assumed=sequential)
+    other = check(history, workload="wr", models=models, assumed=linearizable)
+    assert isinstance(one, Valid)
+    assert isinstance(other, Invalid)
+
+
+def test_a_register_of_elle_may_hold_what_nobody_wrote() -> None:
+    history = parse_history(REGISTERS["garbage-read"])
+    assert isinstance(check(history, workload="rw-register"), Valid)
