@@ -97,46 +97,32 @@ def _answer(rows: Rows, key: int, first: int, code: int, core: list[int]) -> Ans
 
 def _violation(rows: Rows, key: int, first: int, code: int, core: list[int]) -> Violation:
     """With what installed all that was seen, and what saw that the indeterminate happened."""
-    kind = rows.kinds("read", "write", "cas")
-    installers: dict[int, int] = {}
-    witnesses: dict[int, list[int]] = {}
-    for at in range(*rows.span(key)):
-        if rows.outcome[at] == FAILED:
-            continue
-        installs, seen = _installs(rows, int(kind[at]), at), _sees(rows, int(kind[at]), at)
-        if installs:
-            installers.setdefault(int(rows.argument[at]), at)
-        if rows.outcome[at] == OK:
-            witnesses[seen] = [at]
-        elif installs and not any(rows.outcome[by] == OK for by in witnesses.get(seen, [])):
-            witnesses.setdefault(seen, []).append(at)
+    low, high = rows.span(key)
+    kind, outcome = rows.kinds("read", "write", "cas")[low:high], rows.outcome[low:high]
+    argument, expected = rows.argument[low:high], rows.expected[low:high]
+    answered = outcome == OK
+    sees = np.where(answered, rows.result[low:high], expected)
+    swaps = (kind == _CAS) & (sees == expected) & (expected != argument)
+    installs = ((kind == _WRITE) | swaps) & (outcome != FAILED)
+    maker = np.full(len(rows.values) + 1, -1, dtype=np.int64)
+    maker[argument[installs]] = np.flatnonzero(installs)
+    named = [at - low for at in core if at >= 0]
     evidence: set[int] = set()
-    named = [at for at in core if at >= 0]
     work = list(named)
     while work:
         at = work.pop()
         if at in evidence:
             continue
         evidence.add(at)
-        seen = _sees(rows, int(kind[at]), at)
-        if seen >= 0 and seen != first and seen in installers:
-            work.append(installers[seen])
-        if rows.outcome[at] == UNKNOWN:
-            work.extend(witnesses.get(int(rows.argument[at]), []))
-    return closed_evidence(evidence, named, _HINTS[code])
-
-
-def _sees(rows: Rows, kind: int, at: int) -> int:
-    if kind == _WRITE:
-        return -1
-    return int(rows.result[at] if rows.outcome[at] == OK else rows.expected[at])
-
-
-def _installs(rows: Rows, kind: int, at: int) -> bool:
-    if kind != _CAS:
-        return kind == _WRITE
-    expected = rows.expected[at]
-    return _sees(rows, kind, at) == expected != rows.argument[at]
+        if kind[at] != _WRITE and sees[at] != first and maker[sees[at]] >= 0:
+            work.append(int(maker[sees[at]]))
+        if outcome[at] == UNKNOWN:
+            readers = (kind != _WRITE) & (sees == argument[at]) & (answered | installs)
+            certain = readers & answered
+            work.extend(np.flatnonzero(certain)[:1].tolist() or np.flatnonzero(readers).tolist())
+    return closed_evidence(
+        {at + low for at in evidence}, [at + low for at in named], _HINTS[code]
+    )
 
 
 def _witness(rows: Rows, key: int, first: int) -> Int64s:
