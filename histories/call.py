@@ -8,7 +8,7 @@ about it.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
@@ -42,7 +42,134 @@ class CompareAndSet(Struct, frozen=True, gc=False, tag_field="f", tag="cas"):
     replacement: Scalar
 
 
-Call: TypeAlias = Read | Write | CompareAndSet
+class Append(Struct, frozen=True, gc=False, tag_field="f", tag="append"):
+    """Add ``element`` to the end of the list at ``key``, which ``Read`` answers whole."""
+
+    key: str
+    element: Scalar
+
+
+class Add(Struct, frozen=True, gc=False, tag_field="f", tag="add"):
+    """Add ``element`` to the set at ``key``, which ``Read`` answers whole, in any order."""
+
+    key: str
+    element: Scalar
+
+
+class Remove(Struct, frozen=True, gc=False, tag_field="f", tag="remove"):
+    """Take ``element`` out of the set at ``key``.  Answers whether it was there."""
+
+    key: str
+    element: Scalar
+
+
+class Contains(Struct, frozen=True, gc=False, tag_field="f", tag="contains"):
+    """Answers whether ``element`` is in the set at ``key``."""
+
+    key: str
+    element: Scalar
+
+
+class Enqueue(Struct, frozen=True, gc=False, tag_field="f", tag="enqueue"):
+    """Put ``element`` into the queue, stack or heap at ``key``."""
+
+    key: str
+    element: Scalar
+
+
+class Dequeue(Struct, frozen=True, gc=False, tag_field="f", tag="dequeue"):
+    """Take one element out; which one, its model says.  Answers it, or nothing if empty."""
+
+    key: str
+
+
+class Increment(Struct, frozen=True, gc=False, tag_field="f", tag="increment"):
+    """Add ``by`` to the counter at ``key``.  Answers the sum, or nothing if not told."""
+
+    key: str
+    by: int
+
+
+class Acquire(Struct, frozen=True, gc=False, tag_field="f", tag="acquire"):
+    """Take ``permits`` of the lock or semaphore at ``key`` for ``owner``.
+
+    Answers nothing, or one fencing token.
+    """
+
+    key: str
+    owner: Scalar
+    permits: int = 1
+
+
+class Release(Struct, frozen=True, gc=False, tag_field="f", tag="release"):
+    """Give back what ``owner`` acquired."""
+
+    key: str
+    owner: Scalar
+    permits: int = 1
+
+
+class GenerateId(Struct, frozen=True, gc=False, tag_field="f", tag="generate-id"):
+    """Answers an identifier that nobody else was or will be given."""
+
+    key: str
+
+
+class Transfer(Struct, frozen=True, gc=False, tag_field="f", tag="transfer"):
+    """Move ``amount`` between two accounts of the bank ``key``; refused if it cannot be."""
+
+    key: str
+    source: str
+    target: str
+    amount: int
+
+
+Micro: TypeAlias = Read | Write | Append
+"""One step of a transaction, on a key of its own."""
+
+
+class Txn(Struct, frozen=True, gc=False, tag_field="f", tag="txn"):
+    """All of ``micro``, atomically and in order, on the store ``key``.
+
+    Answers one value for each ``Read``, in order.
+    """
+
+    key: str
+    micro: tuple[Micro, ...]
+
+
+Call: TypeAlias = (
+    Read
+    | Write
+    | CompareAndSet
+    | Append
+    | Add
+    | Remove
+    | Contains
+    | Enqueue
+    | Dequeue
+    | Increment
+    | Acquire
+    | Release
+    | GenerateId
+    | Transfer
+    | Txn
+)
+
+
+def answers_with(call: Call, count: int) -> bool:
+    """Whether an ``Ok`` with so many values can answer ``call``."""
+    match call:
+        case Read() | CompareAndSet() | Remove() | Contains() | GenerateId():
+            return count == 1
+        case Write() | Append() | Add() | Enqueue() | Release() | Transfer():
+            return count == 0
+        case Dequeue() | Increment() | Acquire():
+            return count <= 1
+        case Txn(micro=micro):
+            return count == sum(isinstance(step, Read) for step in micro)
+        case _:
+            assert_never(call)
 
 
 class Ok(Struct, frozen=True, gc=False, tag_field="type", tag="ok"):

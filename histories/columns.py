@@ -10,12 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histories.call import (
+    Acquire,
+    Add,
+    Append,
+    Call,
     CompareAndSet,
+    Contains,
+    Dequeue,
+    Enqueue,
     Failed,
+    GenerateId,
+    Increment,
     Indeterminate,
     Ok,
     Outcome,
     Read,
+    Release,
+    Remove,
+    Transfer,
+    Txn,
     Value,
     Write,
 )
@@ -26,8 +39,13 @@ Int64s: TypeAlias = NDArray[np.int64]
 Int32s: TypeAlias = NDArray[np.int32]
 UInt8s: TypeAlias = NDArray[np.uint8]
 
-FUNCTIONS: Final = ("read", "write", "cas")
-"""What the numbers of ``Columns.f`` mean."""
+FUNCTIONS: Final = (
+    *("read", "write", "cas", "append", "add", "remove", "contains", "enqueue", "dequeue"),
+    *("increment", "acquire", "release", "generate-id", "transfer", "txn"),
+)
+"""What the numbers of ``Columns.f`` mean: the tags of the calls."""
+
+_NUMBER_OF_F: Final = {f: number for number, f in enumerate(FUNCTIONS)}
 
 OUTCOMES: Final = ("ok", "fail", "info")
 """What the numbers of ``Columns.outcome`` mean."""
@@ -47,13 +65,15 @@ class Columns:
         f: Index into ``FUNCTIONS``.
         outcome: Index into ``OUTCOMES``.
         key: Index into ``keys``.
-        argument: Index into ``values`` of what a write writes or a cas installs.
-        expected: Index into ``values`` of what a cas expects.
+        argument: Index into ``values`` of what a call brings: the value written, installed,
+            appended, added, removed, looked for or enqueued, the increment, the owner of a lock.
+        expected: Index into ``values`` of what a cas expects; of a lock's permits.
         result: Index into ``values`` of the first value answered.
         keys: In the order of first use.
         values: In the order of first use; told apart by type as well (1 is not True).
 
-    ``argument``, ``expected`` and ``result`` are ``NO_VALUE`` where there is none.
+    ``argument``, ``expected`` and ``result`` are ``NO_VALUE`` where there is none; a
+    transfer or a transaction is more than that and has none of them.
     """
 
     index: Int64s
@@ -81,20 +101,11 @@ def to_columns(ops: Sequence[Op]) -> Columns:
     for row, op in enumerate(ops):
         call = op.call
         small[0, row] = keys.setdefault(call.key, len(keys))
-        match call:
-            case Read():
-                f[row] = 0
-            case Write(value=value):
-                f[row] = 1
-                small[1, row] = values.number(value)
-            case CompareAndSet(expected=expected, replacement=replacement):
-                f[row] = 2
-                small[1, row] = values.number(replacement)
-                small[2, row] = values.number(expected)
-            case _:
-                assert_never(call)
+        f[row] = _NUMBER_OF_F[str(call.__struct_config__.tag)]
+        for column, value in enumerate(_arguments(call), start=1):
+            small[column, row] = values.number(value)
         outcome[row] = _outcome_number(op.outcome)
-        if isinstance(op.outcome, Ok) and op.outcome.values:
+        if isinstance(op.outcome, Ok) and op.outcome.values and not isinstance(call, Txn):
             small[3, row] = values.number(op.outcome.values[0])
     return Columns(
         index=_frozen(np.fromiter((op.index for op in ops), np.int64, count)),
@@ -110,6 +121,25 @@ def to_columns(ops: Sequence[Op]) -> Columns:
         keys=tuple(keys),
         values=tuple(values.values),
     )
+
+
+def _arguments(call: Call) -> tuple[Value, ...]:
+    """What goes to ``argument`` and ``expected``."""
+    match call:
+        case Read() | Dequeue() | GenerateId() | Transfer() | Txn():
+            return ()
+        case Write(value=value):
+            return (value,)
+        case CompareAndSet(expected=expected, replacement=replacement):
+            return replacement, expected
+        case Append() | Add() | Remove() | Contains() | Enqueue():
+            return (call.element,)
+        case Increment(by=by):
+            return (by,)
+        case Acquire() | Release():
+            return call.owner, call.permits
+        case _:
+            assert_never(call)
 
 
 class _Interner:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
-from histories.call import Call, CompareAndSet, Indeterminate, Ok, Read, Write
+from histories.call import Indeterminate, Ok, answers_with
 from histories.columns import Columns, to_columns
 from histories.errors import MalformedHistory
 from histories.op import FOREVER, Nanos, Op, ProcessId
@@ -117,20 +117,8 @@ def _require_laws(ops: tuple[Op, ...]) -> None:
         if op.invoked < free:
             raise _broken(op, "process", f"{op.process} already has an op in flight until {free}")
         free_from[op.process] = op.completed
-        if isinstance(op.outcome, Ok) and len(op.outcome.values) != _answers(op.call):
-            raise _broken(
-                op, "values", f"holds {len(op.outcome.values)} answers, not {_answers(op.call)}"
-            )
-
-
-def _answers(call: Call) -> int:
-    match call:
-        case Read() | CompareAndSet():
-            return 1
-        case Write():
-            return 0
-        case _:
-            assert_never(call)
+        if isinstance(op.outcome, Ok) and not answers_with(op.call, len(op.outcome.values)):
+            raise _broken(op, "values", f"holds {len(op.outcome.values)} answers to such a call")
 
 
 def _broken(op: Op, field: str, problem: str) -> MalformedHistory:

@@ -6,9 +6,14 @@
     process 1: cas k7 3 -> 6: saw 5      [1.219 s, 1.230 s]
     process 3: write k7 9: failed (not the leader)  [1.220 s, 1.221 s]
     process 5: write k7 8: unknown (timed out)      [1.222 s, ?]
+    process 6: dequeue jobs: done        [1.223 s, 1.224 s]     (it was empty)
+    process 7: txn bank { read a; append b 3 } -> [1, 2]  [1.225 s, 1.226 s]
 
-Values are JSON, and ``nil`` for absent.  When reading, ``process`` may be left
-out, and so may ``: done``; bare times are nanoseconds.
+Also ``append``, ``add``, ``remove``, ``contains``, ``enqueue`` KEY ELEMENT,
+``increment`` KEY BY, ``acquire``, ``release`` KEY OWNER [PERMITS], ``generate-id`` KEY and
+``transfer`` KEY SOURCE TARGET AMOUNT.  Values are JSON, and ``nil`` for absent; several
+answers are separated by ``|``.  When reading, ``process`` may be left out, and so may
+``: done``; bare times are nanoseconds.
 """
 
 from __future__ import annotations
@@ -19,16 +24,30 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias, assert_never
 
 from histories.call import (
+    Acquire,
+    Add,
+    Append,
     Call,
     CompareAndSet,
+    Contains,
+    Dequeue,
+    Enqueue,
     Failed,
+    GenerateId,
+    Increment,
     Indeterminate,
+    Micro,
     Ok,
     Outcome,
     Read,
+    Release,
+    Remove,
     Scalar,
+    Transfer,
+    Txn,
     Value,
     Write,
+    answers_with,
 )
 from histories.errors import MalformedHistory
 from histories.history import History
@@ -55,15 +74,27 @@ def describe_value(value: Value) -> str:
 
 
 def describe_call(call: Call) -> str:
-    """``read k7``, ``write k7 3``, ``cas k7 2 -> 5``."""
-    key = describe_key(call.key)
+    """``read k7``, ``write k7 3``, ``cas k7 2 -> 5``, ``txn { read x; append y 3 }``."""
+    f, key = call.__struct_config__.tag, describe_key(call.key)
     match call:
-        case Read():
-            return f"read {key}"
+        case Read() | Dequeue() | GenerateId():
+            return f"{f} {key}"
         case Write(value=value):
-            return f"write {key} {describe_value(value)}"
+            return f"{f} {key} {describe_value(value)}"
         case CompareAndSet(expected=expected, replacement=replacement):
-            return f"cas {key} {describe_value(expected)} -> {describe_value(replacement)}"
+            return f"{f} {key} {describe_value(expected)} -> {describe_value(replacement)}"
+        case Append() | Add() | Remove() | Contains() | Enqueue():
+            return f"{f} {key} {describe_value(call.element)}"
+        case Increment(by=by):
+            return f"{f} {key} {by}"
+        case Acquire() | Release():
+            permits = "" if call.permits == 1 else f" {call.permits}"
+            return f"{f} {key} {describe_value(call.owner)}{permits}"
+        case Transfer(source=source, target=target, amount=amount):
+            return f"{f} {key} {describe_value(source)} {describe_value(target)} {amount}"
+        case Txn(micro=micro):
+            store = f"{key} " if call.key else ""
+            return f"{f} {store}{{ {'; '.join(describe_call(step) for step in micro)} }}"
         case _:
             assert_never(call)
 
@@ -77,7 +108,7 @@ def describe_outcome(call: Call, outcome: Outcome) -> str:
     """``-> 3``, ``done``, ``swapped``, ``saw 3``, ``failed (why)``, ``unknown (why)``."""
     match outcome:
         case Ok(values=values):
-            return _describe_answer(call, values[0] if values else None)
+            return _describe_answers(call, values)
         case Failed(reason=reason):
             return "failed" + _parenthesis(reason)
         case Indeterminate(reason=reason):
@@ -86,16 +117,11 @@ def describe_outcome(call: Call, outcome: Outcome) -> str:
             assert_never(outcome)
 
 
-def _describe_answer(call: Call, value: Value) -> str:
-    match call:
-        case Read():
-            return f"-> {describe_value(value)}"
-        case Write():
-            return "done"
-        case CompareAndSet(expected=expected):
-            return "swapped" if same(value, expected) else f"saw {describe_value(value)}"
-        case _:
-            assert_never(call)
+def _describe_answers(call: Call, values: tuple[Value, ...]) -> str:
+    if isinstance(call, CompareAndSet) and len(values) == 1:
+        swapped = same(values[0], call.expected)
+        return "swapped" if swapped else f"saw {describe_value(values[0])}"
+    return f"-> {' | '.join(map(describe_value, values))}" if values else "done"
 
 
 def _parenthesis(reason: str) -> str:
@@ -180,19 +206,15 @@ def parse_history(text: str) -> History:
 
 
 _TIME: Final = r"(?:\d+\.\d{1,9}[ ]s|\d+(?:[ ]ns)?)"
-_TEXT: Final = r'"(?:[^"\\]|\\.)*"'
-_VALUE: Final = rf'(?:{_TEXT}|[^\s:"]+)'
 _LINE: Final = re.compile(
-    rf"""(?:process\s+)?(?P<process>\d+)\s*:\s*
-         (?P<call>(?P<f>read|write|cas)\s+(?P<key>{_TEXT}|[^\s:"]+)
-            (?:\s+(?P<first>(?!->){_VALUE}))?
-            (?:\s*->\s*(?P<second>{_VALUE}))?)
-         (?:\s*:\s*(?P<outcome>done|swapped|saw|failed|unknown)
-            (?:\s+(?P<saw>(?!\(){_VALUE}))?
-            (?:\s*\((?P<reason>.*)\))?)?
+    rf"""(?:process\s+)?(?P<process>\d+)\s*:\s*(?P<what>.*?)
          \s*\[\s*(?P<invoked>{_TIME})\s*,\s*(?P<completed>{_TIME}|\?)\s*\]""",
     re.VERBOSE,
 )
+_TOKEN: Final = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|->|[:;,|{}\[\]]|[^\s":;,|{}\[\]]+)""")
+_ENDS_CALL: Final = frozenset({"", ":", ";", "}", "["})
+_PUNCTUATION: Final = _ENDS_CALL | {",", "|", "{", "]", "->"}
+_REFUSED: Final = re.compile(r"\s*:\s*(?P<word>failed|unknown)(?:\s*\((?P<reason>.*)\))?\s*")
 
 
 def _parse_op(line: str, number: int) -> Op:
@@ -201,67 +223,183 @@ def _parse_op(line: str, number: int) -> Op:
         raise MalformedHistory(
             "not of the form 'process: call outcome [invoked, completed]'", line=number
         )
-    call = _parse_call(parts, number)
-    outcome = _parse_outcome(parts, call, number)
-    completed = FOREVER if parts["completed"] == "?" else _parse_time(parts["completed"])
+    reader = _Reader(parts["what"], number)
+    call = reader.call()
     return Op(
         index=0,
         process=ProcessId(int(parts["process"])),
         call=call,
-        outcome=outcome,
+        outcome=reader.outcome(call),
         invoked=_parse_time(parts["invoked"]),
-        completed=completed,
+        completed=FOREVER if parts["completed"] == "?" else _parse_time(parts["completed"]),
     )
 
 
-def _parse_call(parts: re.Match[str], number: int) -> Call:
-    key = json.loads(parts["key"]) if parts["key"].startswith('"') else parts["key"]
-    first, second = parts["first"], parts["second"]
-    match parts["f"]:
-        case "read" if first is None:
-            return Read(key)
-        case "write" if first is not None and second is None:
-            return Write(key, _parse_value(first, number))
-        case "cas" if first is not None and second is not None:
-            return CompareAndSet(key, _parse_value(first, number), _parse_value(second, number))
-        case f:
-            raise MalformedHistory(f"wrong arguments for {f!r}", line=number, field="call")
+class _Reader:
+    """Reads a call and then its outcome from one text, token by token."""
+
+    def __init__(self, text: str, line: int) -> None:
+        self._text = text
+        self._line = line
+        self._at = 0
+
+    def call(self) -> Call:
+        f = self._take()
+        if f == "txn":
+            return self._txn()
+        return self._simple_call(f)
+
+    def outcome(self, call: Call) -> Outcome:
+        refused = _REFUSED.fullmatch(self._text, self._at)
+        if refused is not None:
+            reason = refused["reason"] or ""
+            return Failed(reason) if refused["word"] == "failed" else Indeterminate(reason)
+        words = self._take() if self._peek() else ""
+        if words == ":":
+            words = self._take()
+        values: tuple[Value, ...] = ()
+        match words, call:
+            case "->", _:
+                values = self._answers()
+            case "swapped", CompareAndSet(expected=expected):
+                values = (expected,)
+            case "saw", CompareAndSet():
+                values = (self._scalar(self._take()),)
+            case "" | "done", _ if answers_with(call, 0):
+                pass
+            case _:
+                raise self._no_outcome(words, call)
+        if self._peek() or not answers_with(call, len(values)):
+            raise self._no_outcome(self._peek() or words, call)
+        return Ok(values)
+
+    # --- calls -------------------------------------------------------------------
+
+    def _simple_call(self, f: str) -> Call:
+        key = self._key(f)
+        arguments: list[Scalar] = []
+        while self._peek() not in {"", ":", ";", "}", "["} and not self._begins_answer(
+            f, arguments
+        ):
+            word = self._take()
+            if word != "->":
+                arguments.append(self._scalar(word))
+        match f, arguments:
+            case "read", []:
+                return Read(key)
+            case "write", [value]:
+                return Write(key, value)
+            case "cas", [expected, replacement]:
+                return CompareAndSet(key, expected, replacement)
+            case "dequeue", []:
+                return Dequeue(key)
+            case "generate-id", []:
+                return GenerateId(key)
+            case (("append" | "add" | "remove" | "contains" | "enqueue"), [element]):
+                return _ELEMENT_CALLS[f](key, element)
+            case "increment", [int(by)]:
+                return Increment(key, by)
+            case (("acquire" | "release"), [owner, *permits]) if len(permits) < 2:
+                lock = Acquire if f == "acquire" else Release
+                match permits:
+                    case [int(count)]:
+                        return lock(key, owner, count)
+                    case []:
+                        return lock(key, owner)
+                    case _:
+                        pass
+            case "transfer", [source, target, int(amount)]:
+                return Transfer(key, str(source), str(target), amount)
+            case _:
+                pass
+        raise MalformedHistory(f"wrong arguments for {f!r}", line=self._line, field="call")
+
+    def _begins_answer(self, f: str, arguments: list[Scalar]) -> bool:
+        """An arrow is one of a cas between its two values, and else comes before the answer."""
+        return self._peek() == "->" and (f != "cas" or len(arguments) != 1)
+
+    def _txn(self) -> Txn:
+        store = "" if self._peek() == "{" else self._key("txn")
+        steps: list[Micro] = []
+        separator = self._take()
+        if separator != "{":
+            raise MalformedHistory("a txn needs { steps }", line=self._line, field="call")
+        while separator != "}" and self._peek() != "}":
+            step = self._simple_call(self._take())
+            if not isinstance(step, Read | Write | Append):
+                problem = f"{describe_call(step)!r} is no step of a transaction"
+                raise MalformedHistory(problem, line=self._line, field="call")
+            steps.append(step)
+            separator = self._take()
+            if separator not in {";", "}"}:
+                raise MalformedHistory("steps end with ; or }", line=self._line, field="call")
+        if separator != "}":
+            self._take()
+        return Txn(store, tuple(steps))
+
+    # --- tokens ------------------------------------------------------------------
+
+    def _peek(self) -> str:
+        token = _TOKEN.match(self._text, self._at)
+        return "" if token is None else token[1]
+
+    def _take(self) -> str:
+        token = _TOKEN.match(self._text, self._at)
+        if token is None:
+            return ""
+        self._at = token.end()
+        return token[1]
+
+    def _key(self, f: str) -> str:
+        word = self._take()
+        if word in _PUNCTUATION:
+            raise MalformedHistory(f"wrong arguments for {f!r}", line=self._line, field="call")
+        return str(self._scalar(word)) if word.startswith('"') else word
+
+    def _answers(self) -> tuple[Value, ...]:
+        values = [self._value()]
+        while self._peek() == "|":
+            self._take()
+            values.append(self._value())
+        return tuple(values)
+
+    def _value(self) -> Value:
+        word = self._take()
+        if word != "[":
+            return self._scalar(word)
+        elements: list[Scalar] = []
+        while (word := self._take()) not in {"]", ""}:
+            if word != ",":
+                elements.append(self._scalar(word))
+        return tuple(elements)
+
+    def _scalar(self, word: str) -> Scalar:
+        if word == "nil":
+            return None
+        try:
+            value = json.loads(word)
+        except ValueError as error:
+            problem = f"{word!r} is not a value"
+            raise MalformedHistory(problem, line=self._line, field="value") from error
+        if isinstance(value, bool | int | float | str):
+            return value
+        raise MalformedHistory(f"{word!r} is not a scalar", line=self._line, field="value")
+
+    def _no_outcome(self, words: str, call: Call) -> MalformedHistory:
+        return MalformedHistory(
+            f"{words or 'nothing'!r} is no outcome of {describe_call(call)!r}",
+            line=self._line,
+            field="outcome",
+        )
 
 
-def _parse_outcome(parts: re.Match[str], call: Call, number: int) -> Outcome:
-    reason = parts["reason"] or ""
-    answer = parts["second"] if isinstance(call, Read) else None
-    match parts["outcome"], call:
-        case None, Read() if answer is not None:
-            return Ok((_parse_value(answer, number),))
-        case "failed", _ if answer is None:
-            return Failed(reason)
-        case "unknown", _ if answer is None:
-            return Indeterminate(reason)
-        case None | "done", Write():
-            return Ok()
-        case "swapped", CompareAndSet(expected=expected):
-            return Ok((expected,))
-        case "saw", CompareAndSet() if parts["saw"] is not None:
-            return Ok((_parse_value(parts["saw"], number),))
-        case _:
-            raise MalformedHistory(
-                f"{parts['outcome'] or 'nothing'!r} is no outcome of {describe_call(call)!r}",
-                line=number,
-                field="outcome",
-            )
-
-
-def _parse_value(text: str, number: int) -> Scalar:
-    if text == "nil":
-        return None
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise MalformedHistory(f"{text!r} is not a value", line=number, field="value") from error
-    if isinstance(value, bool | int | float | str):
-        return value
-    raise MalformedHistory(f"{text!r} is not a scalar", line=number, field="value")
+_ELEMENT_CALLS: Final[dict[str, Callable[[str, Scalar], Call]]] = {
+    "append": Append,
+    "add": Add,
+    "remove": Remove,
+    "contains": Contains,
+    "enqueue": Enqueue,
+}
 
 
 def _parse_time(text: str) -> Nanos:

@@ -10,16 +10,31 @@ from __future__ import annotations
 from typing import assert_never
 
 from histories.call import (
+    Acquire,
+    Add,
+    Append,
     Call,
     CompareAndSet,
+    Contains,
+    Dequeue,
+    Enqueue,
     Failed,
+    GenerateId,
+    Increment,
     Indeterminate,
+    Micro,
     Ok,
     Outcome,
     Read,
+    Release,
+    Remove,
     Scalar,
+    Transfer,
+    Txn,
     Write,
+    answers_with,
 )
+from histories.notation import describe_call
 from system_under_test.gossip_raft.core import types as core
 from system_under_test.gossip_raft.core.client_session import (
     Answered,
@@ -30,10 +45,15 @@ from system_under_test.gossip_raft.core.client_session import (
     TimedOut,
 )
 from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys, Results, Values
+from workloads.errors import UnsupportedCall
 
 
 def request_of(call: Call, consistency: Consistency) -> Request:
-    """What to ask the cluster for; ``consistency`` is that of reads."""
+    """What to ask the cluster for; ``consistency`` is that of reads.
+
+    Raises:
+        UnsupportedCall: The store has no such command; its workload must say how to ask.
+    """
     match call:
         case Read(key=key):
             return ReadKeys((key,), consistency)
@@ -41,8 +61,34 @@ def request_of(call: Call, consistency: Consistency) -> Request:
             return Execute((core.Put(key, _stored(value)),))
         case CompareAndSet(key=key, expected=expected, replacement=replacement):
             return Execute((core.Cas(key, _stored(expected), _stored(replacement)),))
+        case Append(key=key, element=element):
+            return Execute((core.Append(key, _stored(element)),))
+        case Add(key=key, element=element):
+            return Execute((core.AddToSet(key, _stored(element)),))
+        case Enqueue(key=key, element=element):
+            return Execute((core.Enqueue(key, _stored(element)),))
+        case Dequeue(key=key):
+            return Execute((core.Dequeue(key),))
+        case Increment(key=key, by=by):
+            return Execute((core.Increment(key, by),))
+        case Txn(micro=micro):
+            return Execute((core.Txn(tuple(map(_micro, micro))),))
+        case Remove() | Contains() | Acquire() | Release() | GenerateId() | Transfer():
+            raise UnsupportedCall(call)
         case _:
             assert_never(call)
+
+
+def _micro(step: Micro) -> core.Get | core.Put | core.Append:
+    match step:
+        case Read(key=key):
+            return core.Get(key)
+        case Write(key=key, value=value):
+            return core.Put(key, _stored(value))
+        case Append(key=key, element=element):
+            return core.Append(key, _stored(element))
+        case _:
+            assert_never(step)
 
 
 def outcome_of(call: Call, ending: Ending) -> Outcome:
@@ -69,15 +115,8 @@ def outcome_of(call: Call, ending: Ending) -> Outcome:
 
 
 def _ok(call: Call, values: tuple[core.Value, ...]) -> Outcome:
-    match call:
-        case Read() | CompareAndSet():
-            observations = 1
-        case Write():
-            observations = 0
-        case _:
-            assert_never(call)
-    if len(values) != observations:
-        return Indeterminate(f"malformed answer: {len(values)} values, not {observations}")
+    if not answers_with(call, len(values)):
+        return Indeterminate(f"malformed answer: {len(values)} values to {describe_call(call)}")
     return Ok(values)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from histories.call import Call
+from histories.notation import describe_call
+
 
 class WorkloadError(Exception):
     """Base of what workloads raises."""
@@ -15,3 +18,10 @@ class UnknownWorkload(WorkloadError, ValueError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no workload is named {name!r}; there are: {', '.join(known)}")
         self.name = name
+
+
+class UnsupportedCall(WorkloadError):
+    """The store under test has no command for such a call."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(f"no command of the store does {describe_call(call)!r}")

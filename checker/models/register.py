@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from checker.base import Inconsistent
+from checker.errors import ForeignCall
 from histories.call import Call, CompareAndSet, Ok, Read, Scalar, Value, Write
 from histories.notation import describe_value
 from histories.values import identity, same
@@ -46,7 +47,7 @@ class CasRegister:
                 swapped = state == (type(expected), expected)
                 return (type(replacement), replacement) if swapped else state
             case _:
-                assert_never(call)
+                raise ForeignCall(self.name, call)
 
     def observes_only(self, call: Call, outcome: Ok | None) -> bool:
         """Reads, and compare-and-sets that are known to have found another value."""
@@ -60,7 +61,7 @@ class CasRegister:
                     return True
                 return outcome is not None and not same(outcome.values[0], expected)
             case _:
-                assert_never(call)
+                raise ForeignCall(self.name, call)
 
     def installs(self, call: Call, outcome: Ok | None) -> Hashable | None:
         """What a write or a compare-and-set that may have succeeded leaves there."""
@@ -72,7 +73,7 @@ class CasRegister:
             case CompareAndSet(replacement=replacement):
                 return None if self.observes_only(call, outcome) else identity(replacement)
             case _:
-                assert_never(call)
+                raise ForeignCall(self.name, call)
 
     def needs(self, call: Call, outcome: Ok | None) -> Hashable | None:
         """The value answered; for a compare-and-set without answer the one expected."""
@@ -84,7 +85,7 @@ class CasRegister:
             case CompareAndSet(expected=expected):
                 return identity(expected if outcome is None else outcome.values[0])
             case _:
-                assert_never(call)
+                raise ForeignCall(self.name, call)
 
     def describe(self, state: RegisterState) -> str:
         return describe_value(state[1])

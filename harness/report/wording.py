@@ -10,13 +10,25 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from histories.call import (
+    Acquire,
+    Add,
+    Append,
     Call,
     CompareAndSet,
+    Contains,
+    Dequeue,
+    Enqueue,
     Failed,
+    GenerateId,
+    Increment,
     Indeterminate,
     Ok,
     Outcome,
     Read,
+    Release,
+    Remove,
+    Transfer,
+    Txn,
     Value,
     Write,
 )
@@ -64,14 +76,25 @@ def describe_value(value: Value) -> str:
 
 
 def describe_call(call: Call) -> str:
+    f, key = call.__struct_config__.tag, shortened(call.key)
     match call:
-        case Read(key=key):
-            return f"read {shortened(key)}"
-        case Write(key=key, value=value):
-            return f"write {shortened(key)} = {describe_value(value)}"
-        case CompareAndSet(key=key, expected=expected, replacement=replacement):
-            change = f"{describe_value(expected)} → {describe_value(replacement)}"
-            return f"cas {shortened(key)}: {change}"
+        case Read() | Dequeue() | GenerateId():
+            return f"{f} {key}"
+        case Write(value=value):
+            return f"{f} {key} = {describe_value(value)}"
+        case CompareAndSet(expected=expected, replacement=replacement):
+            return f"{f} {key}: {describe_value(expected)} → {describe_value(replacement)}"
+        case Append() | Add() | Remove() | Contains() | Enqueue():
+            return f"{f} {key} {describe_value(call.element)}"
+        case Increment(by=by):
+            return f"{f} {key} by {by}"
+        case Acquire() | Release():
+            permits = "" if call.permits == 1 else f" ({call.permits} permits)"
+            return f"{f} {key} for {describe_value(call.owner)}{permits}"
+        case Transfer(source=source, target=target, amount=amount):
+            return f"{f} {amount} from {shortened(source)} to {shortened(target)}"
+        case Txn(micro=micro):
+            return shortened("; ".join(map(describe_call, micro)))
         case _:
             assert_never(call)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from histories.call import (
-    Call,
     CompareAndSet,
     Failed,
     Indeterminate,
@@ -28,6 +27,9 @@ ONLY_KEY: Final = "register"
 """The key of operations that name none."""
 
 _NIL_SAYS_NOTHING: Final = "answered nil, which here means that the value is not known"
+
+
+RegisterCall: TypeAlias = Read | Write | CompareAndSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def history_of_foreign(
     numbers = {event.time for event in events}
     times = [event.time for event in events if event.time is not None]
     measured = len(times) == len(events) == len(numbers) and times == sorted(times)
-    open_calls: dict[int, tuple[int, Call]] = {}
+    open_calls: dict[int, tuple[int, RegisterCall]] = {}
     paired: list[Event] = []
     called = 0
     for position, event in enumerate(events):
@@ -96,7 +98,7 @@ def history_of_foreign(
     return pair(paired, file=file, lines=[event.line for event in events])
 
 
-def _call(event: ForeignEvent, file: str) -> Call:
+def _call(event: ForeignEvent, file: str) -> RegisterCall:
     match event.f, event.value:
         case "read", _:
             return Read(event.key)
@@ -122,7 +124,7 @@ def _call(event: ForeignEvent, file: str) -> Call:
             )
 
 
-def _outcome(event: ForeignEvent, call: Call, file: str, nil_is_absent: bool) -> Outcome:
+def _outcome(event: ForeignEvent, call: RegisterCall, file: str, nil_is_absent: bool) -> Outcome:
     match event.type:
         case "fail":
             return Failed(event.error or "failed")
@@ -139,7 +141,7 @@ def _outcome(event: ForeignEvent, call: Call, file: str, nil_is_absent: bool) ->
             )
 
 
-def _answer(event: ForeignEvent, call: Call, file: str, nil_is_absent: bool) -> Outcome:
+def _answer(event: ForeignEvent, call: RegisterCall, file: str, nil_is_absent: bool) -> Outcome:
     match call:
         case Read():
             if event.value is None and not nil_is_absent:

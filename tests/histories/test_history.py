@@ -7,6 +7,7 @@ import tracemalloc
 import pytest
 
 from histories.call import Call, CompareAndSet, Failed, Indeterminate, Ok, Outcome, Read, Write
+from histories.columns import FUNCTIONS
 from histories.errors import HistoryError, MalformedHistory
 from histories.history import FaultWindow, History
 from histories.notation import parse_history
@@ -141,6 +142,27 @@ def test_columns_tell_types_apart_and_are_read_only() -> None:
     assert columns.completed[-1] == FOREVER
     with pytest.raises(ValueError, match="read-only"):
         columns.invoked[0] = 5
+
+
+def test_columns_hold_what_each_call_brings() -> None:
+    history = parse_history(
+        """
+        0: append l 7: done              [1, 2]
+        0: read l -> [7]                 [3, 4]
+        0: dequeue q: done               [5, 6]
+        0: increment c 7 -> 9            [7, 8]
+        0: acquire m "p" 2 -> 7          [9, 10]
+        0: txn { read l; write x 1 } -> [7]  [11, 12]
+        """
+    )
+    columns = history.columns()
+    assert [FUNCTIONS[f] for f in columns.f] == [
+        op.call.__struct_config__.tag for op in history.ops
+    ]
+    assert columns.values == (7, (7,), 9, "p", 2)
+    assert columns.argument.tolist() == [0, -1, -1, 0, 3, -1]
+    assert columns.expected.tolist() == [-1, -1, -1, -1, 4, -1]
+    assert columns.result.tolist() == [-1, 1, -1, 2, 0, -1]
 
 
 def test_columns_of_nothing_are_empty() -> None:

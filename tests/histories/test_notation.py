@@ -25,6 +25,26 @@ process 5: write k7 "a: [b] \\"c\\" -> d\\n": failed (no (known) leader)  [14000
 process 6: read "k 8" -> true  [1400000000 ns, 1500000000 ns]
 process 7: read k7: unknown  [1400000000 ns, ?]
 process 8: read k7 -> -1.5  [1400000000 ns, 1500000000 ns]
+process 9: append l "a": done  [1400000000 ns, 1500000000 ns]
+process 10: read l -> ["a", 2]  [1400000000 ns, 1500000000 ns]
+process 11: read l -> []  [1400000000 ns, 1500000000 ns]
+process 12: add s 1: done  [1400000000 ns, 1500000000 ns]
+process 13: remove s 1 -> true  [1400000000 ns, 1500000000 ns]
+process 14: contains s 1 -> false  [1400000000 ns, 1500000000 ns]
+process 15: enqueue q 7: unknown (lost)  [1400000000 ns, ?]
+process 16: dequeue q -> 7  [1400000000 ns, 1500000000 ns]
+process 17: dequeue q: done  [1400000000 ns, 1500000000 ns]
+process 18: increment c -2 -> 5  [1400000000 ns, 1500000000 ns]
+process 19: increment c 3: done  [1400000000 ns, 1500000000 ns]
+process 20: acquire m "p20" -> 33  [1400000000 ns, 1500000000 ns]
+process 21: acquire m 21 2: failed (held)  [1400000000 ns, 1500000000 ns]
+process 22: release m 22: done  [1400000000 ns, 1500000000 ns]
+process 23: generate-id ids -> "x1"  [1400000000 ns, 1500000000 ns]
+process 24: transfer bank "a" "b" 10: done  [1400000000 ns, 1500000000 ns]
+process 25: txn { read x; append y 3; write z nil } -> [1, 2]  [1400000000 ns, 1500000000 ns]
+process 26: txn bank { read a; read b } -> 1 | nil  [1400000000 ns, 1500000000 ns]
+process 27: txn {  }: done  [1400000000 ns, 1500000000 ns]
+process 28: txn { read a }: unknown (timed out)  [1400000000 ns, ?]
 """  # noqa: E501  one operation a line
 
 
@@ -71,6 +91,10 @@ def test_lines_are_numbered_by_invocation_and_comments_skipped() -> None:
         ("\n0: write x [1, 2]", "line 2: field 'call': wrong arguments for 'write'"),
         ("0: read x [1, 2]", "line 1: field 'outcome': 'nothing' is no outcome of 'read x'"),
         ("0: write x 1: saw 2 [1, 2]", "'saw' is no outcome"),
+        ("0: frobnicate x 1 [1, 2]", "wrong arguments for 'frobnicate'"),
+        ("0: txn read x -> 1 [1, 2]", "a txn needs { steps }"),
+        ("0: txn { enqueue x 1 } [1, 2]", "'enqueue x 1' is no step of a transaction"),
+        ("0: txn { read x; read y } -> 1 [1, 2]", "is no outcome of 'txn { read x; read y }'"),
         ("0: write x abc [1, 2]", "'abc' is not a value"),
         ("0: write x 1 [2, 1]", "op 0: completed"),
         ("0: write x 1 [1, 5]\n0: write x 2 [2, 6]", "already has an op in flight"),

@@ -5,15 +5,23 @@ from __future__ import annotations
 import pytest
 
 from histories.call import (
+    Acquire,
+    Add,
+    Append,
     Call,
     CompareAndSet,
+    Dequeue,
+    Enqueue,
     Failed,
+    Increment,
     Indeterminate,
     Ok,
     Outcome,
     Read,
+    Txn,
     Write,
 )
+from system_under_test.gossip_raft.core import types as core
 from system_under_test.gossip_raft.core.client_session import (
     Answered,
     Ending,
@@ -27,9 +35,10 @@ from system_under_test.gossip_raft.core.types import ORIGIN, Applied, Cas, LogIn
 from system_under_test.gossip_raft.core.types import Refused as Rejected
 from workloads.catalogue import WORKLOADS, workload
 from workloads.client import outcome_of, request_of
-from workloads.errors import UnknownWorkload
+from workloads.errors import UnknownWorkload, UnsupportedCall
 
 READ, WRITE, CAS = Read("x"), Write("x", 1), CompareAndSet("x", None, 2)
+TXN = Txn("", (Read("x"), Write("y", 1), Append("z", 2)))
 
 
 def results(*results: Applied | Rejected) -> Answered:
@@ -44,6 +53,12 @@ REQUESTS: list[tuple[Call, Request]] = [
     (READ, ReadKeys(("x",), Consistency.LINEARIZABLE)),
     (WRITE, Execute((Put("x", 1),))),
     (CAS, Execute((Cas("x", None, 2),))),
+    (Append("x", 1), Execute((core.Append("x", 1),))),
+    (Add("x", 1), Execute((core.AddToSet("x", 1),))),
+    (Enqueue("x", 1), Execute((core.Enqueue("x", 1),))),
+    (Dequeue("x"), Execute((core.Dequeue("x"),))),
+    (Increment("x", 2), Execute((core.Increment("x", 2),))),
+    (TXN, Execute((core.Txn((core.Get("x"), core.Put("y", 1), core.Append("z", 2))),))),
 ]
 
 OUTCOMES: list[tuple[Call, Ending, Outcome]] = [
@@ -53,6 +68,9 @@ OUTCOMES: list[tuple[Call, Ending, Outcome]] = [
     (CAS, results(Applied((None,))), Ok((None,))),
     (CAS, results(Applied((5,))), Ok((5,))),
     (WRITE, results(Rejected("not a list")), Failed("not a list")),
+    (Dequeue("x"), results(Applied()), Ok()),
+    (Dequeue("x"), results(Applied((4,))), Ok((4,))),
+    (TXN, results(Applied(((1, 2),))), Ok(((1, 2),))),
     *((call, Refused("no leader"), Failed("no leader")) for call in (READ, WRITE, CAS)),
     *((call, TimedOut("silence"), Indeterminate("silence")) for call in (READ, WRITE, CAS)),
 ]
@@ -66,6 +84,8 @@ MALFORMED: list[tuple[Call, Ending]] = [
     (WRITE, results(Applied(), Applied())),
     (CAS, results(Applied())),
     (CAS, results(Applied((1, 2)))),
+    (TXN, results(Applied())),
+    (Dequeue("x"), results(Applied((1, 2)))),
 ]
 
 
@@ -88,6 +108,11 @@ def test_a_malformed_answer_is_indeterminate(call: Call, ending: Ending) -> None
 def test_values_that_look_alike_are_not_stored(value: float) -> None:
     with pytest.raises(AssertionError, match="holds no"):
         request_of(Write("x", value), Consistency.LINEARIZABLE)
+
+
+def test_what_the_store_cannot_do_is_said() -> None:
+    with pytest.raises(UnsupportedCall, match='acquire m "p"'):
+        request_of(Acquire("m", "p"), Consistency.LINEARIZABLE)
 
 
 def test_every_workload_has_the_name_it_is_found_by() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -12,6 +13,19 @@ from hypothesis import strategies as st
 
 from histories.call import Call, Indeterminate, Ok, Outcome, Read, Write
 from histories.op import FOREVER, Nanos, ProcessId
+from workloads.combinators import (
+    AnyOf,
+    CycleTimes,
+    Delay,
+    EachProcess,
+    FlipFlop,
+    Map,
+    ProcessLimit,
+    Reserve,
+    Sleep,
+    UntilOk,
+    on_workers,
+)
 from workloads.draws import Draws, draw
 from workloads.generator import (
     BACKLOG_INTERVALS_MAX,
@@ -73,7 +87,7 @@ def generators(draw_: st.DrawFn, depth: int = 3) -> Generator:
         return Sequence(tuple(map(Read, keys)))
     inner = generators(depth=depth - 1)
     draws = Draws(draw_(st.integers(0, 99)))
-    match draw_(st.integers(0, 8)):
+    match draw_(st.integers(0, 17)):
         case 0:
             return Limit(draw_(st.integers(0, 9)), draw_(inner))
         case 1:
@@ -90,6 +104,24 @@ def generators(draw_: st.DrawFn, depth: int = 3) -> Generator:
             return Repeat(once(Read("r")), draw_(st.integers(0, 5)))
         case 7:
             return Filter(lambda call: call != Read("y"), draw_(inner))
+        case 8:
+            return Delay(Nanos(draw_(st.integers(1, 100 * MS))), draw_(inner))
+        case 9:
+            return AnyOf(tuple(draw_(st.lists(inner, max_size=3))))
+        case 10:
+            return FlipFlop(draw_(inner), draw_(inner))
+        case 11:
+            return Map(lambda call: Write(call.key, 1), draw_(inner))
+        case 12:
+            return ProcessLimit(draw_(st.integers(0, 5)), draw_(inner))
+        case 13:
+            return UntilOk(draw_(inner))
+        case 14:
+            return EachProcess(draw_(generators(depth=0)))
+        case 15:
+            return Reserve(((1, draw_(inner)),), draw_(inner))
+        case 16:
+            return Phases((Sleep(Nanos(draw_(st.integers(1, SECOND)))), draw_(inner)))
         case _:
             return draw_(generators(depth=0))
 
@@ -220,6 +252,88 @@ def test_filter_leaves_out_what_is_not_wanted() -> None:
     both = Sequence((Read("x"), Read("y"), Read("x")))
     kept = Filter(lambda call: call.key == "x", both)
     assert len(run(kept, takes(1))) == 2
+
+
+@given(interval=st.integers(1, 50 * MS), seed=st.integers(0, 99))
+def test_delay_keeps_calls_apart(interval: int, seed: int) -> None:
+    done = run(Limit(20, Delay(Nanos(interval), READS)), chance(seed))
+    assert all(b.invoked - a.invoked >= interval for a, b in pairwise(done))
+    assert len(done) == 20
+
+
+@given(counts=st.lists(st.integers(0, 3), max_size=3), seed=st.integers(0, 99))
+def test_reserved_workers_serve_their_generator_though_processes_are_retired(
+    counts: list[int], seed: int
+) -> None:
+    parts = tuple((count, Limit(10, endless(f"p{n}"))) for n, count in enumerate(counts))
+    done = run(Reserve(parts, Limit(10, endless("rest"))), chance(seed), concurrency=10)
+    first = 0
+    for number, count in enumerate(counts):
+        workers = {one.process % 10 for one in done if one.call.key == f"p{number}"}
+        assert workers <= set(range(first, first + count))
+        assert len(workers) == count
+        first += count
+    assert {one.process % 10 for one in done if one.call.key == "rest"} <= set(range(first, 10))
+
+
+def endless(key: str) -> Generator:
+    return Repeat(once(Read(key)))
+
+
+def test_reserved_workers_are_all_there_are_to_their_generator() -> None:
+    each = EachWorker(Sequence((Read("a"), Read("b"))))
+    done = run(Reserve(((2, each),), once(Read("c"))), chance(3), concurrency=5)
+    assert Counter((one.process % 5, one.call.key) for one in done if one.call.key != "c") == {
+        (worker, key): 1 for worker in (0, 1) for key in "ab"
+    }
+
+
+def test_workers_without_a_generator_stay_idle() -> None:
+    done = run(on_workers(2, Limit(9, READS)), takes(MS))
+    assert {one.process for one in done} == {0, 1}
+
+
+def test_flip_flop_takes_turns() -> None:
+    done = run(FlipFlop(endless("x"), Sequence((Read("y"), Read("y")))), takes(MS), 1)
+    assert [one.call.key for one in done] == ["x", "y", "x", "y", "x"]
+
+
+def test_any_of_takes_whoever_can_call_now() -> None:
+    late = Phases((Sleep(Nanos(SECOND)), once(Read("late"))))
+    done = run(AnyOf((late, Limit(3, Delay(Nanos(400 * MS), endless("soon"))))), takes(MS), 1)
+    assert [one.call.key for one in done] == ["soon", "soon", "soon", "late"]
+
+
+def test_until_ok_goes_on_until_an_answer() -> None:
+    lost = Indeterminate("lost")
+    answers: Iterator[Outcome] = iter([lost, lost, Ok((1,)), Ok((1,))])
+    done = run(UntilOk(READS), lambda call, now: (Nanos(MS), next(answers)), 1)  # noqa: ARG005
+    assert len(done) == 3
+
+
+def test_a_process_limit_bounds_what_stays_open() -> None:
+    done = run(ProcessLimit(7, READS), lambda call, now: (Nanos(MS), Indeterminate("lost")))  # noqa: ARG005
+    assert len({one.process for one in done}) == len(done) == 7
+
+
+def test_each_process_begins_anew() -> None:
+    answers: Iterator[Outcome] = iter([Indeterminate("lost"), Ok((1,)), Ok((1,)), Ok((1,))])
+    each = EachProcess(Sequence((Read("a"), Read("b"))))
+    done = run(each, lambda call, now: (Nanos(MS), next(answers)), 1)  # noqa: ARG005
+    assert [(one.process, one.call.key) for one in done] == [(0, "a"), (1, "a"), (1, "b")]
+
+
+def test_cycle_times_gives_each_its_time() -> None:
+    day = CycleTimes(((Nanos(30 * MS), endless("day")), (Nanos(10 * MS), endless("night"))))
+    done = run(TimeLimit(Nanos(80 * MS), day), takes(MS), 1)
+    for one in done:
+        assert (one.invoked % (40 * MS) < 30 * MS) == (one.call.key == "day")
+    assert Counter(one.call.key for one in done) == {"day": 60, "night": 20}
+
+
+def test_map_changes_calls() -> None:
+    done = run(Map(lambda call: Write(call.key, 7), Limit(3, READS)), takes(MS))
+    assert [one.call for one in done] == [Write("x", 7)] * 3
 
 
 def test_the_longest_idle_process_calls_next() -> None:

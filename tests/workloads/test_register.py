@@ -26,10 +26,12 @@ from histories.history import History
 from histories.op import FOREVER, Nanos, Op
 from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
 from workloads.generator import Limit
+from workloads.keyed import KeyOptions
 from workloads.register import Register, RegisterOptions
 from workloads.simulation import SimulatedCall, simulate
 
-OPTIONS = RegisterOptions(keys_active=4, ops_per_key=30, concurrency_per_key_max=3)
+KEYS = KeyOptions(keys_active=4, ops_per_key=30, concurrency_per_key_max=3)
+OPTIONS = RegisterOptions(keys=KEYS)
 
 
 class Store:
@@ -59,6 +61,8 @@ class Store:
                 if held == expected:
                     self.values[call.key] = replacement
                 return Ok((held,))
+            case _:
+                raise AssertionError(f"not of this workload: {call}")
 
 
 def played(seed: int, calls: int = 1_000, concurrency: int = 8) -> list[SimulatedCall]:
@@ -70,10 +74,10 @@ def played(seed: int, calls: int = 1_000, concurrency: int = 8) -> list[Simulate
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_no_value_is_written_twice_to_a_key(seed: int) -> None:
+    calls = [one.call for one in played(seed)]
     written = Counter(
-        (one.call.key, one.call.value if isinstance(one.call, Write) else one.call.replacement)
-        for one in played(seed)
-        if not isinstance(one.call, Read)
+        [(call.key, call.value) for call in calls if isinstance(call, Write)]
+        + [(call.key, call.replacement) for call in calls if isinstance(call, CompareAndSet)]
     )
     assert set(written.values()) == {1}
     assert all(isinstance(value, int) and value > 0 for _, value in written)
