@@ -14,12 +14,13 @@ from numba import njit
 
 from checker.linearizability.fast.base import (
     FAILED,
-    FOREVER,
     OK,
     Rows,
     Violation,
     closed_evidence,
 )
+from histories.columns import Int64s
+from histories.op import FOREVER
 
 PUT, TAKE, PUT_FROM, PUT_BY, TAKE_FROM, TAKE_BY = range(6)
 """Rows of ``items``: the op that put the item in and the op that took it (-1 for none);
@@ -166,7 +167,7 @@ def empties_fit(items, many, empties, empty, invoked, completed, named):  # type
 
 def pair_part(
     rows: Rows, key: int
-) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.int64]], list[int], list[int]]:
+) -> tuple[Int64s, list[int], list[int]]:
     """The items, empties and unsure takings of one key."""
     low, high = rows.span(key)
     by_value = np.full((2, len(rows.values) + 1), -1, dtype=np.int64)
@@ -187,7 +188,7 @@ def plain_violation(code: int, core: list[int]) -> Violation:
 
 
 def covering(
-    items: np.ndarray[tuple[int, int], np.dtype[np.int64]], begin: int, end: int
+    items: Int64s, begin: int, end: int
 ) -> list[int]:
     """Few items of which at any moment in ``begin..end`` one has to be there.
 
@@ -211,7 +212,7 @@ def covering(
 
 
 def ops_of(
-    items: np.ndarray[tuple[int, int], np.dtype[np.int64]], chosen: list[int]
+    items: Int64s, chosen: list[int]
 ) -> list[int]:
     """Who put in and who took these items."""
     return [int(at) for item in chosen for at in items[[PUT, TAKE], item] if at >= 0]

@@ -13,7 +13,6 @@ import numpy as np
 from numba import njit
 
 from checker.linearizability.fast.base import (
-    FOREVER,
     START,
     Answer,
     Linearizable,
@@ -47,6 +46,7 @@ from checker.linearizability.fast.items import (
     stretches,
 )
 from histories.columns import Columns, Int64s
+from histories.op import FOREVER
 
 _HINTS: Final = {
     ORDER: "one item went in before the other and came out after it",
