@@ -189,6 +189,24 @@ def closed_evidence(evidence: set[int], core: Sequence[int], hint: str) -> Viola
     return Violation(evidence=tuple(sorted({*evidence, *core})), core=tuple(core), hint=hint)
 
 
+def shrunk(parts: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
+    """Fewer of the parts that still fail, in order; without any one of them they do not.
+
+    ``fails`` must hold of the parts, and of all that contain some of which it holds.
+    """
+    size = len(parts) // 2
+    while size:
+        at = 0
+        while at < len(parts):
+            rest = parts[:at] + parts[at + size :]
+            if rest and fails(rest):
+                parts = rest
+            else:
+                at += size
+        size //= 2
+    return parts
+
+
 def _mapped(answer: Answer, row: Int64s) -> Answer:
     match answer:
         case Linearizable(witness=witness):
