@@ -28,9 +28,13 @@ def find(
     *,
     traced: bool = False,
     prophetic: bool = True,
+    warm: bool = False,
 ) -> tuple[Found, str]:
-    """As ``search``, by whichever engine is likely to be done first, and which it was."""
-    if len(ops) <= SMALL_OPS_MAX:
+    """As ``search``, by whichever engine is likely to be done first, and which it was.
+
+    ``warm``: whether numba has been paid for already.
+    """
+    if not warm and len(ops) <= SMALL_OPS_MAX:
         small = replace(budget, states_max=min(budget.states_max, SMALL_STATES_MAX))
         found = search(ops, model, small, traced=traced, prophetic=prophetic)
         if not isinstance(found, Exhausted) or found.cause is not UnknownCause.MEMORY_LIMIT:

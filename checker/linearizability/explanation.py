@@ -37,7 +37,7 @@ SOURCE: Final = "Herlihy & Wing 1990"
 
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
-_PREFIX_STATES_MAX: Final = 200_000
+_PREFIX_STATES_MAX: Final = 50_000
 """The prefix is an extra: it must not cost as much as the verdict did."""
 
 
