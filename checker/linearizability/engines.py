@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checker.base import Budget, Model, State
 from checker.linearizability.search import Exhausted, Found, search
 from checker.verdict import UnknownCause
 from histories.op import Op
 
+if TYPE_CHECKING:
+    from checker.linearizability.window.search import Refuter
+
 SEARCH: Final = "search"
 WINDOW: Final = "windowed search"
+NEAR_LINEAR: Final = "near-linear algorithm"
 
 SMALL_OPS_MAX: Final = 2_000
 """Up to so many operations the search in Python is done before numba is imported."""
@@ -45,3 +49,10 @@ def find(
     from checker.linearizability.window.search import search_window  # noqa: PLC0415
 
     return search_window(ops, model, budget, traced=traced, prophetic=prophetic), WINDOW
+
+
+def refuter(ops: Sequence[Op], model: Model[State]) -> Refuter[State]:
+    """For many searches in parts of the same ops; numba is imported."""
+    from checker.linearizability.window.search import Refuter  # noqa: PLC0415
+
+    return Refuter(ops, model)

@@ -7,7 +7,7 @@ from typing import Final
 
 from checker.base import Budget, Model, State
 from checker.linearizability.dependencies import dependencies
-from checker.linearizability.engines import SMALL_OPS_MAX, find
+from checker.linearizability.engines import SMALL_OPS_MAX, find, refuter
 from checker.linearizability.search import Stuck
 from histories.op import FOREVER, Op
 
@@ -39,6 +39,7 @@ class _Reduction:
         self._model = model
         self._budget = budget
         self._warm = warm
+        self._refuter = refuter(ops, model) if warm else None
         self._work = 0
         self._sources = dependencies(ops, model)
 
@@ -92,8 +93,11 @@ class _Reduction:
 
     def _is_bad(self, kept: set[int]) -> bool:
         self._work += len(kept)
-        part = [self._ops[at] for at in sorted(kept)]
-        return isinstance(find(part, self._model, self._budget, warm=self._warm)[0], Stuck)
+        positions = sorted(kept)
+        if self._refuter is not None:
+            return self._refuter.refutes(positions, self._budget)
+        part = [self._ops[at] for at in positions]
+        return isinstance(find(part, self._model, self._budget)[0], Stuck)
 
     def _is_spent(self) -> bool:
         return self._work > _WORK_MAX or self._budget.deadline()
