@@ -9,9 +9,15 @@ from typing import Generic, assert_never
 
 from checker.base import Budget, Model, State
 from checker.errors import ForeignCall
-from checker.linearizability.engines import SMALL_STATES_MAX, find
+from checker.linearizability.engines import (
+    NEAR_LINEAR,
+    SMALL_OPS_MAX,
+    SMALL_STATES_MAX,
+    find,
+)
 from checker.linearizability.explanation import explain
 from checker.linearizability.search import Exhausted, Linearizable, Stuck
+from checker.models.catalogue import known_as
 from checker.models.nondeterministic import Specification, as_model
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict, combine
 from histories.call import Ok
@@ -52,7 +58,7 @@ def check(
     known = as_model(model)
     parts = history.by_key()
     _require_known(history, known)
-    judged: dict[str, _Judged] = {}
+    judged = _judge_near_linear(history, parts, known, budget)
     for states_max in (min(SMALL_STATES_MAX, budget.states_max), budget.states_max):
         for key, part in parts.items():
             if key not in judged or _is_undecided(judged[key].verdict, states_max):
@@ -90,6 +96,35 @@ class _Judged:
 def _require_known(history: History, model: Model[State]) -> None:
     for op in history.first_of_each_function():
         model.observes_only(op.call, op.outcome if isinstance(op.outcome, Ok) else None)
+
+
+def _judge_near_linear(
+    history: History, parts: Mapping[str, History], model: Model[State], budget: Budget
+) -> dict[str, _Judged]:
+    """The keys of a large history for which there is a near-linear algorithm.
+
+    What it says is bad is searched once more, in the part that it says is bad.
+    """
+    identified = known_as(model)
+    judged: dict[str, _Judged] = {}
+    if len(history.ops) <= SMALL_OPS_MAX or identified is None:
+        return judged
+    # These need numba, which small histories do not pay for.
+    from checker.linearizability.fast.base import Linearizable as Proven  # noqa: PLC0415
+    from checker.linearizability.fast.base import Violation  # noqa: PLC0415
+    from checker.linearizability.fast.choose import dispatch_all  # noqa: PLC0415
+
+    answers = dispatch_all(history.columns(), *identified)
+    for (key, part), answer in zip(parts.items(), answers, strict=True):
+        if isinstance(answer, Proven):
+            judged[key] = _Judged(Valid(), NEAR_LINEAR)
+        elif isinstance(answer, Violation):
+            within = [history.ops[row] for row in answer.evidence]
+            found, _ = find(within, model, budget)
+            if isinstance(found, Stuck):
+                anomaly = explain(key, part, found, model, budget, within=within)
+                judged[key] = _Judged(Invalid((anomaly,)), NEAR_LINEAR)
+    return judged
 
 
 def _is_undecided(verdict: Verdict, states_max: int) -> bool:

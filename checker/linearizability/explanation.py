@@ -37,13 +37,24 @@ SOURCE: Final = "Herlihy & Wing 1990"
 
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
-_PREFIX_STATES_MAX: Final = 200_000
+_PREFIX_STATES_MAX: Final = 100_000
 """The prefix is an extra: it must not cost as much as the verdict did."""
 
 
-def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: Budget) -> Anomaly:
-    """The anomaly of one key, from where its search got stuck."""
-    evidence = minimal_part(part.ops, stuck, model, budget)
+def explain(
+    key: str,
+    part: History,
+    stuck: Stuck,
+    model: Model[State],
+    budget: Budget,
+    *,
+    within: Sequence[Op] | None = None,
+) -> Anomaly:
+    """The anomaly of one key, from where its search got stuck.
+
+    ``within``: a closed part that is bad by itself and got stuck there, if one is known.
+    """
+    evidence = minimal_part(part.ops if within is None else within, stuck, model, budget)
     culprit = _first_stuck(evidence, model, budget) or stuck
     story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
     sentence = story.sentence(model)

@@ -7,12 +7,12 @@ from typing import Final
 
 from checker.base import Budget, Model, State
 from checker.linearizability.dependencies import dependencies
-from checker.linearizability.engines import find
+from checker.linearizability.engines import SMALL_OPS_MAX, find, refuter
 from checker.linearizability.search import Stuck
 from histories.op import FOREVER, Op
 
 _WINDOW_AT_FIRST: Final = 64
-_WORK_MAX: Final = 3_000_000
+_WORK_MAX: Final = 1_500_000
 """Operations searched in all: some seconds."""
 
 
@@ -28,14 +28,18 @@ def minimal_part(
     Cost: O(k log n) searches for k operations that remain, in the shortest window
     that is bad by itself.
     """
-    return _Reduction(ops, model, budget).reduced(stuck)
+    return _Reduction(ops, model, budget, warm=len(ops) > SMALL_OPS_MAX).reduced(stuck)
 
 
 class _Reduction:
-    def __init__(self, ops: Sequence[Op], model: Model[State], budget: Budget) -> None:
+    def __init__(
+        self, ops: Sequence[Op], model: Model[State], budget: Budget, *, warm: bool
+    ) -> None:
         self._ops = ops
         self._model = model
         self._budget = budget
+        self._warm = warm
+        self._refuter = refuter(ops, model) if warm else None
         self._work = 0
         self._sources = dependencies(ops, model)
 
@@ -43,7 +47,7 @@ class _Reduction:
         kept = self._window(stuck)
         ops = [self._ops[at] for at in sorted(kept)]
         if len(ops) < len(self._ops):
-            return _Reduction(ops, self._model, self._budget).halved()
+            return _Reduction(ops, self._model, self._budget, warm=self._warm).halved()
         return self.halved()
 
     def _window(self, stuck: Stuck) -> set[int]:
@@ -57,7 +61,7 @@ class _Reduction:
                 return recent
             if size >= len(before):
                 break
-            size *= 4
+            size *= 2
         return whole
 
     def _recent(self, before: Sequence[int], size: int) -> list[int]:
@@ -89,7 +93,10 @@ class _Reduction:
 
     def _is_bad(self, kept: set[int]) -> bool:
         self._work += len(kept)
-        part = [self._ops[at] for at in sorted(kept)]
+        positions = sorted(kept)
+        if self._refuter is not None:
+            return self._refuter.refutes(positions, self._budget)
+        part = [self._ops[at] for at in positions]
         return isinstance(find(part, self._model, self._budget)[0], Stuck)
 
     def _is_spent(self) -> bool:

@@ -32,6 +32,11 @@ def _fixed(make: Callable[[], Model[Any]]) -> Callable[[Scalar], Model[Any]]:
     return factory
 
 
+_WITHOUT_BEGINNING: Final = (
+    *(MultiRegister, Mutex, OwnedMutex, ReentrantMutex, FencedMutex, SetModel, UniqueIds),
+    *(Queue, Stack, PriorityQueue, AppendList, KeyValueStore),
+)
+
 MODELS: Final[Mapping[str, Callable[[Scalar], Model[Any]]]] = MappingProxyType(
     {
         "register": CasRegister,
@@ -56,3 +61,16 @@ MODELS: Final[Mapping[str, Callable[[Scalar], Model[Any]]]] = MappingProxyType(
 )
 """Name to factory; the factory takes the initial value (of a semaphore, its permits) or
 None, and raises ValueError if the model cannot start with it."""
+
+
+def known_as(model: Model[Any]) -> tuple[str, Scalar] | None:
+    """The name of one of these models and what its factory was given; of others None."""
+    if isinstance(model, CasRegister):
+        return model.name, model.initial[1]
+    if isinstance(model, Counter):
+        return model.name, model.initial
+    if isinstance(model, Semaphore):
+        return model.name, model.permits
+    if isinstance(model, Possibilities):
+        return (model.name, None) if model.is_of(UnorderedQueue) else None
+    return (model.name, None) if type(model) in _WITHOUT_BEGINNING else None

@@ -55,6 +55,10 @@ class Possibilities(Generic[State]):
             self.offers = specification.offers
             self.relies_on = specification.relies_on
 
+    def is_of(self, kind: type[object]) -> bool:
+        """Whether the specification is exactly of this class."""
+        return type(self._specification) is kind
+
     def step(
         self, state: frozenset[State], call: Call, outcome: Ok | None
     ) -> frozenset[State] | Inconsistent:

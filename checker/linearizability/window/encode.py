@@ -11,7 +11,7 @@ import numpy as np
 from checker.base import Inconsistent, Model, State, SumModel, ValueModel
 from checker.linearizability.window.layout import Operations
 from checker.linearizability.window.problem import ANY, COUNTER, REGISTER, TABLE
-from histories.call import Call, Failed, Ok
+from histories.call import Call, Failed, Ok, Txn, Value
 from histories.columns import Int32s, Int64s
 from histories.op import Op
 
@@ -155,11 +155,11 @@ def _does(op: Op) -> Hashable:
 
 
 def _asks(call: Call) -> Hashable:
-    return type(call), *(_identity(getattr(call, name)) for name in call.__struct_fields__)
+    values = tuple(getattr(call, name) for name in call.__struct_fields__)
+    if isinstance(call, Txn):
+        return call.key, tuple(_asks(micro) for micro in call.micro)
+    return type(call), values, *map(type, values)
 
 
-def _identity(value: object) -> Hashable:
-    """As ``identity``, for transactions too."""
-    if isinstance(value, tuple):
-        return tuple(_identity(part) for part in value)
-    return _asks(value) if isinstance(value, Call) else (type(value), value)
+def _identity(values: tuple[Value, ...]) -> Hashable:
+    return tuple(identity(value) for value in values)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Generic, assert_never
+
+import numpy as np
 
 from checker.base import Budget, Inconsistent, Model, State
 from checker.linearizability.search import DeadEnd, Exhausted, Found, Linearizable, Stuck
@@ -44,6 +46,21 @@ def search_window(
             return Exhausted(cause=cause, op=ops[encoded.rows[row]], configurations=configurations)
         case _:
             assert_never(answer)
+
+
+class Refuter(Generic[State]):
+    """Says of many parts of one object's operations which have no linearization."""
+
+    def __init__(self, ops: Sequence[Op], model: Model[State]) -> None:
+        self._encoded = encode(ops, model)
+        self._place = np.full(len(ops), -1, dtype=np.int64)
+        self._place[self._encoded.rows] = np.arange(self._encoded.rows.size)
+
+    def refutes(self, positions: Sequence[int], budget: Budget) -> bool:
+        """Whether the ops at these positions, ascending, certainly have none."""
+        rows = self._place[list(positions)]
+        part = self._encoded.operations.only(rows[rows >= 0])
+        return isinstance(decide(part, budget, step=self._encoded.steps), Refuted)
 
 
 def _indices(ops: Sequence[Op], encoded: Encoded[State], rows: Sequence[int]) -> tuple[int, ...]:
