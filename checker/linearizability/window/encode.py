@@ -14,6 +14,7 @@ from checker.linearizability.window.problem import ANY, COUNTER, REGISTER, TABLE
 from histories.call import Call, Failed, Ok, Txn, Value
 from histories.columns import Int32s, Int64s
 from histories.op import Op
+from histories.values import identity
 
 _SHIFT: Final = 2**50
 
