@@ -20,6 +20,7 @@ from checker.workloads.orders import (
 from checker.workloads.sets import SetChecker, SetFullChecker
 from checker.workloads.total_queue import TotalQueueChecker
 from checker.workloads.unique_ids import UniqueIdsChecker
+from histories.call import Call, functions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Workload:
     takes: frozenset[str]
     checker: Callable[[tuple[str, ...]], Checker]
     isolation: bool = False
+
+    def knows(self, call: Call) -> bool:
+        """Whether its histories hold such calls; where it judges isolation, only transactions."""
+        function, *steps = functions_of(call)
+        whole = function == "txn" if self.isolation else function in self.takes
+        return whole and self.takes.issuperset(steps)
 
 
 def _transactions(workload: str, write: str) -> Workload:

@@ -137,11 +137,12 @@ def test_bad_options_exit_2(valid: Path, arguments: tuple[str, ...], problem: st
 def test_a_model_that_does_not_fit_is_bad_input(tmp_path: Path) -> None:
     path = tmp_path / "queue.edn"
     path.write_text("[{:process 0, :type :invoke, :f :enqueue, :value 1}]")
-    done = hearsay("check", path, "--model", "register")
-    assert done.returncode == 2, done
-    assert f"{path}: op 0: --model cas-register does not fit" in done.stderr
-    assert "'enqueue queue 1'" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    for option, name in (("--model", "register"), ("--workload", "bank")):
+        done = hearsay("check", path, option, name)
+        assert done.returncode == 2, done
+        assert f"{path}: op 0: {option} {name} does not fit: it knows read, " in done.stderr
+        assert "'enqueue queue 1'" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_format_can_be_given(tmp_path: Path) -> None:
