@@ -6,6 +6,7 @@ that a job costs no second installation.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -48,6 +49,26 @@ def lint(session: nox.Session) -> None:
     session.run(PYTHON, "-m", "mypy", *TYPED, "tests", "noxfile.py")
     session.run(PYTHON, "-m", "protos.generate", "--check")
     session.run(PYTHON, "-m", "tests.tidy.committed")
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Histories with known verdicts: our corpus, and a collection from other projects.
+
+    The collection is a folder with a ``run.py``, named by the first argument or by
+    HEARSAY_CONFORMANCE; without it, that half is skipped.
+    """
+    session.run(PYTHON, "-m", "pytest", "-q", "tests/histories/test_corpus.py")
+    named = [*session.posargs, os.environ.get("HEARSAY_CONFORMANCE", "")][0]
+    runner = Path(named) / "run.py"
+    if not named or not runner.is_file():
+        session.skip(
+            f"{runner} is not there: name the collection's folder, 'nox -s conformance -- FOLDER'"
+            if named
+            else "only our corpus: no folder of other projects' histories was named "
+            "(nox -s conformance -- FOLDER, or HEARSAY_CONFORMANCE)"
+        )
+    session.run(PYTHON, str(runner), "--command", f"{HEARSAY} check")
 
 
 @nox.session

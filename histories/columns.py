@@ -31,6 +31,7 @@ from histories.call import (
     Txn,
     Value,
     Write,
+    function_of,
 )
 from histories.op import Op
 from histories.values import identity
@@ -176,7 +177,7 @@ def to_columns(ops: Sequence[Op]) -> Columns:
 
 def number_of_call(call: Call) -> int:
     """The number of its function in ``FUNCTIONS``."""
-    return _NUMBER_OF_F[str(call.__struct_config__.tag)]
+    return _NUMBER_OF_F[function_of(call)]
 
 
 def arguments(call: Call) -> tuple[Value, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from histories.call import Call, Indeterminate, Ok, answers_with
+from histories.call import Failed, Indeterminate, Ok, Outcome, answers_with
 from histories.columns import Columns, to_columns
 from histories.errors import MalformedHistory
-from histories.lazy_ops import LazyOps
+from histories.lazy_ops import LazyOps, first_of_each_function
 from histories.op import FOREVER, Nanos, Op, ProcessId
 
 _PROCESS_MAX: Final = 2**63 - 1
@@ -91,13 +92,17 @@ class History:
         return {key: History(tuple(ops), self.faults) for key, ops in parts.items()}
 
     def first_of_each_function(self) -> tuple[Op, ...]:
-        """The first op with each kind of call, in their order.  Cost: O(n)."""
+        """The first op with each ``functions_of`` its call, in their order.  Cost: O(n)."""
         if isinstance(self.ops, LazyOps):
             return self.ops.first_of_each_function()
-        firsts: dict[type[Call], Op] = {}
-        for op in self.ops:
-            firsts.setdefault(type(op.call), op)
-        return tuple(firsts.values())
+        return first_of_each_function(self.ops)
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many ops are answered, failed, indeterminate.  Cost: O(n)."""
+        if isinstance(self.ops, LazyOps):
+            return self.ops.counts()
+        outcomes = Counter[type[Outcome]](type(op.outcome) for op in self.ops)
+        return outcomes[Ok], outcomes[Failed], outcomes[Indeterminate]
 
     def columns(self) -> Columns:
         """The same as arrays, for kernels and statistics.  Cost: O(n), not remembered."""

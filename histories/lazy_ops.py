@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast, overload
 
@@ -29,11 +29,13 @@ from histories.call import (
     Scalar,
     Value,
     Write,
+    functions_of,
 )
 from histories.columns import FUNCTIONS, NO_VALUE, OUTCOMES, Columns, Int32s, Int64s
 from histories.op import Nanos, Op, ProcessId
 
 _NOTHING: Final = Ok(())
+_TXN: Final = FUNCTIONS.index("txn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +114,14 @@ class LazyOps(Sequence[Op]):
         """See ``History.first_of_each_function``."""
         f = self.columns.f if self.rows is None else self.columns.f[self.rows]
         firsts = np.unique(f, return_index=True)[1]
-        return tuple(self[at] for at in np.sort(firsts).tolist())
+        looked_at = np.union1d(firsts, np.flatnonzero(f == _TXN))
+        return first_of_each_function(self[at] for at in looked_at.tolist())
+
+    def counts(self) -> tuple[int, int, int]:
+        """See ``History.counts``."""
+        outcome = self.columns.outcome if self.rows is None else self.columns.outcome[self.rows]
+        ok, failed, unknown = np.bincount(outcome, minlength=len(OUTCOMES)).tolist()
+        return ok, failed, unknown
 
     def _row(self, at: int) -> int:
         return at if self.rows is None else int(self.rows[at])
@@ -139,6 +148,14 @@ class LazyOps(Sequence[Op]):
             case _:
                 result = self.columns.result[row]
                 return _NOTHING if result == NO_VALUE else Ok((self.columns.values[result],))
+
+
+def first_of_each_function(ops: Iterable[Op]) -> tuple[Op, ...]:
+    """See ``History.first_of_each_function``."""
+    firsts: dict[tuple[str, ...], Op] = {}
+    for op in ops:
+        firsts.setdefault(functions_of(op.call), op)
+    return tuple(firsts.values())
 
 
 def _call(columns: Columns, row: int) -> Call:

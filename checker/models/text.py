@@ -39,7 +39,7 @@ class Text:
             case _:
                 raise ForeignCall(self.name, call)
 
-    def observes_only(self, call: Call, outcome: Ok | None) -> bool:  # noqa: ARG002  no answer says more
+    def observes_only(self, call: Call, outcome: Ok | None) -> bool:
         match call:
             case Read():
                 return True

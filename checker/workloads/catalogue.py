@@ -20,6 +20,7 @@ from checker.workloads.orders import (
 from checker.workloads.sets import SetChecker, SetFullChecker
 from checker.workloads.total_queue import TotalQueueChecker
 from checker.workloads.unique_ids import UniqueIdsChecker
+from histories.call import Call, functions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,25 @@ class Workload:
     Attributes:
         takes: The calls they consist of, by the names of ``histories.columns.FUNCTIONS``.
         checker: Made for these consistency models, if it judges by any.
+        isolation: Whether it does.
     """
 
     takes: frozenset[str]
     checker: Callable[[tuple[str, ...]], Checker]
+    isolation: bool = False
+
+    def knows(self, call: Call) -> bool:
+        """Whether its histories hold such calls; where it judges isolation, only transactions."""
+        function, *steps = functions_of(call)
+        whole = function == "txn" if self.isolation else function in self.takes
+        return whole and self.takes.issuperset(steps)
 
 
 def _transactions(workload: str, write: str) -> Workload:
     def checker(models: tuple[str, ...]) -> Checker:
         return TransactionChecker(workload, models or DEFAULT_MODELS)
 
-    return Workload(frozenset({"txn", "read", write}), checker)
+    return Workload(frozenset({"txn", "read", write}), checker, isolation=True)
 
 
 def _plain(checker: Callable[[], Checker], *takes: str) -> Workload:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Final
 
 import msgspec
@@ -17,22 +19,20 @@ from checker.linearizability.check import LinearizabilityChecker
 from checker.models.catalogue import MODELS
 from checker.stats import VacuityChecker
 from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
-from harness.analysis import analyze, judge
 from harness.cli.collecting import uncollected
-from harness.cli.conclusion import COLOURS, conclude
 from harness.cli.waiting import waiting
-from harness.cli.words import NO_TIMES, explanation_lines, headline
+from harness.cli.words import COLOURS, NO_TIMES, explanation_lines, headline
 from harness.cli.workload_check import NO_WORKLOAD, WorkloadOptions, draw_cycles
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
-from harness.store import RunStore
+from harness.judging import judge
 from harness.verdict_file import encode_verdicts, word
 from harness.wall_clock import deadline_after
 from histories.call import Call, Scalar
 from histories.columns import FUNCTIONS, SAMPLES
 from histories.formats.read import FORMATS, Reading, read_history
-from histories.history import History
 from histories.notation import describe_call
+from histories.op import Op
 
 DEFAULT_MODEL: Final = "cas-register"
 
@@ -63,13 +63,9 @@ def check_target(
     if Path(target).is_file():
         return check_file(Path(target), options, budget, as_json=as_json)
     options.require_none(target)
-    runs = RunStore(store)
-    run = runs.find(target)
-    analysis = analyze(run, budget)
-    if as_json:
-        _print_json(analysis.verdicts)
-        return of_verdict(analysis.verdict)
-    return conclude(runs, run, analysis, Console(highlight=False, soft_wrap=True))
+    from harness.cli.check_run import check_run
+
+    return check_run(target, store, budget, as_json=as_json)
 
 
 def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: bool) -> ExitCode:
@@ -83,20 +79,23 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
     if chosen is not None and options.initial is not None:
         raise BadInput("--initial goes with a sequential model")
     checker: Checker
+    knows: Callable[[Call], bool]
     if chosen is None:
         model = _model(options)
         takes, checker = taken_by(model), LinearizabilityChecker(model)
+        knows = partial(_knows, model)
     else:
-        model = None
-        takes, checker = chosen[0].takes, chosen[1]
+        workload, checker = chosen
+        takes, knows = workload.takes, workload.knows
     if options.format is not None and options.format not in FORMATS:
         raise BadInput(f"--format: {options.format!r} is none of {', '.join(FORMATS)}")
     with uncollected(), waiting(path) as wait:
         reading = read_history(path, format=options.format, takes=takes, progress=wait.read)
         if reading.torn is not None:
             print(f"warning: {path}: {reading.torn}", file=sys.stderr)
-        if model is not None:
-            _require_fit(model, reading.history, path)
+        for op in reading.history.first_of_each_function():
+            if not knows(op.call):
+                raise _misfit(path, op, options, takes)
         wait.judging(len(reading.history.ops))
         verdicts = _verdicts(path, reading, checker, budget)
         if options.workload.draw is not None:
@@ -131,14 +130,14 @@ def _knows(model: Model[Any], call: Call) -> bool:
     return True
 
 
-def _require_fit(model: Model[Any], history: History, path: Path) -> None:
-    for op in history.first_of_each_function():
-        if not _knows(model, op.call):
-            taken = ", ".join(f for f in FUNCTIONS if f in taken_by(model))
-            raise BadInput(
-                f"{path}: op {op.index}: --model {model.name} does not fit: it knows {taken}, "
-                f"and this is {describe_call(op.call)!r}"
-            )
+def _misfit(path: Path, op: Op, options: FileOptions, takes: frozenset[str]) -> BadInput:
+    name = options.workload.workload
+    chosen = f"--model {options.model or DEFAULT_MODEL}" if name is None else f"--workload {name}"
+    known = ", ".join(f for f in FUNCTIONS if f in takes)
+    call = shorten(describe_call(op.call), 100, placeholder=" ...")
+    return BadInput(
+        f"{path}: op {op.index}: {chosen} does not fit: it knows {known}, and this is {call!r}"
+    )
 
 
 def _verdicts(path: Path, reading: Reading, checker: Checker, budget: Budget) -> dict[str, Verdict]:

@@ -13,8 +13,7 @@ from checker.base import Budget
 from checker.stats import Counts, Latency, stats
 from checker.verdict import Verdict, combine
 from harness.cli.check import FileOptions, check_file
-from harness.cli.conclusion import COLOURS
-from harness.cli.words import explanation_lines, headline
+from harness.cli.words import COLOURS, explanation_lines, headline
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
 from harness.store import RunDirectory, RunStore

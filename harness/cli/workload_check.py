@@ -33,7 +33,8 @@ class WorkloadOptions:
             BadInput: There is no such workload or consistency model, or they do not fit.
         """
         name = self.workload
-        if name is None and model is not None and model not in MODELS and model in WORKLOADS:
+        of_both = model in MODELS and not self.consistency_models
+        if name is None and model in WORKLOADS and not of_both:
             name = model
         elif name is not None and model is not None:
             raise BadInput("--workload and --model: one of them is enough")

@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias, assert_never
 
-from histories.formats.source import Place, Source
+from histories.formats.source import Place, Source, Token
 
 DEPTH_MAX: Final = 64
 
@@ -41,7 +42,10 @@ class EdnMap:
 
     def get(self, name: str) -> Edn:
         """The value of ``name``, a keyword or a text; None if it is not there."""
-        return next((value for key, value in self.pairs if _name(key) == name), None)
+        for key, value in self.pairs:
+            if _name(key) == name:
+                return value
+        return None
 
     def place_of(self, name: str) -> Place:
         """Where the value of ``name`` begins; the map itself if it has none."""
@@ -58,27 +62,28 @@ def _name(key: Edn) -> Edn:
 
 
 _EDN_TOKEN: Final = re.compile(
-    r"""(?P<space>[\s,]+|;[^\n]*)
-      | (?P<string>"[^"\\]*(?:\\.[^"\\]*)*")
+    r"""(?P<space>(?:[\s,]+|;[^\n]*)*)
+      (?:(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")
       | (?P<open>\#?\{|\[|\()
       | (?P<close>[\]})])
       | (?P<discard>\#_)
       | (?P<tag>\#[^\s,;"()\[\]{}_][^\s,;"()\[\]{}]*)
       | (?P<character>\\(?:\w+|.))
-      | (?P<atom>[^\s,;"()\[\]{}\\]+)""",
+      | (?P<atom>[^\s,;"()\[\]{}\\\#][^\s,;"()\[\]{}\\]*))?""",
     re.VERBOSE | re.DOTALL,
 )
 _JSON_TOKEN: Final = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-      | (?P<string>"[^"\\]*(?:\\.[^"\\]*)*")
+    r"""(?P<space>[ \t\r\n]*)
+      (?:(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")
       | (?P<open>\{|\[)
       | (?P<close>[\]}])
       | (?P<mark>[,:])
-      | (?P<atom>[\w.+-]+)""",
+      | (?P<atom>[\w.+-]+))?""",
     re.VERBOSE | re.DOTALL,
 )
 _CLOSES: Final = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _INTEGER: Final = re.compile(r"([+-]?\d{1,300})[NM]?")
 _FLOAT: Final = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)M?")
 
@@ -110,16 +115,18 @@ class _EdnReader:
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    def value(self, token: re.Match[str], depth: int) -> Edn:
+    def value(self, token: Token, depth: int) -> Edn:
         """The value that begins with ``token``, which was just read."""
         if depth > DEPTH_MAX:
             raise self.source.broken(f"nested deeper than {DEPTH_MAX} levels")
-        text = token.group()
-        match token.lastgroup:
+        text = token.text
+        match token.kind:
             case "open":
                 return self._collection(text, depth)
+            case "string" if "\\" not in text:
+                return text[1:-1]
             case "string":
-                return re.sub(r"\\(.)", lambda part: _ESCAPES.get(part[1], part[1]), text[1:-1])
+                return self._whole(_ESCAPE.sub(_unescaped, text[1:-1]))
             case "tag":
                 return self.value(self.source.required(), depth + 1)
             case "character":
@@ -129,10 +136,17 @@ class _EdnReader:
             case _:
                 raise self.source.broken(f"{text!r} is out of place")
 
-    def item(self, closing: str, depth: int, count: int) -> re.Match[str] | None:  # noqa: ARG002  JSON counts
+    def _whole(self, text: str) -> str:
+        """The text with its pairs of surrogates joined."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise self.source.broken("half a character") from error
+
+    def item(self, closing: str, depth: int, count: int) -> Token | None:  # noqa: ARG002  JSON counts
         """The token with which the next item begins; None if ``closing`` came."""
-        while (token := self.source.required()).group() != closing:
-            if token.lastgroup != "discard":
+        while (token := self.source.required()).text != closing:
+            if token.kind != "discard":
                 return token
             self.value(self.source.required(), depth + 1)
         return None
@@ -157,27 +171,32 @@ class _EdnReader:
 class _JsonReader(_EdnReader):
     """The same, with marks between items, and fewer kinds of values."""
 
-    def value(self, token: re.Match[str], depth: int) -> Edn:
-        if token.lastgroup not in ("string", "atom"):
+    def value(self, token: Token, depth: int) -> Edn:
+        if token.kind not in ("string", "atom"):
             return super().value(token, depth)
         try:
-            value: Edn = json.loads(token.group(), parse_constant=_no_constant)
+            value: Edn = json.loads(token.text, parse_constant=_no_constant)
         except ValueError as error:
-            raise self.source.broken(f"{token.group()[:20]!r} is no JSON value") from error
-        return value
+            raise self.source.broken(f"{token.text[:20]!r} is no JSON value") from error
+        return self._whole(value) if isinstance(value, str) else value
 
-    def item(self, closing: str, depth: int, count: int) -> re.Match[str] | None:  # noqa: ARG002
+    def item(self, closing: str, depth: int, count: int) -> Token | None:  # noqa: ARG002
         token = self.source.required()
-        if token.group() == closing and not (closing == "}" and count % 2):
+        if token.text == closing and not (closing == "}" and count % 2):
             return None
         if count:
             mark = ":" if closing == "}" and count % 2 else ","
-            if token.group() != mark:
-                raise self.source.broken(f"{token.group()[:20]!r} where {mark!r} was due")
+            if token.text != mark:
+                raise self.source.broken(f"{token.text[:20]!r} where {mark!r} was due")
             token = self.source.required()
-        if closing == "}" and not count % 2 and token.lastgroup != "string":
-            raise self.source.broken(f"{token.group()[:20]!r} where the name of a field was due")
+        if closing == "}" and not count % 2 and token.kind != "string":
+            raise self.source.broken(f"{token.text[:20]!r} where the name of a field was due")
         return token
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1]
+    return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
 
 
 def _no_constant(name: str) -> Edn:
@@ -210,20 +229,21 @@ def in_edn(value: Edn) -> str:
 def _unwrapped(reader: _EdnReader, brackets: tuple[str, ...]) -> Iterator[tuple[Place, Edn]]:
     source = reader.source
     while (token := source.next()) is not None:
-        if token.lastgroup == "discard":
+        if token.kind == "discard":
             reader.value(source.required(), 1)
             continue
-        if token.group() not in brackets:
+        if token.text not in brackets:
             place = source.place
             yield place, reader.value(token, 1)
             continue
         count = 0
-        while (inner := reader.item(_CLOSES[token.group()], 0, count)) is not None:
+        while (inner := reader.item(_CLOSES[token.text], 0, count)) is not None:
             place = source.place
             yield place, reader.value(inner, 1)
             count += 1
 
 
+@lru_cache(maxsize=4096)
 def _edn_atom(text: str) -> Edn:
     match text:
         case "nil":

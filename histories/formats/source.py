@@ -20,42 +20,56 @@ class Place(NamedTuple):
     column: int
 
 
+class Token(NamedTuple):
+    """A piece of the text: the name of the group that it matched, and itself."""
+
+    kind: str
+    text: str
+
+
 class Source:
-    """Hands out tokens and remembers the place of each.
+    """Hands out tokens and remembers the place of the last.
 
     Raises:
         MalformedHistory: What comes next is no token, with its place.
     """
 
-    def __init__(self, read: Callable[[int], str], token: re.Pattern[str], file: str) -> None:
-        """``read`` gives so many characters, fewer only at the end; ``token`` has the
-        group "space" for what stands between tokens."""
+    def __init__(self, read: Callable[[int], str], pattern: re.Pattern[str], file: str) -> None:
+        """``read`` gives so many characters, fewer only at the end.  ``pattern`` matches
+        anywhere: first the group "space", which may be empty, then one other group or none."""
         self.file = file
-        self.place = Place(1, 1)
         self._read = read
-        self._token = token
+        self._pattern = pattern
         self._text = ""
         self._at = 0
         self._ended = False
-        self._line = 1
-        self._line_begin = 0
+        self._line, self._line_begin = 1, 0
+        self._place = 1, 1
 
-    def next(self) -> re.Match[str] | None:
-        """The next token that is not blank, and ``place`` is where it begins; None at the end."""
-        while True:
-            token = self._match()
-            self.place = Place(self._line, self._at - self._line_begin + 1)
-            if token is None:
-                return None
-            self._at = token.end()
-            text = token.group()
-            if "\n" in text:
-                self._line += text.count("\n")
-                self._line_begin = token.start() + text.rindex("\n") + 1
-            if not token.group("space"):
-                return token
+    @property
+    def place(self) -> Place:
+        """Where the last token begins."""
+        return Place(*self._place)
 
-    def required(self) -> re.Match[str]:
+    def next(self) -> Token | None:
+        """The next token that is not blank; None at the end."""
+        match = self._match()
+        kind = match.lastgroup or "space"
+        begin, end = match.end("space"), match.end()
+        self._count_lines(self._at, begin)
+        self._place = self._line, begin - self._line_begin + 1
+        if kind == "space":
+            if begin < len(self._text):
+                rest = self._text[begin : begin + 20]
+                endless = rest.startswith('"')
+                raise self.broken("a text without end" if endless else f"{rest!r} is out of place")
+            self._at = begin
+            return None
+        self._count_lines(begin, end)
+        self._at = end
+        return Token(kind, self._text[begin:end])
+
+    def required(self) -> Token:
         """The next token.  Raises MalformedHistory if there is none."""
         token = self.next()
         if token is None:
@@ -64,30 +78,32 @@ class Source:
 
     def broken(self, problem: str, *, field: str | None = None) -> MalformedHistory:
         """What is wrong at ``place``."""
-        return MalformedHistory(
-            problem,
-            file=self.file,
-            line=self.place.line,
-            column=self.place.column,
-            field=field,
-        )
+        line, column = self._place
+        return MalformedHistory(problem, file=self.file, line=line, column=column, field=field)
 
-    def _match(self) -> re.Match[str] | None:
-        token = self._token.match(self._text, self._at)
-        while (token is None or token.end() == len(self._text)) and not self._ended:
-            self._read_on()  # The token may go on, too.
-            token = self._token.match(self._text, self._at)
-        if token is None and self._at < len(self._text):
-            self.place = Place(self._line, self._at - self._line_begin + 1)
-            rest = self._text[self._at : self._at + 20]
-            endless = rest.startswith('"')
-            raise self.broken("a text without end" if endless else f"{rest!r} is out of place")
-        return token
+    def _match(self) -> re.Match[str]:
+        while True:
+            match = self._pattern.match(self._text, self._at)
+            assert match is not None, "the pattern matches anywhere"
+            rest = len(self._text) - match.end()
+            # What reaches to the end may go on, and so may a text whose end is not there yet.
+            may_go_on = rest == 0 or (
+                match.lastgroup == "space" and (rest < 2 or self._text[match.end()] == '"')
+            )
+            if self._ended or not may_go_on:
+                return match
+            self._read_on()
 
     def _read_on(self) -> None:
         if len(self._text) - self._at > _TOKEN_MAX:
+            self._place = self._line, self._at - self._line_begin + 1
             raise self.broken(f"longer than {_TOKEN_MAX} characters")
         piece = self._read(_PIECE)
         self._ended = not piece
         self._line_begin -= self._at
         self._text, self._at = self._text[self._at :] + piece, 0
+
+    def _count_lines(self, begin: int, end: int) -> None:
+        if count := self._text.count("\n", begin, end):
+            self._line += count
+            self._line_begin = self._text.rindex("\n", begin, end) + 1

@@ -10,7 +10,7 @@ import pytest
 from histories.call import CompareAndSet, Failed, Indeterminate, Ok, Read, Write
 from histories.errors import MalformedHistory, UnreadableHistory
 from histories.event import Invoked
-from histories.formats.edn import DEPTH_MAX, EdnMap, Keyword, Symbol, read_edn
+from histories.formats.edn import DEPTH_MAX, EdnMap, Keyword, Symbol, read_edn, read_json
 from histories.formats.read import read_history
 from histories.formats.source import Place
 from histories.journal import JournalWriter
@@ -170,6 +170,8 @@ def test_our_own_formats_come_through_the_same_door(tmp_path: Path) -> None:
         ('[{"process" 0}]', "line 1, column 13", "'0' where ':' was due"),
         ('[{"process": 0,}]', "line 1, column 16", "'}' where the name of a field was due"),
         (f"[{JSON_READ},]", "line 1, column 43", "']' is out of place"),
+        (r'[{"error": "\ud800"}]', "line 1, column 12", "half a character"),
+        (r'[{:error "\ud800"}]', "line 1, column 10", "half a character"),
         ('[{"process": NaN}]', "line 1, column 14", "'NaN' is no JSON value"),
         (
             "INFO  jepsen.util - 0 :invoke :read nil\nnonsense",
@@ -240,6 +242,13 @@ def test_edn_values() -> None:
         (Place(1, 70), "c"),
         (Place(1, 73), Keyword("k/w")),
     ]
+
+
+def test_texts_may_be_escaped() -> None:
+    text = r'"\"\\\t\u00e9\ud83d\ude00"'
+    expected = [(Place(1, 1), '"\\\té\N{GRINNING FACE}')]
+    assert list(read_edn(io.StringIO(text).read)) == expected
+    assert list(read_json(io.StringIO(text).read)) == expected
 
 
 @pytest.mark.parametrize("piece", [1, 2, 7])

@@ -151,6 +151,8 @@ def test_both_ways_make_the_same_history_of_a_journal(tmp_path: Path, seed: int)
     plain = history_of(read_journal(path))
     assert plain.ops == fast.history.ops
     assert fast.history.faults == plain.faults
+    assert fast.history.counts() == plain.counts()
+    assert sum(plain.counts()) == len(plain.ops)
     assert fast.history.first_of_each_function() == plain.first_of_each_function()
     same_columns(fast.history, plain)
     parts, plain_parts = fast.history.by_key(), plain.by_key()
