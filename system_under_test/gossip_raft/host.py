@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, assert_never
 
-from system_under_test.gossip_raft.core.admission import after_waiting
+from system_under_test.gossip_raft.core.admission import after_waiting, bytes_held
 from system_under_test.gossip_raft.core.messages import ClientRequest, Message, Unavailable
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.ready import Effect, Persist, Record
@@ -20,6 +20,7 @@ from system_under_test.gossip_raft.core.types import (
 from system_under_test.gossip_raft.ports import Clock, Network, Recorder, Storage
 
 INBOX_MAX: Final = 10_000
+INBOX_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 class Host:
@@ -30,8 +31,9 @@ class Host:
        when it is done, so many messages share one sync.
     3. After an ``InvariantViolation`` nothing more is obeyed: it is recorded, told to
        ``on_stopped``, and every later call does nothing.
-    4. While the disk is busy at most ``inbox_max`` messages wait: a client's request beyond
-       them is refused at once, a peer's message is lost, as the protocol expects.
+    4. While the disk is busy at most ``inbox_max`` messages wait, and clients' commands of
+       ``inbox_bytes_max`` together, unless one alone has more: a client's request beyond
+       that is refused at once, a peer's message is lost, as the protocol expects.
 
     Not thread-safe: all calls, the ports' callbacks included, come from one thread.
     """
@@ -46,6 +48,7 @@ class Host:
         recorder: Recorder,
         on_stopped: Callable[[InvariantViolation], None] | None = None,
         inbox_max: int = INBOX_MAX,
+        inbox_bytes_max: int = INBOX_BYTES_MAX,
     ) -> None:
         self._make_node = make_node
         self._clock = clock
@@ -56,7 +59,9 @@ class Host:
         self._node: Node | None = None
         self._effects: Iterator[Effect] = iter(())
         self._inbox_max = inbox_max
+        self._inbox_bytes_max = inbox_bytes_max
         self._arrived: list[tuple[Nanos, Message]] = []
+        self._arrived_bytes = 0
         self._time_passed = False
         self._persisting = False
         self._is_durable = False
@@ -92,7 +97,7 @@ class Host:
             return
         now = self._clock.now()
         for message in messages:
-            if len(self._arrived) < self._inbox_max:
+            if not self._persisting or self._has_room(message):
                 self._arrived.append((now, message))
             elif isinstance(message.body, ClientRequest):
                 self._network.send(_refusal_of(message, len(self._arrived)))
@@ -104,6 +109,15 @@ class Host:
             self._end("shut down")
 
     # --- the loop --------------------------------------------------------------
+
+    def _has_room(self, message: Message) -> bool:
+        """Whether ``message`` may wait for the disk; if so, what it takes is counted."""
+        held, size = self._arrived_bytes, bytes_held(message)
+        fits = held == 0 or size == 0 or held + size <= self._inbox_bytes_max
+        if not fits or len(self._arrived) >= self._inbox_max:
+            return False
+        self._arrived_bytes += size
+        return True
 
     def _run(self) -> None:
         """Obey and take in until nothing is left, or a persist is waited for."""
@@ -165,6 +179,7 @@ class Host:
         now = self._clock.now()
         if self._arrived:
             arrived, self._arrived = self._arrived, []
+            self._arrived_bytes = 0
             for arrival, message in arrived:
                 waited = Nanos(now - arrival)
                 node.step(after_waiting(message, waited) if waited else message, now)
