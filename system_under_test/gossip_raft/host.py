@@ -163,8 +163,10 @@ class Host:
                         assert_never(effect)
                 if self._node is None:
                     return  # Stopped by what a port did.
-            if self._idle and not self._take_in(node):
-                return
+            if self._idle:
+                if not self._arrived and not self._time_passed:
+                    return
+                self._take_in(node)
             ready = node.take_ready()
             self._effects = iter(ready.effects())
             self._idle = ready.is_last
@@ -172,21 +174,18 @@ class Host:
                 self._wake_at = ready.wake_at
                 self._clock.wake_at(ready.wake_at, self._wake)
 
-    def _take_in(self, node: Node) -> bool:
-        """Give the node what waits; false if nothing does."""
-        if not self._arrived and not self._time_passed:
-            return False
+    def _take_in(self, node: Node) -> None:
+        """Give the node what waits."""
         now = self._clock.now()
         if self._arrived:
             arrived, self._arrived = self._arrived, []
             self._arrived_bytes = 0
             for arrival, message in arrived:
-                waited = Nanos(now - arrival)
+                waited = now - arrival
                 node.step(after_waiting(message, waited) if waited else message, now)
         if self._time_passed:
             self._time_passed = False
             node.tick(now)
-        return True
 
     def _end(self, reason: str) -> None:
         self._node = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from system_under_test.gossip_raft.core.config import Shape
 from system_under_test.gossip_raft.core.gossip import Gossip
@@ -41,6 +42,9 @@ class Pull:
     source: NodeId
     request: RequestId
     deadline: Nanos
+
+
+NOT_DENIED: Final = (Nanos(0), Nanos(0))
 
 
 class Puller:
@@ -264,7 +268,7 @@ class Puller:
         )
 
     def _usable(self, peer: NodeId) -> bool:
-        until, _ = self._denied.get(peer, (Nanos(0), Nanos(0)))
+        until, _ = self._denied.get(peer, NOT_DENIED)
         gossip = self._gossip
         return gossip.in_touch(peer) and not gossip.suspects(peer) and self._state.now >= until
 
@@ -280,7 +284,7 @@ class Puller:
     def _deny(self, source: NodeId) -> None:
         """Leave ``source`` alone for a while, longer each time."""
         config = self._state.config
-        _, wait = self._denied.get(source, (Nanos(0), Nanos(0)))
+        _, wait = self._denied.get(source, NOT_DENIED)
         wait = Nanos(
             min(max(2 * wait, config.heartbeat_interval_ns), config.election_timeout_max_ns)
         )

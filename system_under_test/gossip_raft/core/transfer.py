@@ -24,7 +24,6 @@ class Handover:
     source: str
     request: RequestId
     target: NodeId
-    deadline: Nanos
     asked: bool = False
 
 
@@ -40,11 +39,9 @@ class Transfer:
         self._lease = lease
         self.handover: Handover | None = None
         """While there is one, there may be something to ``proceed`` with."""
+        self.wake_at = NEVER
+        """When the handover under way is given up."""
         state.when_leadership_ends.append(self._resume)
-
-    @property
-    def wake_at(self) -> Nanos:
-        return NEVER if self.handover is None else self.handover.deadline
 
     def on_request(self, message: Message, request: TransferLeadership) -> None:
         state = self._state
@@ -58,7 +55,8 @@ class Transfer:
             state.outbox.answer(message.source, message.request, refusal)
             return
         deadline = Nanos(state.now + state.config.election_timeout_min_ns)
-        self.handover = Handover(message.source, message.request, target, deadline)
+        self.handover = Handover(message.source, message.request, target)
+        self.wake_at = deadline
         state.hands_over = True
 
     def proceed(self) -> None:
@@ -80,7 +78,7 @@ class Transfer:
 
     def tick(self) -> None:
         handover = self.handover
-        if handover is None or self._state.now < handover.deadline:
+        if handover is None or self._state.now < self.wake_at:
             return
         if handover.asked:
             self._end(Lost(f"{handover.target} was asked to lead and is not heard to"))
@@ -100,6 +98,7 @@ class Transfer:
     def _end(self, answer: Results | Lost | Unavailable) -> None:
         handover, self.handover = self.handover, None
         assert handover is not None
+        self.wake_at = NEVER
         self._resume()
         self._state.outbox.answer(handover.source, handover.request, answer)
 

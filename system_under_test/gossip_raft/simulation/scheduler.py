@@ -34,14 +34,14 @@ class Scheduler:
     def __init__(self) -> None:
         self.now = Nanos(0)
         self.events = 0
-        self._heap: list[tuple[Nanos, int, Act, Any]] = []
+        self._heap: list[tuple[Any, int, Act, Any]] = []
         self._planned = 0
 
     def at(self, time: int, act: Act, argument: Any = None) -> None:
         """Call ``act(argument)`` at ``time``, which is not past."""
         assert time >= self.now, f"{time} is past, it is {self.now}"
         self._planned += 1
-        heappush(self._heap, (Nanos(time), self._planned, act, argument))
+        heappush(self._heap, (time, self._planned, act, argument))
 
     def run(self, goal: Goal, until: int = FOREVER) -> None:
         """Let happen what is due up to ``until``, but nothing after the ``goal`` is reached.
@@ -71,13 +71,13 @@ class Timer:
     def __init__(self, scheduler: Scheduler, act: Callable[[], None]) -> None:
         self._scheduler = scheduler
         self._act = act
-        self._due = FOREVER
+        self._due: int = FOREVER
         # Of the wake-ups in the heap only the earliest counts; it looks for itself what is due.
         self._planned_at: int = FOREVER
 
     def set(self, time: int) -> None:
         """Wake at ``time``, and no more at the time set before."""
-        self._due = Nanos(time)
+        self._due = time
         if time < self._planned_at:
             self._planned_at = time
             self._scheduler.at(max(time, self._scheduler.now), self._wake, time)
