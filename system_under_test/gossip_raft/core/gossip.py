@@ -142,8 +142,7 @@ class Gossip:
 
     def known(self) -> tuple[GossipRecord, ...]:
         """The map in the members' order; strangers are not passed on."""
-        records = self.records
-        return tuple([records[member] for member in self._members if member in records])
+        return tuple(filter(None, map(self.records.get, self._members)))
 
     # --- questions -------------------------------------------------------------
 

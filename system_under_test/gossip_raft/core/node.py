@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TypeGuard, assert_never
+from typing import assert_never
 
 from system_under_test.gossip_raft.core.changes import Changes
 from system_under_test.gossip_raft.core.config import NodeConfig
@@ -289,7 +289,7 @@ class Node:
         messages: list[Message] = []
         for target, request, sent in sends:
             body = sent
-            if _is_given_vote(body):
+            if isinstance(body, Vote) and body.granted and not body.pre_vote:
                 if (term, state.vote) == (body.term, target):
                     told.append(VoteTold(term=term, candidate=NodeId(target)))
                 else:
@@ -418,7 +418,3 @@ class Node:
                 pass  # Nothing to learn beyond the envelope, or not meant for a node.
             case _:
                 assert_never(body)
-
-
-def _is_given_vote(body: Body) -> TypeGuard[Vote]:
-    return isinstance(body, Vote) and body.granted and not body.pre_vote

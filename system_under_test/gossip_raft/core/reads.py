@@ -106,7 +106,8 @@ class Reads:
 
     def tick(self) -> None:
         """Ask again: a lost heartbeat must not hold up a read.  Give up what is too late."""
-        self._give_up_late()
+        if self.waiting:
+            self._give_up_late()
         if self.waiting:
             self._round = self._gossip.broadcast()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from system_under_test.gossip_raft.core.config import Shape
 from system_under_test.gossip_raft.core.gossip import Gossip
@@ -35,8 +35,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(NamedTuple):
     """A request under way."""
 
     source: NodeId
@@ -70,16 +69,7 @@ class Puller:
         self._install = install
         self._transfer = Transfer()
         self.source: NodeId | None = None
-
-    @property
-    def wake_at(self) -> Nanos:
-        if self._pull is not None:
-            deadline = self._pull.deadline
-            return min(self._report_due, deadline)
-        if not self._denied or not self._may_pull:
-            return NEVER
-        waits = [until for until, _ in self._denied.values() if until > self._state.now]
-        return min(waits, default=NEVER)
+        self.wake_at = NEVER
 
     @property
     def _may_pull(self) -> bool:
@@ -93,11 +83,28 @@ class Puller:
 
     def request(self) -> None:
         """Ask for what is due: called last before messages leave, so all they state is so."""
-        state = self._state
+        state, pull = self._state, self._pull
         if not self._may_pull:
-            self.source, self._pull = None, None
+            self.source, self._pull, self.wake_at = None, None, NEVER
             self._transfer.forget()
             return
+        if (
+            pull is not None
+            and not self._report
+            and state.now < self.wake_at
+            and self._term == state.term
+            and not self._overtaken(pull.source)
+        ):
+            return
+        self._request_what_is_due()
+        if self._pull is not None:
+            self.wake_at = min(self._pull.deadline, self._report_due)
+        else:
+            waits = (until for until, _ in self._denied.values() if until > state.now)
+            self.wake_at = min(waits, default=NEVER)
+
+    def _request_what_is_due(self) -> None:
+        state = self._state
         if self._term != state.term:
             self._term = state.term
             self._denied.clear()  # What was wrong with them may be over; so may their role.
@@ -215,7 +222,7 @@ class Puller:
         pull = self._pull
         if pull is None or not self._may_pull:
             return False
-        if (pull.source, pull.request) != (message.source, message.request):
+        if pull.request != message.request or pull.source != message.source:
             return False
         self._pull = None
         return True

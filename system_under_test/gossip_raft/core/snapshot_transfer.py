@@ -71,6 +71,8 @@ class Transfer:
         return Snapshot(first.position, first.log_digest, first.membership, bytes(self._image))
 
     def forget(self) -> None:
+        if self._source is None and self._first is None:
+            return
         self._source = self._first = None
         self._image = bytearray()
         self.position = ORIGIN

@@ -174,7 +174,10 @@ class NodeState:
 
     def counted(self, nodes: Iterable[NodeId]) -> int:
         """How many of ``nodes`` count towards a quorum of the membership in force."""
-        return sum(self.rules.is_counted(node, self.membership) for node in nodes)
+        count = 0
+        for node in nodes:
+            count += self.rules.is_counted(node, self.membership)
+        return count
 
     @property
     def commit_point(self) -> Position:

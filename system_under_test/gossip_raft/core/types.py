@@ -171,6 +171,8 @@ class Refused:
 
 
 Result: TypeAlias = Applied | Refused
+APPLIED: Final = Applied()
+"""The answer to whatever observes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,19 @@ class Goal:
 
 
 class Scheduler:
-    """``now`` is the time of the world.  ``events``: how much has happened so far."""
+    """``now`` is the time of the world."""
 
-    __slots__ = ("_heap", "_planned", "events", "now")
+    __slots__ = ("_heap", "_planned", "now")
 
     def __init__(self) -> None:
         self.now = Nanos(0)
-        self.events = 0
         self._heap: list[tuple[Any, int, Act, Any]] = []
         self._planned = 0
+
+    @property
+    def events(self) -> int:
+        """How much has happened so far."""
+        return self._planned - len(self._heap)
 
     def at(self, time: int, act: Act, argument: Any = None) -> None:
         """Call ``act(argument)`` at ``time``, which is not past."""
@@ -55,7 +59,6 @@ class Scheduler:
                     self.now = Nanos(max(self.now, until))
                 return
             self.now, _, act, argument = heappop(heap)
-            self.events += 1
             act(argument)
 
     def run_for(self, duration: int) -> None:
