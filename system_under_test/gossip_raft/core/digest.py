@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from struct import Struct
 from typing import Final
 
 from system_under_test.gossip_raft.core.types import APPLIED, Entry, Result
+
+_CHAINED: Final = Struct(">QQQ")
 
 
 def entry_digest(entry: Entry) -> int:
@@ -34,9 +37,7 @@ def results_digest(results: tuple[Result, ...]) -> int:
 
 def chain(previous: int, term: int, digest: int) -> int:
     """H[i], from H[i-1] and the term and digest of entry i."""
-    return _digest(
-        previous.to_bytes(8, "big") + term.to_bytes(8, "big") + digest.to_bytes(8, "big")
-    )
+    return _digest(_CHAINED.pack(previous, term, digest))
 
 
 def log_digest(entries: Iterable[Entry], before: int = 0) -> int:

@@ -127,7 +127,10 @@ class Reads:
     def _answer_by_lease(self) -> None:
         """Those that asked for it do not wait behind others."""
         rules = self._state.rules
-        if not any(rules.may_use_lease(waiting.read.consistency) for waiting in self.waiting):
+        for waiting in self.waiting:
+            if rules.may_use_lease(waiting.read.consistency):
+                break
+        else:
             return
         if not self.lease.is_held:
             return

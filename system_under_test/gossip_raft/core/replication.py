@@ -84,7 +84,7 @@ class Puller:
     def request(self) -> None:
         """Ask for what is due: called last before messages leave, so all they state is so."""
         state, pull = self._state, self._pull
-        if not self._may_pull:
+        if not state.rules.may_pull(follows=state.role is Role.FOLLOWER):
             self.source, self._pull, self.wake_at = None, None, NEVER
             self._transfer.forget()
             return
