@@ -280,7 +280,7 @@ class Driver:
     def poll(self, now: Nanos) -> tuple[Effect, ...]:
         """Everything that is due now; ends with ``WaitUntil`` or ``Finished``."""
         self._advance(now)
-        if self.finished:
+        if self._phase is Phase.FINISHED:
             return ()
         self._expire()
         phase = None

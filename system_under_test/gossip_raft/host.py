@@ -101,7 +101,7 @@ class Host:
                 self._arrived.append((now, message))
             elif isinstance(message.body, ClientRequest):
                 self._network.send(_refusal_of(message, len(self._arrived)))
-        self._run()
+        self._run(now)
 
     def stop(self) -> None:
         """End this life by decision; what is under way is dropped, as in a crash."""
@@ -119,14 +119,17 @@ class Host:
         self._arrived_bytes += size
         return True
 
-    def _run(self) -> None:
-        """Obey and take in until nothing is left, or a persist is waited for."""
+    def _run(self, now: Nanos | None = None) -> None:
+        """Obey and take in until nothing is left, or a persist is waited for.
+
+        ``now`` is what the clock shows, if it has just been read.
+        """
         node = self._node
         if node is None or self._running or self._persisting:
             return  # If a port called back at once, the loop below goes on by itself.
         self._running = True
         try:
-            self._proceed(node)
+            self._proceed(node, now)
         except InvariantViolation as violation:
             # The one border where it is caught: to stop this node loudly, and only it.
             self._end(f"invariant violated: {violation}")
@@ -139,7 +142,7 @@ class Host:
         finally:
             self._running = False
 
-    def _proceed(self, node: Node) -> None:
+    def _proceed(self, node: Node, now: Nanos | None) -> None:
         while True:
             for effect in self._effects:
                 match effect:
@@ -166,7 +169,8 @@ class Host:
             if self._idle:
                 if not self._arrived and not self._time_passed:
                     return
-                self._take_in(node)
+                self._take_in(node, self._clock.now() if now is None else now)
+            now = None  # Obeying takes time.
             ready = node.take_ready()
             self._effects = iter(ready.effects())
             self._idle = ready.is_last
@@ -174,9 +178,8 @@ class Host:
                 self._wake_at = ready.wake_at
                 self._clock.wake_at(ready.wake_at, self._wake)
 
-    def _take_in(self, node: Node) -> None:
+    def _take_in(self, node: Node, now: Nanos) -> None:
         """Give the node what waits."""
-        now = self._clock.now()
         if self._arrived:
             arrived, self._arrived = self._arrived, []
             self._arrived_bytes = 0

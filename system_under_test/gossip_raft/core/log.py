@@ -94,8 +94,8 @@ class Log:
         Of compacted entries it cannot tell, and says no.
         """
         return (
-            self.base.index <= position.index <= len(self)
-            and self.position_at(position.index) == position
+            self.base.index <= position.index <= self.last.index
+            and self._positions[position.index - self.base.index] == position
         )
 
     def append(self, entry: Entry) -> None:
@@ -179,7 +179,8 @@ def _bytes_of_command(command: LogCommand | Get) -> int:
             | Enqueue(key=key, element=value)
             | AddToSet(key=key, element=value)
         ):
-            return 16 + _bytes_of_text(key) + _bytes_of_scalar(value)
+            size = _bytes_of_text(value) if isinstance(value, str) else 8
+            return 16 + _bytes_of_text(key) + size
         case Cas(key=key, expected=expected, replacement=replacement):
             scalars = _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
             return 24 + _bytes_of_text(key) + scalars

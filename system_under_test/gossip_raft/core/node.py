@@ -218,26 +218,26 @@ class Node:
         """What is to be done now; false if that is nothing."""
         state, outbox = self._state, self._state.outbox
         self._proceed()
+        wake_at = min(
+            self._gossip.wake_at,
+            self._quorum.wake_at if state.leads else self._elections.wake_at,
+            self._puller.wake_at,
+            self._source.wake_at,
+            self._transfer.wake_at,
+        )
         persist = state.take_persist() if state.is_unsaved else None
         if not (outbox.decided or outbox.sends or persist or state.commit > self._handed_over):
-            return Ready(self._wake_at())
+            return Ready(wake_at)
         decided, outbox.decided = tuple(outbox.decided), []
         sends, outbox.sends = outbox.sends, []
         told, outbox.told = outbox.told, []
-        messages = self._sealed(sends, told)
+        messages = self._sealed(sends, told) if sends else ()
         committed: tuple[Entry, ...] = ()
         if state.commit > self._handed_over:
             committed = state.log.after(self._handed_over, state.commit - self._handed_over)
             self._handed_over = state.commit
-        return Ready(
-            self._wake_at(),
-            decided,
-            persist,
-            None if persist is None else state.persisted_event(),
-            tuple(told),
-            messages,
-            committed,
-        )
+        persisted = None if persist is None else state.persisted_event()
+        return Ready(wake_at, decided, persist, persisted, tuple(told), messages, committed)
 
     def _proceed(self) -> None:
         """Let every part do what it may do by now; pulling comes last, as all it states must
@@ -253,17 +253,19 @@ class Node:
         if state.leads:
             if self._reads.waiting:
                 self._reads.proceed()
-            self._changes.proceed()
+            if state.membership.learners:
+                self._changes.proceed()
         if self._transfer.handover is not None:
             self._transfer.proceed()
-        self._source.answer()
+        if self._source.is_asked:
+            self._source.answer()
         self._puller.request()
 
     def _snapshot_is_due(self) -> bool:
         """Enough was applied since the last one (Ongaro 2014, 5.1.2)."""
         state, config = self._state, self._state.config
         since = LogIndex(0) if state.snapshot is None else state.snapshot.position.index
-        until = state.rules.compaction_point(state.applied, LogIndex(len(state.log)))
+        until = state.rules.compaction_point(state.applied, state.log.last.index)
         return until > since and (
             until - since >= config.snapshot_entries_max
             or state.log.bytes_between(since, until) >= config.snapshot_bytes_max
@@ -306,15 +308,6 @@ class Node:
             self._position_told = last
             told.insert(0, PositionTold(term=term, last_term=last.term, last_index=last.index))
         return tuple(messages)
-
-    def _wake_at(self) -> Nanos:
-        return min(
-            self._gossip.wake_at,
-            self._quorum.wake_at if self._state.leads else self._elections.wake_at,
-            self._puller.wake_at,
-            self._source.wake_at,
-            self._transfer.wake_at,
-        )
 
     # --- peers -----------------------------------------------------------------
 

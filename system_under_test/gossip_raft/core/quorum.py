@@ -19,7 +19,8 @@ class Quorum:
     def hear(self, peer: NodeId) -> None:
         """A message came directly from ``peer``, and its records are merged."""
         state = self._state
-        self._begin_term()
+        if self._leads_term != state.term:
+            self._begin_term()
         if state.leads and state.rules.is_contact(
             self._gossip.records.get(peer), state.id, state.term
         ):

@@ -68,6 +68,10 @@ class Puller:
         self._term = state.term
         self._install = install
         self._transfer = Transfer()
+        self._limits_chains = state.config.limits_chains
+        self._role: Role | None = None
+        self._pulls = False
+        """What ``_may_pull`` was in ``_role``."""
         self.source: NodeId | None = None
         self.wake_at = NEVER
 
@@ -84,11 +88,12 @@ class Puller:
     def request(self) -> None:
         """Ask for what is due: called last before messages leave, so all they state is so."""
         state, pull = self._state, self._pull
-        if not state.rules.may_pull(follows=state.role is Role.FOLLOWER):
-            self.source, self._pull, self.wake_at = None, None, NEVER
-            self._transfer.forget()
-            return
-        if (
+        if state.role is not self._role:
+            self._role, self._pulls = state.role, self._may_pull
+            if not self._pulls:
+                self.source, self._pull, self.wake_at = None, None, NEVER
+                self._transfer.forget()
+        if not self._pulls or (
             pull is not None
             and not self._report
             and state.now < self.wake_at
@@ -233,7 +238,7 @@ class Puller:
         rules, records, last = self._state.rules, self._gossip.records, self._state.log.last
         current, leader = self.source, self._state.leader
         if leader is not None and self._usable(leader):
-            if self._state.config.limits_chains:
+            if self._limits_chains:
                 self.source = self._choose_within_limits(leader)
             else:
                 self.source = rules.chooses_sync_source(last, records[leader], ())
@@ -281,7 +286,7 @@ class Puller:
 
     def _overtaken(self, source: NodeId) -> bool:
         """The pull under way asks another node than it should by now, the leader within reach."""
-        leader, limits_chains = self._state.leader, self._state.config.limits_chains
+        leader, limits_chains = self._state.leader, self._limits_chains
         if leader is None or (leader == source and not limits_chains):
             return False
         if not self._usable(leader):
@@ -327,6 +332,8 @@ class Source:
         self._seen: tuple[Position, LogIndex, Term] | None = None
         """What stood when all pulls that are held were looked at."""
         self.wake_at = NEVER
+        self.is_asked = False
+        """Whether there may be something to ``answer``."""
 
     def on_pull(self, message: Message, asked: PullEntries) -> None:
         """A newer pull of the same node replaces the one that is held."""
@@ -335,8 +342,10 @@ class Source:
         held = HeldPull(message.request, asked, message.term, deadline)
         self._held[NodeId(message.source)] = held
         self._seen = None
+        self.is_asked = True
 
     def on_pull_snapshot(self, message: Message, asked: PullSnapshot) -> None:
+        self.is_asked = True
         chunk = self._snapshots.chunk_for(NodeId(message.source), asked)
         if chunk is not None:
             self._state.outbox.answer(message.source, message.request, chunk)
@@ -346,6 +355,7 @@ class Source:
         if self._snapshots.serving:
             self._snapshots.tick()
         if not self._held:
+            self.is_asked = bool(self._snapshots.serving)
             return
         state, seen = self._state, self._seen
         if (
@@ -364,7 +374,9 @@ class Source:
             if self._is_due(held):
                 del self._held[puller]
                 state.outbox.answer(puller, held.request, self._answer_to(held.asked))
-        self.wake_at = min((held.deadline for held in self._held.values()), default=NEVER)
+        self.wake_at = NEVER
+        for held in self._held.values():
+            self.wake_at = min(self.wake_at, held.deadline)
 
     def _is_due(self, held: HeldPull) -> bool:
         state = self._state

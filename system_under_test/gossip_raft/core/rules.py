@@ -132,7 +132,12 @@ class Rules:
 
     def election_timeout(self, shortest: Nanos, longest: Nanos, rng: random.Random) -> Nanos:
         """Drawn anew each time, so that split votes do not repeat (Raft 5.2)."""
-        return Nanos(rng.randint(shortest, longest))
+        # As ``rng.randint`` does, but it is drawn whenever the leader is heard.
+        span = longest - shortest + 1
+        drawn = rng.getrandbits(span.bit_length())
+        while drawn >= span:
+            drawn = rng.getrandbits(span.bit_length())
+        return Nanos(shortest + drawn)
 
     def minds_silence(self, term: Term) -> bool:
         """A leader that is not heard of for a time-out is replaced, in whatever term (Raft 5.2)."""

@@ -135,6 +135,8 @@ class NodeState:
         self._meet(self.memberships.in_force)
         self.commit = max(LogIndex(min(durable.hard.commit, len(self.log))), self.applied)
         self.committed_known = self.commit
+        self.commit_point_at_departure = self.log.position_at(self.commit)
+        """What ``commit_point`` will be once the log is on disk: when messages leave."""
         self.disk_is_full = False
         self.outbox = Outbox(self.incarnation)
         self.when_leadership_ends: list[Callable[[], None]] = []
@@ -182,11 +184,6 @@ class NodeState:
     @property
     def commit_point(self) -> Position:
         return self.log.position_at(self.commit)
-
-    @property
-    def commit_point_at_departure(self) -> Position:
-        """What ``commit_point`` will be once the log is on disk: when messages leave."""
-        return self.log.position_at(self.committed_known)
 
     # --- term, vote, role ------------------------------------------------------
 
@@ -325,6 +322,7 @@ class NodeState:
                 self._note_membership()
         self.applied, self.applied_digest = position.index, snapshot.log_digest
         self.commit = self.committed_known = position.index
+        self.commit_point_at_departure = position
         self._replace_snapshot(snapshot)
 
     def _replace_snapshot(self, snapshot: Snapshot) -> None:
@@ -363,11 +361,13 @@ class NodeState:
         self._advance_commit(index, None)
 
     def _advance_commit(self, index: LogIndex, leader_term: Term | None) -> None:
-        if index > len(self.log):
+        if index > self.log.last.index:
             raise InvariantViolation(
                 f"{self.id} would commit {index}, past its log {len(self.log)}"
             )
-        self.committed_known = max(self.committed_known, index)
+        if index > self.committed_known:
+            self.committed_known = index
+            self.commit_point_at_departure = self.log.position_at(index)
         # What is not yet on disk may be forgotten, so it is not yet acted upon.
         reached = min(self.committed_known, self.durable.index)
         if reached > self.commit:

@@ -24,7 +24,6 @@ from system_under_test.gossip_raft.simulation.clock import SimulatedClock, Wake
 from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import SimulatedDisk
-from system_under_test.gossip_raft.simulation.trace import NodeTrace
 
 
 class Life:
@@ -43,14 +42,14 @@ class Life:
         clock: SimulatedClock,
         network: SimulatedNetwork,
         disk: SimulatedDisk,
-        trace: NodeTrace,
+        trace: list[tuple[Nanos, TraceEvent]],
         rng: random.Random,
         rules: Rules,
         wrap_storage: Callable[[Storage], Storage],
         on_end: Callable[[InvariantViolation | None], None],
     ) -> None:
-        """``on_end`` hears of an end that came from inside: by a broken invariant, or by a
-        crash that it was set to."""
+        """``trace`` gets what the node records, with the world's time.  ``on_end`` hears of an
+        end that came from inside: by a broken invariant, or by a crash that it was set to."""
         self._scheduler = scheduler
         self.now: Final = clock.now
         self._transmit = network.send
@@ -142,7 +141,9 @@ class Life:
 
     def record(self, events: tuple[TraceEvent, ...]) -> None:
         if self.alive:
-            self._trace.record(events)
+            at = self._scheduler.now
+            for event in events:
+                self._trace.append((at, event))
 
     def load(self) -> DurableState:
         return self._disk.load()
