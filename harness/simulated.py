@@ -124,14 +124,14 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
     )
     with _uncollected():
         run.run()
-    return Simulated(
-        plan=plan,
-        events=run.events,
-        traces={node: node_events(trace) for node, trace in cluster.traces.items()},
-        problem=run.problem,
-        steps=cluster.scheduler.events,
-        time=Nanos(cluster.scheduler.now),
-    )
+        return Simulated(
+            plan=plan,
+            events=run.events,
+            traces={node: node_events(trace) for node, trace in cluster.traces.items()},
+            problem=run.problem,
+            steps=cluster.scheduler.events,
+            time=Nanos(cluster.scheduler.now),
+        )
 
 
 @contextmanager
