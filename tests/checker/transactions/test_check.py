@@ -306,3 +306,16 @@ def test_versions_that_only_transactions_order_are_cyclic_only_as_transactions()
         1: txn { read x; write x 2 } -> 1       [0, 9]"""
     assert kinds(text, "wr") == {"G1c"}
     assert isinstance(check(parse_history(text), workload="wr", models=["PL-1"]), Valid)
+
+
+def test_one_reader_may_close_a_cycle_of_writers_and_two_may_not() -> None:
+    one = """
+        0: txn { read x; append y 1 } -> nil       [0, 30]
+        1: append x 1                              [0, 30]
+        2: txn { read x; read y } -> [1] | nil     [0, 30]
+        3: read y -> [1]                           [0, 30]"""
+    verdict = check(parse_history(one), models=["update-serializable"])
+    assert isinstance(verdict, Invalid)
+    assert {anomaly.kind for anomaly in verdict.anomalies} == {"G-update"}
+    fork = check(parse_history(LONG_FORK), models=["update-serializable"])
+    assert isinstance(fork, Valid)
