@@ -266,7 +266,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=1_000_000)
     parser.add_argument("--journal", action="store_true", help="also from disk")
     chosen = parser.parse_args()
-    table = Table("transactions", "what", "CPU s", "per second", "result", width=110)
+    table = Table("transactions", "what", "CPU s", "per second", "result")
     for row in measure(chosen.largest, journal=chosen.journal):
         table.add_row(
             f"{row.txns:,}",
@@ -275,7 +275,7 @@ def main() -> None:
             f"{row.txns / row.seconds:,.0f}",
             shorten(row.detail, 48),
         )
-    console = Console()
+    console = Console(width=110)
     console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     console.print(f"largest memory {peak:.1f} GiB")
