@@ -210,7 +210,7 @@ def link_fans(edges: Edges, fans: Fans, run: Any) -> None:
     )
 
 
-def in_first_use_order(numbers: Int64s) -> Int64s:
+def made_dense(numbers: Int64s) -> Int64s:
     """The same numbers replaced by 0, 1, 2 ..., if they are too far apart for a table."""
     if not len(numbers) or numbers.max() < 4 * len(numbers) + 1024:
         return numbers

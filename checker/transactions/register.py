@@ -22,9 +22,9 @@ from checker.transactions.inference import (
     Inferred,
     Writes,
     find_lost_updates,
-    in_first_use_order,
     index_writes,
     link_fans,
+    made_dense,
     steps_of,
     surely_committed,
 )
@@ -270,7 +270,7 @@ def _touches(inferred: Inferred) -> Iterator[_Touch]:
 
 
 def _by_process(inferred: Inferred) -> Iterator[tuple[int, int]]:
-    process = in_first_use_order(inferred.columns.process)
+    process = made_dense(inferred.columns.process)
     latest: dict[tuple[int, int], int] = {}
     for touch in _touches(inferred):
         place = int(process[touch.txn]), touch.key
