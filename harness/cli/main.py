@@ -143,6 +143,26 @@ def simulate(
 
 
 @app.command(epilog=EPILOG)
+def zoo(
+    bugs: Annotated[
+        list[str] | None, typer.Argument(help="Their names; default: all, and correct nodes.")
+    ] = None,
+    hunts: Annotated[int, typer.Option(help="For each bug, with seeds of their own.")] = 3,
+    runs: Annotated[int, typer.Option(help="Simulated runs of one hunt at most.")] = 300,
+    seconds: Annotated[float, typer.Option(help="CPU seconds of one hunt, about.")] = 60.0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+) -> None:
+    """Switch on every known bug in turn, and see what it takes to catch it."""
+    from harness.cli.zoo import Chosen, run_zoo
+
+    chosen = Chosen(
+        bugs=tuple(bugs or ()), hunts=hunts, runs=runs, seconds=seconds, jobs=jobs, json=json
+    )
+    raise typer.Exit(run_zoo(chosen))
+
+
+@app.command(epilog=EPILOG)
 def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
     """Run a stored simulated run again, exactly."""
     from harness.cli.replay import replay_run
@@ -233,11 +253,14 @@ def cluster_up(
     ),
     bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
     tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make lost or damaged nodes anew from the others.")
+    ] = False,
 ) -> None:
     """Start nodes and HTTP gateway; Ctrl-C stops them."""
     from harness.cli.cluster import up
 
-    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug, tls=tls))
+    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug, tls=tls, rebuild=rebuild))
 
 
 @cluster_app.command("status")

@@ -15,6 +15,7 @@ CONTROL = "system_under_test.control"
 RUNTIME = "system_under_test.gossip_raft.runtime"
 SIMULATION = "system_under_test.gossip_raft.simulation"
 MUTANTS = "system_under_test.gossip_raft.mutants"
+DIRECTED = "system_under_test.gossip_raft.simulation.directed"
 
 # Longest prefix wins.  A package may always import itself and the pure standard library.
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -31,6 +32,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
     SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL}),
     MUTANTS: frozenset({CORE, PORTS}),
+    DIRECTED: frozenset({CORE, PORTS, HOST, MUTANTS}),
     "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),
     "protos": frozenset({"grpc", "grpc_tools", "google.protobuf"}),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from system_under_test.gossip_raft.core.config import Heartbeats
 from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, Position, RequestId, Term
+
+STRANGERS_MAX: Final = 32
+"""Nodes that are no members and are remembered all the same."""
 
 
 class Gossip:
@@ -25,6 +29,7 @@ class Gossip:
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
         self._peers = frozenset(state.peers)
+        self._retelling_is_news = state.rules.retelling_is_news()
         state.when_membership_changes.append(self._meet_peers)
 
     # --- in --------------------------------------------------------------------
@@ -32,19 +37,31 @@ class Gossip:
     def is_peer(self, source: str) -> bool:
         return source in self._peers
 
+    def has_room_for(self, stranger: NodeId) -> bool:
+        """Whether it is remembered, or may be; those that fell silent make room."""
+        strangers = [node for node in self._heard if node not in self._peers]
+        if stranger in strangers or self._state.rules.has_room(len(strangers), STRANGERS_MAX):
+            return True
+        silent = [node for node in strangers if not self._hears(node)]
+        for node in silent:
+            del self._heard[node], self._news[node]
+            self.records.pop(node, None)
+        return bool(silent)
+
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
         source = NodeId(message.source)
         self._heard[source] = self._news[source] = self._state.now
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
-        own, records = self._state.id, self.records
+        own, records, retold = self._state.id, self.records, self._retelling_is_news
         for new in message.gossip:
             node = new.node
             old = records.get(node)
-            if new is old or node == own or not (node in self._peers or node == source):
+            is_known = new is old and not retold
+            if is_known or node == own or not (node in self._peers or node == source):
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
             merged = new if old is None else self._state.rules.merge_records(old, new)
-            if merged is not old:
+            if merged is not old or retold:
                 records[node] = merged
                 self._news[node] = self._state.now
                 changed.append((old, merged))
@@ -141,12 +158,9 @@ class Gossip:
         return tuple(peer for peer in self._state.peers if self.suspects(peer))
 
     @property
-    def is_behind(self) -> bool:
-        """Some node within reach has a longer log."""
-        last = self._state.log.last
-        return any(
-            record.last > last and self.in_touch(node) for node, record in self.records.items()
-        )
+    def lasts_within_reach(self) -> tuple[Position, ...]:
+        """Where the logs of those end with whom we are in touch."""
+        return tuple(r.last for node, r in self.records.items() if self.in_touch(node))
 
     def pulls_from_us(self, peer: NodeId) -> bool:
         """Directly or through others, as far as known."""

@@ -59,6 +59,7 @@ from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.trace import Applied, PositionTold, VoteTold
 from system_under_test.gossip_raft.core.transfer import Transfer
 from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
     DurableState,
     Entry,
     LogIndex,
@@ -147,6 +148,11 @@ class Node:
         return self._state.membership
 
     @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """The other members of it; of one who is not a member also those it was started with."""
+        return self._state.peers
+
+    @property
     def log(self) -> tuple[Entry, ...]:
         """For tests and inspection: the log in memory, without what is compacted."""
         return self._state.log.after(self._state.log.base.index, len(self._state.log))
@@ -187,7 +193,7 @@ class Node:
 
     def tick(self, now: Nanos) -> None:
         """Time has passed.  Due at ``Ready.wake_at``; harmless earlier."""
-        self._state.now = now
+        self._state.now = self._state.ticked = now
         self._quorum.tick()
         self._elections.tick()
         self._transfer.tick()
@@ -206,7 +212,7 @@ class Node:
         """Execute a committed entry; answers to those who wait for it leave next."""
         state = self._state
         assert entry.index == state.applied + 1 <= state.commit, f"applied out of order: {entry}"
-        answer = self._machine.apply(entry)
+        answer = self._machine.apply(state.rules.entry_applied(entry, state.now))
         digest = entry_digest(entry)
         state.note_applied(entry, digest)
         state.outbox.decided.append(
@@ -320,18 +326,28 @@ class Node:
     def _heeds_stranger(self, message: Message) -> bool:
         state = self._state
         seen = state.rules.highest_term_seen(message)
-        recent = self._elections.leader_is_recent
-        return state.rules.heeds_stranger(seen, state.term, leader_is_recent=recent)
+        if not self._gossip.has_room_for(NodeId(message.source)):
+            return False
+        said = (record.last for record in message.gossip if record.node == message.source)
+        return state.rules.heeds_stranger(
+            seen,
+            state.term,
+            next(said, ORIGIN),
+            state.log.last,
+            leader_is_recent=self._elections.leader_is_recent,
+        )
 
     def _hear(self, message: Message) -> None:
         """What every message of a peer tells, whatever its body."""
         state, rules = self._state, self._state.rules
         # Term first: nothing else may be read in the light of an old one (D8.4).
         seen = rules.highest_term_seen(message)
-        if seen > state.term:
-            state.enter_term(seen, Role.FOLLOWER)
+        if rules.adopts_term(message, seen, state.term):
+            steps_down = rules.steps_down(message, leads=state.leads)
+            state.enter_term(seen, Role.FOLLOWER if steps_down else state.role)
         changed = self._gossip.hear(message)
-        self._quorum.hear(NodeId(message.source))
+        if self._gossip.is_peer(message.source):
+            self._quorum.hear(NodeId(message.source))
         self._recovery.hear(message)
         moved = False
         for old, new in changed:

@@ -111,6 +111,7 @@ class NodeState:
         self.rng = rng
         self.rules = rules
         self.now = now
+        self.ticked = now
         self.incarnation = Incarnation(durable.hard.incarnation + 1)
         self.term = durable.hard.term
         self.vote = durable.hard.vote
@@ -187,7 +188,6 @@ class NodeState:
 
     def enter_term(self, term: Term, role: Role) -> None:
         """A higher term, in which we have not voted and know no leader (Raft 5.1)."""
-        assert term > self.term
         self.term = term
         self.vote = None
         self._hard_changed = True
@@ -283,7 +283,9 @@ class NodeState:
         rest = self.log.after(self.applied, index - self.applied)
         digest = log_digest(rest, self.applied_digest)
         position = self.log.position_at(index)
-        snapshot = Snapshot(position, digest, self.memberships.at(index), image)
+        initial = Membership(self.config.members)
+        membership = self.rules.membership_in_snapshot(self.memberships.at(index), initial)
+        snapshot = Snapshot(position, digest, membership, image)
         self.outbox.decided.append(
             SnapshotTaken(position.index, position.term, digest, image_digest(image))
         )

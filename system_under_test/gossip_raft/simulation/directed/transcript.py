@@ -1,6 +1,6 @@
-"""Runs transcripts: commands in, everything that happened out, in one readable file.
+"""Transcripts: commands in, everything that happened out, in one readable text.
 
-A file is a list of stanzas separated by blank lines::
+A text is a list of stanzas separated by blank lines::
 
     # Any number of comment lines: the story.
     command word word ...
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 
 class TranscriptError(ValueError):
@@ -43,18 +42,27 @@ def parse(text: str) -> list[Stanza]:
     return stanzas
 
 
-def run(path: Path, handle: Callable[[Stanza], str], *, rewrite: bool) -> None:
-    """Feed every stanza to ``handle``; compare what comes back, or write it down."""
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """``text``: the transcript as it came out; ``differences``: one for each other output."""
+
+    text: str
+    differences: tuple[str, ...]
+
+
+def replay(text: str, handle: Callable[[Stanza], str]) -> Replayed:
+    """Feed every stanza of ``text`` to ``handle`` and compare what comes back.
+
+    Raises:
+        TranscriptError: Of ``parse``, or of ``handle``.
+    """
     actual = []
     differences = []
-    for stanza in parse(path.read_text()):
+    for stanza in parse(text):
         output = handle(stanza).rstrip("\n") or "ok"
         actual.append("\n".join([*stanza.comments, stanza.command, "----", output]))
         if output != stanza.expected:
             differences.append(
                 f"{stanza.command}\n--- expected\n{stanza.expected}\n+++ actual\n{output}"
             )
-    if rewrite:
-        path.write_text("\n\n".join(actual) + "\n")
-    else:
-        assert not differences, f"{path}:\n" + "\n\n".join(differences)
+    return Replayed("\n\n".join(actual) + "\n", tuple(differences))

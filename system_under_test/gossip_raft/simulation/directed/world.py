@@ -12,9 +12,9 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     tick [NODES] MS               their clocks move on and they act on it
     run MS                        everybody ticks at every heartbeat, all is delivered
     campaign NODE                 its election time-out passes
-    elect NODE                    all compare notes and forget the last leader; NODE
-                                  campaigns; stabilize
-    put NODE CLIENT#SEQ COMMAND [to ADDRESS] [within MS]
+    elect NODE [OTHERS]           all, or just those, compare notes and forget the last
+                                  leader; NODE campaigns; stabilize (among them)
+    put NODE CLIENT#SEQ COMMAND [+ COMMAND ...] [to ADDRESS] [within MS]
     read NODE KEYS... [local | lease] [within MS]     so long the client still waits
     deliver [A->B | B] [TYPE]     what is in flight on that link, or to that node
     drop [A->B | B] [TYPE]        loses it
@@ -23,182 +23,96 @@ Commands (nodes are n0, n1 ...; times in milliseconds; every node has its own cl
     isolate NODE                  cuts all its links
     stabilize [NODES]             deliver all there is (among NODES) until nothing is in flight
     hold TYPE / release           ``stabilize`` leaves messages of that type in flight
-    crash NODE [before persist|send|apply]    at once, or just before such an effect
+    crash NODE [before persist|send|apply [N]]    at once, or before the (Nth) such effect
     restart NODE
     wipe NODE                     its disk is lost; restarted, it knows
+    damage NODE INDEX             its disk: that entry does not pass its checksum any more
+    fail NODE                     from now on nothing it writes is synced, until it crashes
+    slow NODE / sync NODE         its writes take until the next ``sync``, until it crashes
+    limit BYTES                   of entries in one message; a larger one cannot be sent
     image NODE                    what its newest snapshot says
     log / status / members / suspects / gossip NODE / flight       look
+    claim WORDS                   complain unless it is so; see ``claims``
     anew                          forget everything: another story
     quietly COMMAND               show only the status after it
+    times N COMMAND; COMMAND ...  all of them N times; show only the status at the end
     verbose / terse               show every event and every heartbeat, or not
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from typing import Final
 
-from system_under_test.gossip_raft.core import describe, trace
+from system_under_test.gossip_raft.core import describe
 from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.log import bytes_of_commands
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     ClientRequest,
     Consistency,
-    Heartbeat,
-    HeartbeatReply,
     Message,
+    PulledEntries,
     PutEntries,
     ReadKeys,
     RemoveServer,
     TransferLeadership,
-    UpdatePositionReply,
 )
-from system_under_test.gossip_raft.core.node import Node
-from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
-    AddToSet,
-    Append,
-    Cas,
     ClientId,
-    Command,
-    Delete,
-    Dequeue,
     DurableState,
-    Enqueue,
     Entry,
     HardState,
     Incarnation,
-    Increment,
-    InvariantViolation,
     LogIndex,
     Nanos,
     NodeId,
     Put,
-    Raw,
     RequestId,
-    Scalar,
     Session,
     Term,
 )
-from system_under_test.gossip_raft.host import Host
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.ports import Storage
-from tests.system_under_test.core.datadriven import Stanza, TranscriptError
+from system_under_test.gossip_raft.simulation.directed.actor import CHATTER, Actor
+from system_under_test.gossip_raft.simulation.directed.claims import broken_claim
+from system_under_test.gossip_raft.simulation.directed.commands import (
+    MS,
+    commands,
+    split_deadline,
+)
+from system_under_test.gossip_raft.simulation.directed.transcript import (
+    Stanza,
+    TranscriptError,
+)
 
-MS = 1_000_000
-CHATTER = (Heartbeat, HeartbeatReply, UpdatePositionReply)
-SELF_EVIDENT = (trace.Persisted, trace.PositionTold, trace.VoteTold, trace.Appended, trace.Applied)
-
-
-DELIVERIES_MAX = 2_000
+DELIVERIES_MAX: Final = 2_000
 """More in one go is a conversation that does not end by itself."""
 
 
-class Actor:
-    """One node with its disk, its clock and its ports; it writes down what it does."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A client asked a node, or a node told a client, at ``moment``."""
 
-    def __init__(self, env: InteractionEnv, node: NodeId, disk: DurableState) -> None:
-        self.env = env
-        self.node = node
-        self.disk = disk
-        self.time = Nanos(0)
-        self.mutant: str | None = None
-        self.trap: str | None = None
-        self.host: Host | None = None
-        self._wake: Callable[[], None] = lambda: None
-        self._life = 0
-
-    # --- what transcripts do ---------------------------------------------------
-
-    @property
-    def alive(self) -> bool:
-        return self.host is not None
-
-    def start(self) -> None:
-        self._life += 1
-        life = self._life
-        mutant = None if self.mutant is None else CATALOGUE[self.mutant]
-        rules = self.env.rules() if mutant is None else mutant.rules()
-        config = replace(self.env.config, id=self.node)
-        rng = random.Random(f"{self.node} {life}")
-        storage: Storage = self if mutant is None else mutant.storage(self)
-        self.host = Host(
-            lambda durable, now: Node(config, durable, rng, now, rules),
-            clock=self,
-            network=self,
-            storage=storage,
-            recorder=self,
-            on_stopped=self._on_stopped,
-        )
-        self.host.start()
-
-    def crash(self) -> None:
-        self.host = None
-        self.trap = None
-        self.env.say("  crashes")
-
-    def receive(self, message: Message) -> None:
-        if self.host is not None:
-            self.host.receive(message)
-
-    def tick(self) -> None:
-        self._wake()
-
-    # --- ports -----------------------------------------------------------------
-
-    def now(self) -> Nanos:
-        return self.time
-
-    def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
-        del time
-        self._wake = wake
-
-    def send(self, message: Message) -> None:
-        if self._reaches("send"):
-            chatter = isinstance(message.body, CHATTER)
-            text = describe.message(message).removeprefix(f"{self.node}->")
-            self.env.say(f"  -> {text}", chatter=chatter)
-            if message.target in self.env.actors:
-                self.env.in_flight.append(message)
-
-    def record(self, events: tuple[trace.TraceEvent, ...]) -> None:
-        if self.host is None:
-            return
-        shown = [e for e in events if self.env.verbose or not isinstance(e, SELF_EVIDENT)]
-        if shown:
-            self.env.say("  " + "; ".join(map(describe.event, shown)))
-        for event in events:
-            if isinstance(event, trace.Applied) and self._reaches("apply"):
-                held = [entry for entry in self.host.node.log if entry.index == event.index]
-                what = describe.entry(held[0]) if held else f"{event.term}/{event.index}"
-                self.env.say(f"  applied {what}")
-
-    def load(self) -> DurableState:
-        return self.disk
-
-    def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
-        if self._reaches("persist"):
-            self.env.say(f"  {describe.effect(persist)}")
-            self.disk = persist.applied_to(self.disk)
-            durable()
-
-    def _reaches(self, effect: str) -> bool:
-        if self.host is not None and self.trap == effect:
-            self.crash()
-        return self.host is not None
-
-    def _on_stopped(self, violation: InvariantViolation) -> None:
-        del violation
-        self.host = None
+    moment: Nanos
+    message: Message
 
 
-class InteractionEnv:
-    """``rules`` are those of every node that a transcript does not give others."""
+class DirectedWorld:
+    """``rules`` are those of every node that a transcript does not give a bug.
 
-    def __init__(self, rules: Callable[[], Rules] = Rules) -> None:
+    With ``obeys_rules`` false no node gets the bug that the transcript asks for: the same
+    story, told of correct nodes.
+
+    Attributes:
+        asked, answered: What went between clients and nodes, in order, since ``anew``.
+        complaints: What broken claims said.
+    """
+
+    def __init__(self, rules: Callable[[], Rules] = Rules, *, obeys_rules: bool = True) -> None:
         self.rules = rules
+        self._obeys_rules = obeys_rules
         self._do_anew([])
 
     def _do_anew(self, words: list[str]) -> None:
@@ -218,6 +132,11 @@ class InteractionEnv:
         self._heading = ""
         self._held = ""
         self._requests = 0
+        self._moments = 0
+        self._message_bytes_max: int | None = None
+        self.asked: list[Heard] = []
+        self.answered: list[Heard] = []
+        self.complaints: list[str] = []
 
     def handle(self, stanza: Stanza) -> str:
         self._lines, self._heading = [], ""
@@ -237,13 +156,34 @@ class InteractionEnv:
             self._heading = ""
         self._lines.append(line)
 
+    def moment(self) -> Nanos:
+        """A later one at each call: the order in which things happen in this world."""
+        self._moments += 1
+        return Nanos(self._moments)
+
+    def sent(self, message: Message) -> None:
+        """``message`` leaves a node, for another or for a client."""
+        if message.target not in self.actors:
+            self.answered.append(Heard(self.moment(), message))
+        elif self._is_too_large(message):
+            self.say("  (too large to be sent)")
+        else:
+            self.in_flight.append(message)
+
+    def _is_too_large(self, message: Message) -> bool:
+        if self._message_bytes_max is None or not isinstance(message.body, PulledEntries):
+            return False
+        size = sum(bytes_of_commands(entry.commands) for entry in message.body.entries)
+        return size > self._message_bytes_max
+
     # --- building --------------------------------------------------------------
 
     def _do_rules(self, words: list[str]) -> None:
         node, mutant = words
         if mutant not in CATALOGUE:
             raise TranscriptError(f"no such bug: {mutant}")
-        self._mutants[node] = mutant
+        if self._obeys_rules:
+            self._mutants[node] = mutant
         self._lines.append(CATALOGUE[mutant].summary)
 
     def _do_option(self, words: list[str]) -> None:
@@ -251,6 +191,9 @@ class InteractionEnv:
         if name not in {field.name for field in fields(NodeConfig)}:
             raise TranscriptError(f"no such option: {name}")
         self._options[name] = int(number)
+
+    def _do_limit(self, words: list[str]) -> None:
+        self._message_bytes_max = int(words[0])
 
     def _do_disk(self, words: list[str]) -> None:
         node, *facts = words
@@ -319,31 +262,30 @@ class InteractionEnv:
 
     def _do_elect(self, words: list[str]) -> None:
         forgets = self.config.election_timeout_min_ns // MS
-        self._do_tick([str(self.config.heartbeat_interval_ns // MS)])
-        self._do_stabilize([])
-        self._do_wait([str(forgets)])
-        self._do_campaign(words)
-        self._do_stabilize([])
+        node, *others = words
+        among = words if others else []
+        self._do_tick([*among, str(self.config.heartbeat_interval_ns // MS)])
+        self._do_stabilize(among)
+        self._do_wait([*among, str(forgets)])
+        self._do_campaign([node])
+        self._do_stabilize(among)
 
     # --- clients ---------------------------------------------------------------
 
     def _do_put(self, words: list[str]) -> None:
-        node, session, *rest = words
-        rest, expires_in = _within(rest)
+        node, name, *rest = words
+        rest, expires_in = split_deadline(rest)
         address = None
         if "to" in rest:
             address = rest[-1]
             rest = rest[:-2]
-        client, sequence = session.split("#")
-        command = _command(rest)
-        self._request(
-            node,
-            PutEntries(Session(ClientId(client), int(sequence)), (command,), address, expires_in),
-        )
+        client, sequence = name.split("#")
+        session = Session(ClientId(client), int(sequence))
+        self._request(node, PutEntries(session, commands(rest), address, expires_in))
 
     def _do_read(self, words: list[str]) -> None:
         node, *rest = words
-        keys, expires_in = _within(rest)
+        keys, expires_in = split_deadline(rest)
         consistency = Consistency.LINEARIZABLE
         if keys[-1] in {Consistency.LOCAL.value, Consistency.LEASE.value}:
             consistency = Consistency(keys.pop())
@@ -365,7 +307,9 @@ class InteractionEnv:
             client = body.session.client
         request = RequestId(self._requests)
         self._heading = node
-        self.actors[node].receive(Message(client, node, request, Term(0), (), body))
+        message = Message(client, node, request, Term(0), (), body)
+        self.asked.append(Heard(self.moment(), message))
+        self.actors[node].receive(message)
 
     # --- messages --------------------------------------------------------------
 
@@ -457,8 +401,9 @@ class InteractionEnv:
 
     def _do_crash(self, words: list[str]) -> None:
         actor = self.actors[words[0]]
-        if len(words) == 3 and words[1] == "before":
-            actor.trap = words[2]
+        if "before" in words:
+            _, _, effect, *count = words
+            actor.trap = (effect, int(count[0]) if count else 1)
         else:
             self._heading = actor.node
             actor.crash()
@@ -470,6 +415,19 @@ class InteractionEnv:
     def _do_wipe(self, words: list[str]) -> None:
         actor = self.actors[words[0]]
         actor.disk = DurableState(HardState(Incarnation(1000), recovering=True))
+
+    def _do_damage(self, words: list[str]) -> None:
+        self.actors[words[0]].damaged = LogIndex(int(words[1]))
+
+    def _do_fail(self, words: list[str]) -> None:
+        self.actors[words[0]].sync_fails = True
+
+    def _do_slow(self, words: list[str]) -> None:
+        self.actors[words[0]].slow = True
+
+    def _do_sync(self, words: list[str]) -> None:
+        self._heading = words[0]
+        self.actors[words[0]].sync()
 
     def _do_image(self, words: list[str]) -> None:
         for actor in self._named(words):
@@ -483,7 +441,22 @@ class InteractionEnv:
         self._lines.clear()
         self._do_status([])
 
+    def _do_times(self, words: list[str]) -> None:
+        number, *rest = words
+        steps = [step.split() for step in " ".join(rest).split(";")]
+        for _ in range(int(number)):
+            for command, *of_it in steps:
+                getattr(self, f"_do_{command}")(of_it)
+        self._lines.clear()
+        self._do_status([])
+
     # --- looking ---------------------------------------------------------------
+
+    def _do_claim(self, words: list[str]) -> None:
+        broken = broken_claim(words, self)
+        if broken is not None:
+            self.complaints.append(broken)
+            self._lines.append(f"broken: {broken}")
 
     def _do_log(self, words: list[str]) -> None:
         for actor in self._named(words):
@@ -532,42 +505,3 @@ class InteractionEnv:
 
     def _named(self, words: Sequence[str]) -> list[Actor]:
         return [self.actors[word] for word in words] or list(self.actors.values())
-
-
-def _within(words: list[str]) -> tuple[list[str], Nanos | None]:
-    match words:
-        case [*rest, "within", milliseconds]:
-            return rest, Nanos(int(milliseconds) * MS)
-        case _:
-            return words, None
-
-
-def _command(words: Sequence[str]) -> Command:
-    match words:
-        case ["put", assignment]:
-            key, written = assignment.split("=")
-            return Put(key, _scalar(written))
-        case ["append", key, element]:
-            return Append(key, _scalar(element))
-        case ["cas", key, expected, replacement]:
-            return Cas(key, _scalar(expected), _scalar(replacement))
-        case ["delete", key]:
-            return Delete(key)
-        case ["raw", json]:
-            return Raw(json)
-        case ["enqueue", key, element]:
-            return Enqueue(key, _scalar(element))
-        case ["dequeue", key]:
-            return Dequeue(key)
-        case ["add", key, element]:
-            return AddToSet(key, _scalar(element))
-        case ["increment", key, "by", number]:
-            return Increment(key, int(number))
-        case _:
-            raise TranscriptError(f"unknown write: {' '.join(words)}")
-
-
-def _scalar(word: str) -> Scalar:
-    if word == "nil":
-        return None
-    return int(word) if word.isdigit() else word
