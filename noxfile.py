@@ -93,3 +93,10 @@ def nightly(session: nox.Session) -> None:
 def endurance(session: nox.Session) -> None:
     """Two minutes of kills, a damaged log and a lost disk under 16 clients; nothing may be lost."""
     session.run(PYTHON, "-m", "tests.system_under_test.runtime.endurance", *session.posargs)
+
+
+@nox.session
+def differential(session: nox.Session) -> None:
+    """Thirty thousand small histories of transactions, judged as brute force judges them."""
+    count = session.posargs or ["30000"]
+    session.run(PYTHON, "-m", "tests.checker.transactions.differential", *count)

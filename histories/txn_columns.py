@@ -167,15 +167,15 @@ class _Table:
         seen, at = array("i"), array("i")
         for key, answers in enumerate(self._seen):
             at.extend(self._seen_at[key])
-            known = len(seen)
-            if set(map(type, chain.from_iterable(answers))) <= _INTEGERS:
-                try:
-                    seen.extend(map(self._versions[key].__getitem__, chain.from_iterable(answers)))
-                except KeyError:  # nobody wrote it: the slow way makes it a version
-                    del seen[known:]
+            longest = max(answers, key=len, default=())
+            versions = array("i", [self._version(key, value) for value in longest])
+            # Equal is not the same: 1 == True == 1.0.
+            plain = set(map(type, chain.from_iterable(answers))) <= _INTEGERS
+            for answer in answers:
+                if plain and answer == longest[: len(answer)]:
+                    seen.extend(versions[: len(answer)])
                 else:
-                    continue
-            seen.extend([self._version(key, value) for answer in answers for value in answer])
+                    seen.extend([self._version(key, value) for value in answer])
         return _small(seen), _small(at)
 
     def _new_key(self, name: str) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from checker.base import Budget
 from checker.consistency_models import (
     RULES_OUT,
+    UNTESTED,
     implied_by,
     model_named,
     ruled_out_by,
@@ -78,6 +79,11 @@ class TransactionChecker:
             budget=budget,
             assumed=self.assumed,
         )
+
+    def judgement(self, history: History, budget: Budget) -> Judgement:
+        """All that is known, for those who want more than the verdict."""
+        columns = to_txn_columns(history.ops, lists=WORKLOADS[self.workload].lists)
+        return judge(columns, self.workload, budget, self.assumed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +200,11 @@ def _not_falsified(judgement: Judgement, models: Sequence[str], summary: str) ->
             UnknownCause.NOTHING_TO_CHECK,
             f"none of {len(columns.index):,} transactions was answered",
         )
+    for model in models:
+        if model in UNTESTED:
+            return Unknown(
+                UnknownCause.INCOMPLETE_EVIDENCE, f"no test of transactions tells {model}"
+            )
     needed = frozenset().union(*map(implied_by, models))
     for name in judgement.undecided:
         if not needed.isdisjoint(RULES_OUT[name]):

@@ -42,8 +42,11 @@ from histories.columns import Int64s, UInt8s
 EXAMPLES_MAX: Final = 5
 """Cycles shown per anomaly; no two of them share a transaction."""
 
-_WORK_MAX: Final = 3_000_000
-"""Edges looked at for a shorter or another cycle once the anomaly is proven."""
+_SEARCHES: Final = 50
+"""Roughly how often a component is gone through."""
+
+_WORK_MAX: Final = 100
+"""How often all edges may be looked at for a shorter or another cycle of a proven anomaly."""
 
 _WORK_UNLIMITED: Final = 1 << 55
 
@@ -109,11 +112,12 @@ class _Region:
         self.edges = np.stack([self.src, self.dst, self.kind, self.key])
         self.nodes = len(nodes)
         self.name = nodes
-        self.auxiliary = (nodes >= graph.txns).astype(np.uint8)
+        self.auxiliary = (nodes >= graph.txns).astype(np.int64)
         self.reads_only = np.zeros(self.nodes, dtype=np.uint8)
         is_txn = self.auxiliary == 0
         self.reads_only[is_txn] = 1 - update_txns[nodes[is_txn]]
-        self.run = engine(8 * (self.nodes + len(self.src)))
+        # Every search may look at all of it.
+        self.run = engine(_SEARCHES * (self.nodes + len(self.src)))
 
     def of_kinds(self, kinds: Sequence[int]) -> NDArray[np.intp]:
         """The edges of these kinds, and those that carry them on."""
@@ -244,12 +248,13 @@ class _Hunt:
             self.undecided.append(kind.name + suffix)
             return
         avoid = np.zeros(region.nodes, dtype=np.uint8) if banned is None else banned.copy()
-        limit = _WORK_UNLIMITED if proven else _WORK_MAX
+        enough = _WORK_MAX * (len(region.src) + 1_000)
+        give_up = _WORK_UNLIMITED if proven else 8 * enough
         seen = 0
         while len(first) and seen < EXAMPLES_MAX and not (seen and self._deadline()):
-            edges, work = self._shortest(kind, EXTRAS[suffix], first, avoid, limit)
+            edges, work = self._shortest(kind, EXTRAS[suffix], first, avoid, (enough, give_up))
             if not edges:
-                if not seen and work >= 8 * limit and kind not in _ADYA:  # those follow from others
+                if not seen and work >= give_up and kind not in _ADYA:  # those follow from others
                     self.undecided.append(kind.name)
                 return
             steps = _simplest(self._steps(edges))
@@ -258,7 +263,8 @@ class _Hunt:
                 self.found.append(cycle)
             avoid[region.src[edges]] = 1
             seen += 1
-            limit = max(0, min(limit, _WORK_MAX) - work)
+            enough = max(0, enough - work)
+            give_up = enough
 
     def _shortest(
         self,
@@ -266,12 +272,12 @@ class _Hunt:
         extras: Sequence[int],
         first: Int64s,
         avoid: UInt8s,
-        limit: int,
+        limits: tuple[int, int],
     ) -> tuple[list[int], int]:
         """The edges of the shortest cycle found, and the work that took.
 
-        No further first edge is tried once there is a cycle of two, or a cycle and the
-        work is ``limit``; without any cycle the work is eight times that at most.
+        No further first edge is tried once there is a cycle of two, or once the work is
+        the first of ``limits`` with a cycle, or the second without.
         """
         region = self._region
         table, accepts = kind.table(extras), kind.accepting()
@@ -305,7 +311,7 @@ class _Hunt:
                 best.append(int(edge))
                 best.reverse()
             way[0, queues[2, :used]] = -1
-            if length_max < 2 or done >= (limit if best else 8 * limit):
+            if length_max < 2 or done >= limits[0 if best else 1]:
                 break
         return best, done
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -31,6 +32,8 @@ from checker.transactions.kernels import RW, WW, WW_INFERRED
 from histories.columns import Int32s, UInt8s
 from histories.op import FOREVER
 from histories.txn_columns import OK, WRITE, TxnColumns
+
+_NO_KEYS: Final = np.empty(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +141,7 @@ def _ordered(
     assumed = _assumed(inferred, options)
     slots = np.concatenate([replaced.slot, assumed.slot])
     later = np.concatenate([replaced.version, assumed.version])
-    cyclic = _cyclic_keys(columns, slots, later)
+    cyclic = _cyclic_keys(columns, slots, later) if len(assumed.slot) else _NO_KEYS
     keep = later < versions
     keep[keep] = ~np.isin(columns.version_key[later[keep]], cyclic)
     keep[: len(replaced.slot)] = True  # a cycle of these alone is one of transactions, too
@@ -163,6 +166,9 @@ def _ordered(
     )
     link_fans(edges, fans, engine(steps_of(columns)))
     _link_assumed(inferred, edges, assumed, cyclic)
+    # What is cyclic without assumptions is a cycle of transactions, and reported as that.
+    if len(cyclic):
+        cyclic = cyclic[~np.isin(cyclic, _cyclic_keys(columns, replaced.slot, replaced.version))]
     return replace(
         inferred,
         cyclic=tuple(map(int, cyclic)),
@@ -204,7 +210,7 @@ def _cyclic_keys(columns: TxnColumns, slots: Int32s, later: Int32s) -> Int32s:
     found, component = components(versions + keys, slots, later)
     into_initial = later >= versions
     if found == versions + keys and not into_initial.any():
-        return np.empty(0, dtype=np.int32)
+        return _NO_KEYS
     bad = (component[slots] == component[later]) | into_initial
     key_of_slot = np.concatenate([columns.version_key, np.arange(keys, dtype=np.int32)])
     keys_of: Int32s = np.unique(key_of_slot[later[bad]]).astype(np.int32)

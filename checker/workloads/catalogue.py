@@ -29,13 +29,11 @@ class Workload:
 
     Attributes:
         takes: The calls they consist of, by the names of ``histories.columns.FUNCTIONS``.
-        checker: Made for these consistency models, if it judges any.
-        isolation: Whether it does.
+        checker: Made for these consistency models, if it judges by any.
     """
 
     takes: frozenset[str]
     checker: Callable[[tuple[str, ...]], Checker]
-    isolation: bool = False
 
     def knows(self, call: Call) -> bool:
         """Whether its histories hold such calls; where it judges isolation, only transactions."""
@@ -48,7 +46,7 @@ def _transactions(workload: str, write: str) -> Workload:
     def checker(models: tuple[str, ...]) -> Checker:
         return TransactionChecker(workload, models or DEFAULT_MODELS)
 
-    return Workload(frozenset({"txn", "read", write}), checker, isolation=True)
+    return Workload(frozenset({"txn", "read", write}), checker)
 
 
 def _plain(checker: Callable[[], Checker], *takes: str) -> Workload:

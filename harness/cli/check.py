@@ -19,9 +19,10 @@ from checker.linearizability.check import LinearizabilityChecker
 from checker.models.catalogue import MODELS
 from checker.stats import VacuityChecker
 from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
+from harness.cli.collecting import uncollected
 from harness.cli.waiting import waiting
 from harness.cli.words import COLOURS, NO_TIMES, explanation_lines, headline
-from harness.cli.workload_check import NO_WORKLOAD, WorkloadOptions
+from harness.cli.workload_check import NO_WORKLOAD, WorkloadOptions, draw_cycles
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
 from harness.judging import judge
@@ -88,7 +89,7 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
         takes, knows = workload.takes, workload.knows
     if options.format is not None and options.format not in FORMATS:
         raise BadInput(f"--format: {options.format!r} is none of {', '.join(FORMATS)}")
-    with waiting(path) as wait:
+    with uncollected(), waiting(path) as wait:
         reading = read_history(path, format=options.format, takes=takes, progress=wait.read)
         if reading.torn is not None:
             print(f"warning: {path}: {reading.torn}", file=sys.stderr)
@@ -97,6 +98,8 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
                 raise _misfit(path, op, options, takes)
         wait.judging(len(reading.history.ops))
         verdicts = _verdicts(path, reading, checker, budget)
+        if options.workload.draw is not None:
+            draw_cycles(checker, reading.history, budget, options.workload.draw)
     if as_json:
         _print_json(verdicts)
     else:

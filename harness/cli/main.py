@@ -51,6 +51,15 @@ ConsistencyOption = Annotated[
     list[str] | None,
     typer.Option(help="Transactions should keep; may be given again.  [strict-serializable]"),
 ]
+SequentialKeysOption = Annotated[
+    bool, typer.Option("--sequential-keys", help="Each register keeps the order of processes.")
+]
+LinearizableKeysOption = Annotated[
+    bool, typer.Option("--linearizable-keys", help="Each register keeps real time.")
+]
+DrawOption = Annotated[
+    Path | None, typer.Option(help="Directory for a picture (SVG) of each cycle found.")
+]
 SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 STORE = Path("runs")
@@ -178,6 +187,9 @@ def check(
     file_format: FormatOption = None,
     workload: WorkloadOption = None,
     consistency_model: ConsistencyOption = None,
+    sequential_keys: SequentialKeysOption = False,
+    linearizable_keys: LinearizableKeysOption = False,
+    draw: DrawOption = None,
     seconds: SecondsOption = 300.0,
     json: JsonOption = False,
     store: StoreOption = STORE,
@@ -191,7 +203,11 @@ def check(
         initial=initial,
         format=file_format,
         workload=WorkloadOptions(
-            workload=workload, consistency_models=tuple(consistency_model or ())
+            workload=workload,
+            consistency_models=tuple(consistency_model or ()),
+            sequential_keys=sequential_keys,
+            linearizable_keys=linearizable_keys,
+            draw=draw,
         ),
     )
     raise typer.Exit(check_target(target, options, seconds, store, as_json=json))
@@ -213,6 +229,9 @@ def explain(
     file_format: FormatOption = None,
     workload: WorkloadOption = None,
     consistency_model: ConsistencyOption = None,
+    sequential_keys: SequentialKeysOption = False,
+    linearizable_keys: LinearizableKeysOption = False,
+    draw: DrawOption = None,
     seconds: SecondsOption = 300.0,
     json: JsonOption = False,
     store: StoreOption = STORE,
@@ -227,7 +246,11 @@ def explain(
         initial=initial,
         format=file_format,
         workload=WorkloadOptions(
-            workload=workload, consistency_models=tuple(consistency_model or ())
+            workload=workload,
+            consistency_models=tuple(consistency_model or ()),
+            sequential_keys=sequential_keys,
+            linearizable_keys=linearizable_keys,
+            draw=draw,
         ),
     )
     raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))

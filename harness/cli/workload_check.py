@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
-from checker.base import Checker
+from checker.base import Budget, Checker
 from checker.consistency_models import ALIASES, IMPLIES, model_named
 from checker.models.catalogue import MODELS
+from checker.transactions.check import TransactionChecker
+from checker.transactions.register import RegisterOptions
 from checker.workloads.catalogue import WORKLOADS, Workload
 from harness.errors import BadInput
+from histories.history import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,9 @@ class WorkloadOptions:
 
     workload: str | None = None
     consistency_models: tuple[str, ...] = ()
+    sequential_keys: bool = False
+    linearizable_keys: bool = False
+    draw: Path | None = None
 
     def chosen(self, model: str | None) -> tuple[Workload, Checker] | None:
         """The workload named, also by ``model``, and its checker; None if none is.
@@ -32,17 +39,30 @@ class WorkloadOptions:
         elif name is not None and model is not None:
             raise BadInput("--workload and --model: one of them is enough")
         if name is None:
-            if self.consistency_models:
-                raise BadInput("--consistency-model needs --workload")
+            if self != NO_WORKLOAD:
+                raise BadInput(
+                    "--consistency-model, --sequential-keys, --linearizable-keys and --draw "
+                    "need --workload"
+                )
             return None
         if name not in WORKLOADS:
             known = ", ".join(WORKLOADS)
             raise BadInput(f"--workload: none is named {name!r}; there are: {known}")
-        workload = WORKLOADS[name]
-        models = tuple(map(_model, self.consistency_models))
-        if models and not workload.isolation:
-            raise BadInput(f"--consistency-model does not go with --workload {name}")
-        return workload, workload.checker(models)
+        return WORKLOADS[name], self._checker(name)
+
+    def _checker(self, name: str) -> Checker:
+        checker = WORKLOADS[name].checker(tuple(map(_model, self.consistency_models)))
+        if isinstance(checker, TransactionChecker):
+            assumed = RegisterOptions(
+                sequential_keys=self.sequential_keys, linearizable_keys=self.linearizable_keys
+            )
+            return replace(checker, assumed=assumed)
+        if self != WorkloadOptions(workload=self.workload):
+            raise BadInput(
+                f"--consistency-model, --sequential-keys, --linearizable-keys and --draw do not go "
+                f"with --workload {name}, which is no test of transactions in general"
+            )
+        return checker
 
 
 NO_WORKLOAD: Final = WorkloadOptions()
@@ -54,3 +74,23 @@ def _model(name: str) -> str:
     except KeyError:
         known = ", ".join((*IMPLIES, *ALIASES))
         raise BadInput(f"--consistency-model: none is named {name!r}; there are: {known}") from None
+
+
+def draw_cycles(checker: Checker, history: History, budget: Budget, folder: Path) -> None:
+    """Write one SVG file for each cycle that was found.
+
+    Raises:
+        BadInput: The folder cannot be written.
+    """
+    from checker.transactions.drawing import draw  # noqa: PLC0415  networkx takes long to load
+
+    assert isinstance(checker, TransactionChecker), "only such take --draw"
+    judgement = checker.judgement(history, budget)
+    cycles = [finding for finding in judgement.findings if finding.steps]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, finding in enumerate(cycles, start=1):
+            path = folder / f"{number:02}-{finding.kind}.svg"
+            path.write_text(draw(finding, judgement.words), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"--draw {folder}: {error.strerror}") from error

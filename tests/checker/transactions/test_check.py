@@ -292,3 +292,17 @@ def test_real_time_orders_the_writes_of_different_processes() -> None:
 def test_a_register_of_elle_may_hold_what_nobody_wrote() -> None:
     history = parse_history(REGISTERS["garbage-read"])
     assert isinstance(check(history, workload="rw-register"), Valid)
+
+
+@pytest.mark.parametrize("model", ["linearizable", "view-serializable"])
+def test_a_model_without_a_test_is_unknown_unless_it_is_ruled_out(model: str) -> None:
+    assert isinstance(check(parse_history(FINE), models=[model]), Unknown)
+    assert isinstance(check(parse_history(LISTS["garbage-read"]), models=[model]), Invalid)
+
+
+def test_versions_that_only_transactions_order_are_cyclic_only_as_transactions() -> None:
+    text = """
+        0: txn { read x; write x 1 } -> 2       [0, 9]
+        1: txn { read x; write x 2 } -> 1       [0, 9]"""
+    assert kinds(text, "wr") == {"G1c"}
+    assert isinstance(check(parse_history(text), workload="wr", models=["PL-1"]), Valid)
