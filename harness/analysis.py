@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from checker.base import Budget, Checker
+from checker.errors import ForeignCall
 from checker.liveness import check_liveness
 from checker.raft.invariants import check_traces
 from checker.raft.life import ClusterLife, cluster_life
@@ -78,13 +79,22 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
 
 
 def judge(checker: Checker, history: History, budget: Budget) -> Verdict:
-    """The verdict of ``checker``; if it breaks, that proves nothing and is unknown."""
-    return guarded(lambda: checker.check(history, budget))
+    """The verdict of ``checker``; if it breaks, that proves nothing and is unknown.
+
+    Raises:
+        BadInput: The history holds calls that the model of the checker does not know.
+    """
+    try:
+        return guarded(lambda: checker.check(history, budget))
+    except ForeignCall as error:
+        raise BadInput(str(error)) from error
 
 
 def guarded(check: Callable[[], Verdict]) -> Verdict:
     try:
         return check()
+    except ForeignCall:
+        raise
     except Exception as error:  # noqa: BLE001  A checker that breaks has proven nothing.
         return Unknown(UnknownCause.CHECKER_CRASHED, f"{type(error).__name__}: {error}")
 

@@ -13,6 +13,7 @@ from harness.errors import BadInput, EnvironmentFailure
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
 from harness.seeds import derive
+from harness.sentry import Sentry, monitor_for
 from harness.store import RunDirectory
 from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
@@ -50,17 +51,26 @@ def plan_faults(config: RunConfig) -> Schedule:
 
 
 async def run_live(
-    config: RunConfig, run: RunDirectory, schedule: Schedule, clock: RunClock, watcher: Watcher
+    config: RunConfig,
+    run: RunDirectory,
+    schedule: Schedule,
+    clock: RunClock,
+    watcher: Watcher,
+    *,
+    stop_on_violation: bool = False,
 ) -> str | None:
     """Run a cluster, clients and faults; the journal and traces in ``run`` say what happened.
 
     SIGINT and SIGTERM heal, stop and leave what was recorded.
 
+    Args:
+        stop_on_violation: Whether to end the run as soon as a violation is certain.
+
     Returns:
         Why the run is incomplete ("interrupted"), or ``None``.
 
     Raises:
-        BadInput: There is no such workload.
+        BadInput: There is no such workload, or none that is judged while it runs.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
@@ -68,6 +78,7 @@ async def run_live(
         chosen = workload(config.workload)
     except WorkloadError as error:
         raise BadInput(f"--workload: {error}") from error
+    monitor = monitor_for(chosen) if stop_on_violation else None
     run.schedule.write_bytes(schedules.encode(schedule))
     options = DriverOptions(
         concurrency=config.concurrency,
@@ -105,6 +116,8 @@ async def run_live(
                     watcher=watcher,
                     reads=Consistency(config.reads),
                 )
+                if monitor is not None:
+                    live.watcher = Sentry(watcher, monitor, live.interrupt)
                 return await _interruptible(live)
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error

@@ -58,7 +58,10 @@ def _checker(model: str | None, initial: str | None) -> Checker:
     name = model or DEFAULT_MODEL
     if name not in MODELS:
         raise BadInput(f"--model: no model is named {name!r}; there are: {', '.join(MODELS)}")
-    return LinearizabilityChecker(MODELS[name](_initial(initial)))
+    try:
+        return LinearizabilityChecker(MODELS[name](_initial(initial)))
+    except ValueError as error:
+        raise BadInput(f"--initial: {error}") from error
 
 
 def _check_file(path: Path, checker: Checker, budget: Budget, *, as_json: bool) -> ExitCode:
