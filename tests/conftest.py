@@ -9,3 +9,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="replace the expected output in tests/golden by the actual one; then read the diff",
     )
+    parser.addoption(
+        "--histories",
+        type=int,
+        default=None,
+        help="how many random histories of each type the slow twins judge",
+    )

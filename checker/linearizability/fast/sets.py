@@ -21,6 +21,7 @@ from checker.linearizability.fast.base import (
     judge,
 )
 from checker.linearizability.fast.lists import Numbers, tuple_of
+from checker.linearizability.fast.sorting import ascending
 from histories.call import Scalar, Value
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER
@@ -302,7 +303,7 @@ def _grown(  # type: ignore[no-untyped-def]
             return _PHANTOM
         if kind[at] != _READ and kind[at] != _ADD and truth[at] != 1:
             moment[at], step[at] = invoked[at], 0
-    order = np.argsort(level, kind="mergesort")
+    order = ascending(level)
     before, tail, now = -1, -1, -1
     for each in range(order.size):
         at = low + order[each]
