@@ -12,6 +12,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--histories",
         type=int,
-        default=None,
-        help="how many random histories of each type the slow twins judge",
+        default=150,
+        help="how many random histories of each model the checkers are compared on",
     )
+
+
+@pytest.fixture
+def histories(request: pytest.FixtureRequest) -> int:
+    """How many random histories of a model to look at; some hundreds unless told."""
+    return int(request.config.getoption("--histories"))

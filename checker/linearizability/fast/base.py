@@ -17,9 +17,9 @@ from typing import Final, TypeAlias, assert_never
 
 import numpy as np
 
+from histories.call import Scalar, Value
 from histories.columns import FUNCTIONS, Columns, Int64s
 from histories.values import identity
-from histories.call import Scalar, Value
 
 OK, FAILED, UNKNOWN = range(3)
 """The numbers of ``histories.columns.OUTCOMES``."""
@@ -172,9 +172,7 @@ def judge(columns: Columns, algorithm: Algorithm) -> tuple[Answer, ...]:
 
     rows = Rows.of(columns)
     answers = [_mapped(answer, rows.row) for answer in algorithm(rows)]
-    unsure = [
-        key for key in touching(rows).tolist() if isinstance(answers[key], Linearizable)
-    ]
+    unsure = [key for key in touching(rows).tolist() if isinstance(answers[key], Linearizable)]
     if unsure:
         stricter = spread(rows, unsure)
         for key, answer in zip(unsure, algorithm(stricter), strict=True):
@@ -222,4 +220,3 @@ def _mapped(answer: Answer, row: Int64s) -> Answer:
             return answer
         case _:
             assert_never(answer)
-

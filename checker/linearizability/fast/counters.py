@@ -116,9 +116,7 @@ def _answer(
     return _violation(rows, key, initial, code, core)
 
 
-def _violation(
-    rows: Rows, key: int, initial: int | None, code: int, core: list[int]
-) -> Violation:
+def _violation(rows: Rows, key: int, initial: int | None, code: int, core: list[int]) -> Violation:
     """With all increments that can have happened before; of the reads, few that suffice."""
     low, high = rows.span(key)
     named = [at for at in core if at >= 0]
@@ -175,7 +173,9 @@ def _decide(  # type: ignore[no-untyped-def]
     for key in range(starts.size - 1):
         low, high = starts[key], starts[key + 1]
         role = np.zeros(high - low, dtype=np.int64)
-        code, unit = _roles(low, high, kind, outcome, amount, total, fits, initial, role, named[key])
+        code, unit = _roles(
+            low, high, kind, outcome, amount, total, fits, initial, role, named[key]
+        )
         if code == _FINE:
             code = _decide_key(
                 low, high, role, outcome, invoked, completed, amount, total, initial, unit,
@@ -318,7 +318,9 @@ def _fill(  # type: ignore[no-untyped-def]
             needed = (sums[gap + 1] - sums[gap]) // max(unit, 1)
             if unit == 0 or (sums[gap + 1] - sums[gap]) % unit != 0:
                 return _SHORT
-        while following < high and (role[following - low] != _FREE or invoked[following] <= ended[gap]):
+        while following < high and (
+            role[following - low] != _FREE or invoked[following] <= ended[gap]
+        ):
             if role[following - low] == _FREE:
                 _push(heap, waiting, rank[following - low])
                 waiting += 1

@@ -11,7 +11,6 @@ from numba import njit
 from checker.linearizability.fast.base import (
     FAILED,
     OK,
-    START,
     Answer,
     Linearizable,
     NotApplicable,

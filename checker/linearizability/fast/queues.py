@@ -47,7 +47,6 @@ from checker.linearizability.fast.items import (
 )
 from checker.linearizability.fast.sorting import ascending
 from histories.columns import Columns, Int64s
-from histories.op import FOREVER
 
 _HINTS: Final = {
     ORDER: "one item went in before the other and came out after it",
