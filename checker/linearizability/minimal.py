@@ -13,7 +13,7 @@ from histories.op import FOREVER, Op
 
 _WINDOW_AT_FIRST: Final = 64
 _WORK_MAX: Final = 1_500_000
-"""Operations searched in all: some seconds."""
+"""Operations searched in all, and configurations of the kernel: some seconds."""
 
 
 def minimal_part(
@@ -92,15 +92,16 @@ class _Reduction:
         return tuple(self._ops[at] for at in sorted(kept))
 
     def _is_bad(self, kept: set[int]) -> bool:
-        self._work += len(kept)
         positions = sorted(kept)
         if self._refuter is not None:
             return self._refuter.refutes(positions, self._budget)
+        self._work += len(kept)
         part = [self._ops[at] for at in positions]
         return isinstance(find(part, self._model, self._budget)[0], Stuck)
 
     def _is_spent(self) -> bool:
-        return self._work > _WORK_MAX or self._budget.deadline()
+        work = self._work if self._refuter is None else self._refuter.work
+        return work > _WORK_MAX or self._budget.deadline()
 
     @staticmethod
     def _closure(positions: Iterable[int], leads_to: Sequence[Sequence[int]]) -> set[int]:

@@ -19,6 +19,7 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
+from checker.linearizability.fast.sorting import ascending
 from histories.columns import Columns, Int64s
 
 _CALLS: Final = ("acquire", "release")
@@ -236,7 +237,7 @@ def _count(low, high, kind, token, lock, permits, named, moment, change):  # typ
         for at in range(low, high):
             if kind[at] == wanted and moment[at] != _NEVER:
                 order[many], many = at, many + 1
-    order = order[:many][np.argsort(moment[order[:many]], kind="mergesort")]
+    order = order[:many][ascending(moment[order[:many]])]
     total, last = 0, -1
     for at in order:
         total += change[at]

@@ -62,6 +62,7 @@ class Explained:
     """There is a linearization: ``order`` is one, as rows, if the search was traced."""
 
     order: tuple[int, ...]
+    configurations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +73,12 @@ class Refuted:
         row: Of the op.
         returned: How many had completed before, all explained.
         ends: Per state that was possible then, a linearization up to it, as rows.
+        configurations: How many were made, here as in the others.
     """
 
     row: int
     returned: int
+    configurations: int
     ends: tuple[tuple[int, tuple[int, ...]], ...]
 
 
@@ -171,7 +174,8 @@ class _Run:
                 configurations=int(scalars[EXPLORED]),
             )
         if status == FINISHED:
-            return Explained(self._order(0) if self._traced else ())
+            order = self._order(0) if self._traced else ()
+            return Explained(order, int(self._memory.scalars[EXPLORED]))
         return self._refuted()
 
     def _probe(self) -> int:
@@ -350,6 +354,7 @@ class _Run:
         return Refuted(
             row=self._row_of(int(memory.scalars[EVENT])),
             returned=int(memory.scalars[RETURNED]),
+            configurations=int(memory.scalars[EXPLORED]),
             ends=tuple(ends.items()),
         )
 
