@@ -80,7 +80,7 @@ def decide_keys(rows: Rows, lock: Lock = Lock.PERMITS, permits: int = 1) -> list
         *(codes, named, moment),
     )
     return [
-        _answer(rows, key, lock, moment, code, core)
+        _answer(rows, key, moment, code, core)
         for key, (code, core) in enumerate(zip(codes.tolist(), named.tolist(), strict=True))
     ]
 
@@ -105,15 +105,15 @@ def _tokens(rows: Rows) -> Int64s:
     return np.where(rows.result >= 0, _integers(rows, rows.result), _NONE)
 
 
-def _answer(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, core: list[int]) -> Answer:
+def _answer(rows: Rows, key: int, moment: Int64s, code: int, core: list[int]) -> Answer:
     if code == _FINE:
         return Linearizable(lambda: _witness(rows, key, moment))
     if code in _REASONS:
         return NotApplicable(_REASONS[code])
-    return _violation(rows, key, lock, moment, code, core[0])
+    return _violation(rows, key, moment, code, core[0])
 
 
-def _violation(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, at: int) -> Violation:
+def _violation(rows: Rows, key: int, moment: Int64s, code: int, at: int) -> Violation:
     """With all that was held then, from when its owner held nothing until it does again."""
     if code == _UNHELD:
         mine = [other for other in _session(rows, key, at) if other <= at]
@@ -137,9 +137,9 @@ def _violation(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, at: 
     core = [at]
     many = np.where(kind == _ACQUIRE, 1, -1) * _integers(rows, rows.expected)
     for owner in sorted(owners - {int(rows.argument[at])}):
-        mine = np.flatnonzero(begun & (rows.argument[low:high] == owner)) + low
-        if many[mine].sum() > 0:
-            session = _session(rows, key, int(mine[-1]))
+        of_owner = np.flatnonzero(begun & (rows.argument[low:high] == owner)) + low
+        if many[of_owner].sum() > 0:
+            session = _session(rows, key, int(of_owner[-1]))
             evidence |= set(session)
             core.append(session[0])
     return closed_evidence(evidence, core[::-1], _HINTS[code])

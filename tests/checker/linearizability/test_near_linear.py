@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, assert_never
 
 import pytest
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from checker.linearizability.fast.base import Answer, Linearizable, NotApplicabl
 from checker.linearizability.fast.choose import dispatch, dispatch_all
 from checker.linearizability.witness import verify
 from histories.call import Scalar
-from histories.columns import to_columns
+from histories.columns import Int64s, to_columns
 from histories.history import History
 from histories.notation import print_history
 from tests.checker.oracle import is_linearizable
@@ -89,18 +89,23 @@ def _answers(batch: Sequence[History], name: str) -> list[Answer]:
     columns = to_columns(sorted(ops, key=lambda op: op.invoked))
     answers = dispatch_all(columns, MODELS.get(name, name), INITIAL.get(name))
     of_key = dict(zip(columns.keys, answers, strict=True))
-    found: list[Answer] = []
-    for number in range(len(batch)):
-        match of_key[f"h{number}"]:
-            case Linearizable() as answer:
-                found.append(Linearizable(lambda answer=answer: columns.index[answer.order()]))
-            case Violation(evidence=evidence, core=core, hint=hint):
-                positions = tuple(columns.index[list(evidence)].tolist())
-                named = tuple(columns.index[list(core)].tolist())
-                found.append(Violation(evidence=positions, core=named, hint=hint))
-            case NotApplicable() as answer:
-                found.append(answer)
-    return found
+    return [_in_history(of_key[f"h{number}"], columns.index) for number in range(len(batch))]
+
+
+def _in_history(answer: Answer, index: Int64s) -> Answer:
+    match answer:
+        case Linearizable():
+            return Linearizable(lambda: index[answer.order()])
+        case Violation(evidence=evidence, core=core, hint=hint):
+            return Violation(
+                evidence=tuple(index[list(evidence)].tolist()),
+                core=tuple(index[list(core)].tolist()),
+                hint=hint,
+            )
+        case NotApplicable():
+            return answer
+        case _:
+            assert_never(answer)
 
 
 def _require_right(history: History, answer: Answer, subject: Subject) -> None:
@@ -132,8 +137,6 @@ def test_one_key_is_judged_like_many() -> None:
     ("initial", "model", "applies"),
     [(3, "queue", False), ("a", "counter", False), (7, "register", True), (None, "no such", False)],
 )
-def test_what_no_algorithm_covers_is_left_alone(
-    initial: Scalar, model: str, applies: bool
-) -> None:
+def test_what_no_algorithm_covers_is_left_alone(initial: Scalar, model: str, applies: bool) -> None:
     columns = to_columns(())
     assert isinstance(dispatch(columns, model, initial), Linearizable) is applies
