@@ -200,8 +200,7 @@ def _owners(  # type: ignore[no-untyped-def]
         moment[at] = _NEVER
         if outcome[at] == FAILED:
             continue
-        many = wanted[at]
-        if kind[at] < 0 or many < 1 or (lock != 0 and many != 1):
+        if kind[at] < 0 or wanted[at] < 1 or (lock != 0 and wanted[at] != 1):
             return _FOREIGN
         before = latest[owner[at]]
         if before >= 0:
@@ -211,6 +210,10 @@ def _owners(  # type: ignore[no-untyped-def]
             if completed[before] >= invoked[at] and not touches:
                 return _OVERLAP
         latest[owner[at]] = at
+    for at in range(low, high):
+        if outcome[at] == FAILED:
+            continue
+        many = wanted[at]
         depth = held[owner[at]]
         if kind[at] == _RELEASE:
             if depth < many:

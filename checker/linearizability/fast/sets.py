@@ -183,6 +183,8 @@ def _violation(rows: Rows, key: int, place: Int64s, code: int, core: list[int]) 
     low, high = rows.span(key)
     kind = rows.kinds(*_CALLS)
     named = [at for at in core if at >= 0]
+    if code == _PHANTOM:
+        return closed_evidence(set(), named, _HINTS[code])
     answered = low + np.flatnonzero((kind[low:high] == _READ) & (rows.outcome[low:high] == OK))
     reads = [at for at in named if kind[at] == _READ]
     if code == _APART:
