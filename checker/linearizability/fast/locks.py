@@ -25,11 +25,12 @@ from histories.columns import Columns, Int64s
 _CALLS: Final = ("acquire", "release")
 _ACQUIRE, _RELEASE = range(2)
 
-_FINE, _FOREIGN, _OVERLAP, _UNSURE, _UNHELD, _FULL, _TOKENS = range(7)
+_FINE, _FOREIGN, _OVERLAP, _UNSURE, _UNHELD, _FULL, _TOKENS, _TIED = range(8)
 _REASONS: Final = {
     _FOREIGN: "it is no call of such a lock",
     _OVERLAP: "an owner called twice at once",
     _UNSURE: "an owner went on after an indeterminate call",
+    _TIED: "tokens were given at one moment",
 }
 _HINTS: Final = {
     _UNHELD: "it was released by an owner that did not hold it",
@@ -241,18 +242,23 @@ def _count(low, high, kind, token, lock, permits, named, moment, change):  # typ
             if kind[at] == wanted and moment[at] != _NEVER:
                 order[many], many = at, many + 1
     order = order[:many][ascending(moment[order[:many]])]
-    total, last = 0, -1
+    total = 0
     for at in order:
         total += change[at]
         if total > permits:
             named[0] = at
             return _FULL
-        if lock == 2 and kind[at] == _ACQUIRE:
-            if token[at] == _NO_INTEGER:
-                return _FOREIGN
-            mine = token[at] if token[at] >= 0 else last + 1
-            if mine <= last:
-                named[0] = at
-                return _TOKENS
-            last = mine
+    last, before = -1, -1
+    for at in order:
+        if lock != 2 or kind[at] != _ACQUIRE:
+            continue
+        if token[at] == _NO_INTEGER:
+            return _FOREIGN
+        if before >= 0 and moment[before] == moment[at]:
+            return _TIED
+        mine = token[at] if token[at] >= 0 else last + 1
+        if mine <= last:
+            named[0] = at
+            return _TOKENS
+        last, before = mine, at
     return _FINE
