@@ -83,7 +83,9 @@ CASES: Final[Mapping[str, Callable[[int], Judge]]] = MappingProxyType(
         "unordered-queue": _near_linear(lambda ops: queue(ops, "first"), "unordered-queue"),
         "set by element": _near_linear(set_by_element, "set"),
         "set read whole 5 times": _near_linear(set_read_whole, "set"),
-        "list-append, 10,000 keys": _near_linear(lambda ops: lists(ops, keys=10_000), "list-append"),
+        "list-append, 10,000 keys": _near_linear(
+            lambda ops: lists(ops, keys=10_000), "list-append"
+        ),
         "list-append, lengths only": _from_lengths,
         "counter": _near_linear(counter, "counter"),
         "semaphore": _near_linear(semaphore, "semaphore"),
@@ -142,13 +144,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CASES)}")
     parser.add_argument("--ops", type=int, default=1_000_000)
     chosen = parser.parse_args()
-    print(f"python {sys.version.split()[0]}, numpy {np.__version__}, {os.cpu_count()} cores")  # noqa: T201
-    print(f"{'history':28}{'ops':>11}{'s':>9}{'ops/s':>13}{'MB':>8}{'growth':>8}")  # noqa: T201
+    print(f"python {sys.version.split()[0]}, numpy {np.__version__}, {os.cpu_count()} cores")
+    print(f"{'history':28}{'ops':>11}{'s':>9}{'ops/s':>13}{'MB':>8}{'growth':>8}")
     for name, prepare in CASES.items():
         if not chosen.names or name in chosen.names:
             small, large = measure(prepare, chosen.ops // 10), measure(prepare, chosen.ops)
             growth = math.log10(large.seconds / small.seconds)
-            print(  # noqa: T201
+            print(
                 f"{name:28}{chosen.ops:11,}{large.seconds:9.3f}{chosen.ops / large.seconds:13,.0f}"
                 f"{large.memory / 1e6:8.0f}{growth:8.2f}",
                 flush=True,

@@ -49,9 +49,17 @@ class Run:
         instant = invoked + rng.random(ops) * (completed - invoked)
         empty = np.full((3, ops), NO_VALUE, dtype=np.int64)
         return cls(
-            *(invoked, completed, process[order], np.argsort(instant, kind="stable").tolist()),
-            *(np.zeros(ops, np.int64), rng.integers(0, keys, ops), *empty),
-            *(np.zeros(ops, np.int64), []),
+            invoked=invoked,
+            completed=completed,
+            process=process[order],
+            effects=np.argsort(instant, kind="stable").tolist(),
+            f=np.zeros(ops, np.int64),
+            key=rng.integers(0, keys, ops),
+            argument=empty[0],
+            expected=empty[1],
+            result=empty[2],
+            failed=np.zeros(ops, np.int64),
+            values=[],
             keys=keys,
         )
 

@@ -28,7 +28,6 @@ from histories.call import (
     Release,
     Remove,
     Scalar,
-    Value,
     Write,
 )
 from histories.history import History
@@ -85,7 +84,9 @@ def correct_history(rng: random.Random, shape: Shape, subject: Subject) -> Histo
         call = subject.choose(rng, state, fresh, attempt.process)
         did = subject.run(state, call)
         answer, after = did or ((), state)
-        outcome = _outcome(attempt, answer)
+        outcome = _outcome(attempt, ())
+        if isinstance(outcome, Ok):
+            outcome = Ok(answer)
         if did is None and isinstance(outcome, Ok):
             outcome = Failed("would have to wait")
         if attempt.takes_effect is not None:
@@ -184,9 +185,7 @@ def _elements(rng: random.Random, shape: Shape) -> Iterator[int]:
     return (rng.randrange(domain) for _ in itertools.count())
 
 
-def _choose_register(
-    rng: random.Random, state: State, fresh: Iterator[int], process: int
-) -> Call:
+def _choose_register(rng: random.Random, state: State, fresh: Iterator[int], process: int) -> Call:
     match rng.random():
         case chance if chance < 0.4:
             return Read(KEY)

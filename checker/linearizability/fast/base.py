@@ -168,7 +168,7 @@ Algorithm: TypeAlias = Callable[[Rows], Sequence[Answer]]
 
 def judge(columns: Columns, algorithm: Algorithm) -> tuple[Answer, ...]:
     """What ``algorithm`` says of each key, in terms of the rows of ``columns``."""
-    from checker.linearizability.fast.ties import spread, touching  # noqa: PLC0415  numba
+    from checker.linearizability.fast.ties import spread, touching
 
     rows = Rows.of(columns)
     answers = [_mapped(answer, rows.row) for answer in algorithm(rows)]

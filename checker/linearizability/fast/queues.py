@@ -318,5 +318,5 @@ def _settle(order, segment, moments, items, puts, takes):  # type: ignore[no-unt
         if segment[item] > 0:
             put = max(put, moments[segment[item] - 1])
         put = max(put, items[PUT_FROM, item])
-        take = max(max(take, put), items[TAKE_FROM, item])
+        take = max(take, put, items[TAKE_FROM, item])
         puts[item], takes[item] = put, take
