@@ -1,8 +1,9 @@
 """What a node keeps, in memory and on disk, while its log grows and is compacted.
 
-``python -m benchmarks.compaction --entries 200000`` starts a cluster on this machine, writes
-that many small entries over a fixed set of keys, prints a table as it goes, and at the end how
-long a node takes to start from its snapshot, and one with an empty disk to catch up.
+``python -m benchmarks.compaction --nodes 5 --entries 200000`` starts a cluster on this machine
+and writes that many small entries, by turns to a fixed set of keys and to the raw log.  It
+prints a table as it goes, and at the end how long a new node takes to join, an old one to
+start from its snapshot, and one with an empty disk to catch up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,18 +25,28 @@ from system_under_test.gossip_raft.core.client_session import (
     Execute,
     SessionTimeouts,
 )
-from system_under_test.gossip_raft.core.messages import GetStatus, Message, Status
+from system_under_test.gossip_raft.core.messages import (
+    AddServer,
+    GetStatus,
+    Message,
+    RemoveServer,
+    Results,
+    Status,
+)
 from system_under_test.gossip_raft.core.types import (
     ClientId,
     Nanos,
     NodeId,
     Put,
+    Raw,
     RequestId,
     Term,
 )
+from system_under_test.gossip_raft.runtime.administration import Administrator
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
 from system_under_test.gossip_raft.runtime.cluster import (
     ClusterProcesses,
+    NodeProcess,
     NodeSpec,
     ReservedPort,
     Started,
@@ -44,6 +56,7 @@ CLUSTER: Final = "compaction"
 KEYS: Final = 1_000
 ROWS: Final = 10
 HARNESS_FILES: Final = frozenset({"trace.jsonl", "server.log", "ballast"})
+JOIN_MAX_S: Final = 60.0
 PATIENCE: Final = SessionTimeouts(operation=Nanos(60_000_000_000))
 
 
@@ -80,11 +93,32 @@ class Cluster:
         client = GrpcClient(ClientId(name), self.addresses, NodeId("n0"), CLUSTER, PATIENCE)
         try:
             for number in numbers:
-                ending = await client.call(Execute((Put(f"k{number % KEYS}", number),)))
+                command = (
+                    Raw(f'{{"n": {number}}}') if number % 2 else Put(f"k{number % KEYS}", number)
+                )
+                ending = await client.call(Execute((command,)))
                 if not isinstance(ending, Answered):
                     sys.exit(f"a write was not answered: {ending}")
         finally:
             await client.close()
+
+    @asynccontextmanager
+    async def newcomer(self, node: NodeId) -> AsyncIterator[NodeProcess]:
+        """A node that knows the others and is known to nobody; not yet started."""
+        port = ReservedPort()
+        spec = NodeSpec(
+            id=node,
+            address=port.address,
+            peers=dict(self.addresses),
+            directory=self.directory / node,
+            members=tuple(self.addresses),
+        )
+        process = NodeProcess(CLUSTER, spec, lambda death: sys.exit(str(death)))
+        try:
+            yield process
+        finally:
+            await process.terminate()
+            port.close()
 
     async def applied(self, node: NodeId) -> int:
         connections = Connections(self.addresses, CLUSTER)
@@ -117,7 +151,8 @@ async def measure(directory: Path, nodes: int, entries: int, clients: int) -> No
         await cluster.start()
         out = sys.stdout
         out.write(f"{nodes} nodes, {clients} clients, {KEYS} keys\n")
-        out.write(f"{'entries':>9} {'MiB of memory':>15} {'MiB on disk':>13} {'entries/s':>10}\n")
+        memory = "".join(f"{f'MiB {node}':>8}" for node in cluster.addresses)
+        out.write(f"{'entries':>9}{memory} {'MiB on disk':>13} {'entries/s':>10}\n")
         numbers = iter(range(entries))
         begun = time.perf_counter()
         for row in range(1, ROWS + 1):
@@ -125,15 +160,35 @@ async def measure(directory: Path, nodes: int, entries: int, clients: int) -> No
             async with asyncio.TaskGroup() as group:
                 for client in range(clients):
                     group.create_task(cluster.write(part, f"w{row}.{client}"))
-            memory = max(map(cluster.memory_mib, cluster.addresses))
+            memory = "".join(f"{cluster.memory_mib(node):>8.1f}" for node in cluster.addresses)
             disk = max(map(cluster.disk_mib, cluster.addresses))
             written = row * (entries // ROWS)
             speed = written / (time.perf_counter() - begun)
-            out.write(f"{written:>9,} {memory:>15.1f} {disk:>13.2f} {speed:>10.0f}\n")
+            out.write(f"{written:>9,} {memory} {disk:>13.2f} {speed:>10.0f}\n")
             out.flush()
+        await join(cluster, NodeId(f"n{nodes}"))
         await restart(cluster, NodeId(f"n{nodes - 1}"))
     finally:
         await cluster.stop()
+
+
+async def join(cluster: Cluster, node: NodeId) -> None:
+    async with (
+        cluster.newcomer(node) as process,
+        Administrator(cluster.addresses, CLUSTER) as admin,
+    ):
+        begun = time.perf_counter()
+        address = (await process.start()).address
+        ready = time.perf_counter() - begun
+        answer = await admin.ask(AddServer(node, address), JOIN_MAX_S)
+        if not isinstance(answer, Results):
+            sys.exit(f"{node} was not added: {answer}")
+        await admin.voter(node)
+        votes = time.perf_counter() - begun
+        sys.stdout.write(f"{node} joins: ready in {ready:.2f} s, a voter in {votes:.2f} s\n")
+        sys.stdout.flush()
+        if not isinstance(await admin.ask(RemoveServer(node), JOIN_MAX_S), Results):
+            sys.exit(f"{node} was not removed")
 
 
 async def restart(cluster: Cluster, node: NodeId) -> None:
@@ -155,7 +210,7 @@ async def restart(cluster: Cluster, node: NodeId) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Memory and disk of nodes that compact.")
     parser.add_argument("--entries", type=int, default=200_000)
-    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--nodes", type=int, default=5)
     parser.add_argument("--clients", type=int, default=64)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:

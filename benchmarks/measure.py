@@ -18,6 +18,11 @@ def now_ns() -> int:
     return time.monotonic_ns()
 
 
+def cpu_seconds() -> float:
+    """What this process has used so far of any core, in user and system mode."""
+    return time.process_time()
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A round ends at whichever comes first; writes under way are waited for."""

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import structs
 
-from checker.base import Budget, Checker
-from checker.errors import ForeignCall
+from checker.base import Budget
 from checker.liveness import check_liveness
 from checker.raft.invariants import check_traces
 from checker.raft.life import ClusterLife, cluster_life
 from checker.stats import Stats, stats
-from checker.verdict import Unknown, UnknownCause, Verdict, combine
+from checker.verdict import Verdict, combine
 from harness.config import RunRecord
 from harness.errors import BadInput
+from harness.judging import guarded, judge
 from harness.store import RunDirectory
 from histories.event import Event
 from histories.history import History
 from histories.journal import read_journal, read_trace
 from histories.pairing import history_of
 from histories.trace import NodeEvent
+from workloads.base import Workload
 from workloads.catalogue import workload
 from workloads.errors import WorkloadError
 
@@ -64,39 +65,29 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
     traces, warnings = _read_traces(run, record)
     if journal.torn is not None:
         warnings.insert(0, f"{journal.file}: {journal.torn}")
-    verdicts = {checker.name: judge(checker, history, budget) for checker in chosen.checkers()}
-    verdicts["raft"] = guarded(lambda: check_traces(traces, budget=budget))
-    verdicts["liveness"] = guarded(lambda: check_liveness(journal.events))
     return Analysis(
         record=record,
         events=journal.events,
         history=history,
-        verdicts=verdicts,
+        verdicts=verdicts_of(chosen, journal.events, history, traces, budget),
         stats=stats(history),
         life=cluster_life(traces),
         warnings=tuple(warnings),
     )
 
 
-def judge(checker: Checker, history: History, budget: Budget) -> Verdict:
-    """The verdict of ``checker``; if it breaks, that proves nothing and is unknown.
-
-    Raises:
-        BadInput: The history holds calls that the model of the checker does not know.
-    """
-    try:
-        return guarded(lambda: checker.check(history, budget))
-    except ForeignCall as error:
-        raise BadInput(str(error)) from error
-
-
-def guarded(check: Callable[[], Verdict]) -> Verdict:
-    try:
-        return check()
-    except ForeignCall:
-        raise
-    except Exception as error:  # noqa: BLE001  A checker that breaks has proven nothing.
-        return Unknown(UnknownCause.CHECKER_CRASHED, f"{type(error).__name__}: {error}")
+def verdicts_of(
+    workload: Workload,
+    events: Sequence[Event],
+    history: History,
+    traces: Mapping[str, Sequence[NodeEvent]],
+    budget: Budget,
+) -> dict[str, Verdict]:
+    """What every checker says of a run; ``history`` is that of ``events``."""
+    verdicts = {c.name: judge(c, history, budget) for c in workload.checkers()}
+    verdicts["raft"] = guarded(lambda: check_traces(traces, budget=budget))
+    verdicts["liveness"] = guarded(lambda: check_liveness(events))
+    return verdicts
 
 
 def _read_traces(

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from harness.errors import BadInput
 from system_under_test.gossip_raft.core.messages import Consistency
+from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 
 SCHEMA_VERSION: Final = 1
 NODES_MAX: Final = 9
@@ -65,7 +66,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     """``run.json``, written before the first operation.
 
     ``clock_origin_ns`` is what the machine's monotonic clock, which the traces show, said at
-    time 0 of the journal.
+    time 0 of the journal.  ``world``: what a simulated run was made of; a live one has none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -76,3 +77,4 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     commit: str | None
     clock_origin_ns: int
+    world: WorldOptions | None = None

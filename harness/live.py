@@ -8,46 +8,25 @@ import signal
 from typing import Final
 
 from harness.config import RunConfig
-from harness.driver import Driver, DriverOptions, FaultTime
 from harness.errors import BadInput, EnvironmentFailure
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
+from harness.planning import driver_of
 from harness.seeds import derive
 from harness.sentry import Sentry, monitor_for
 from harness.store import RunDirectory
 from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
-from histories.op import Nanos
 from nemesis import schedule as schedules
-from nemesis.errors import ImpossiblePlan, ProxyUnavailable
-from nemesis.plan import plan
+from nemesis.errors import ProxyUnavailable
 from nemesis.schedule import Schedule
-from system_under_test.gossip_raft.core import types as core
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.core.types import ClientId
 from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.catalogue import workload
-from workloads.draws import draws_from
 from workloads.errors import WorkloadError
-from workloads.generator import Stagger
 
 FIRST_LEADER_S: Final = 20.0
-GRACE_MS: Final = 1000
-"""What the driver allows a call beyond the client's own time-out, which says more."""
-
-
-def plan_faults(config: RunConfig) -> Schedule:
-    """The faults that ``config`` means.
-
-    Raises:
-        BadInput: A kind of fault is unknown, or cannot be had in this cluster or time.
-    """
-    nodes = [core.NodeId(f"n{number}") for number in range(config.nodes)]
-    until = core.Nanos(int(config.time_s * 1e9))
-    try:
-        return plan(derive(config.seed, "nemesis"), config.faults, nodes, until)
-    except ImpossiblePlan as error:
-        raise BadInput(f"--faults: {error}") from error
 
 
 async def run_live(
@@ -80,22 +59,7 @@ async def run_live(
         raise BadInput(f"--workload: {error}") from error
     monitor = monitor_for(chosen) if stop_on_violation else None
     run.schedule.write_bytes(schedules.encode(schedule))
-    options = DriverOptions(
-        concurrency=config.concurrency,
-        nodes_count=config.nodes,
-        time_limit=Nanos(int(config.time_s * 1e9)),
-        operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * 1_000_000),
-    )
-    driver = Driver(
-        options,
-        Stagger(
-            Nanos(max(1, int(1e9 / config.rate_hz))),
-            draws_from(derive(config.seed, "pace")),
-            chosen.generator(derive(config.seed, "workload")),
-        ),
-        chosen.final_generator,
-        [FaultTime(Nanos(s.at_ns), Nanos(s.duration_ns)) for s in schedule.steps[:-1]],
-    )
+    driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
     try:
         system = LiveSystem(config, run.nodes, derive(config.seed, "system"))

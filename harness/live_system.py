@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, Self
 
+from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.planning import session_timeouts
 from harness.wall_clock import deadline_after, pause
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS, Link
-from system_under_test.gossip_raft.core.client_session import SessionTimeouts
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -37,7 +38,6 @@ from system_under_test.gossip_raft.runtime.errors import (
     ProcessFailed,
 )
 
-MILLISECOND: Final = 1_000_000
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
 ADMINISTRATION_TIMEOUT_S: Final = 5.0
@@ -58,11 +58,7 @@ class LiveSystem:
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(config.nodes))
         self.on_death: DeathWatch | None = None
         self._cluster: Final = directory.parent.name
-        self._timeouts: Final = SessionTimeouts(
-            # Half, so that a node that does not answer leaves time to ask another.
-            attempt=Nanos(config.operation_timeout_ms * MILLISECOND // 2),
-            operation=Nanos(config.operation_timeout_ms * MILLISECOND),
-        )
+        self._timeouts: Final = session_timeouts(config)
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
@@ -188,15 +184,10 @@ class LiveSystem:
         A link works when the node at its end has lately heard the one at its beginning,
         a client's when the node's port behind the proxy takes a connection.
         """
-        statuses = await self.statuses()
+        problem = disconnection(self.nodes, await self.statuses())
+        if problem is not None:
+            return problem
         for node in self.nodes:
-            status = statuses.get(node)
-            if status is None:
-                return f"{node} does not answer"
-            reachable = next((r.reachable for r in status.records if r.node == node), ())
-            deaf = [peer for peer in self.nodes if peer != node and peer not in reachable]
-            if deaf:
-                return f"{node} does not hear {', '.join(deaf)}"
             try:
                 host, port = self._proxies.address(CLIENTS, node)
                 _, writer = await asyncio.open_connection(host, port)
@@ -213,16 +204,11 @@ class LiveSystem:
         """
         over = deadline_after(seconds)
         while True:
-            disagreement = _disagreement(self.nodes, statuses := await self.statuses())
-            if disagreement is None:
-                status = statuses[self.nodes[0]]
-                last = status.last
-                return True, (
-                    f"{status.leader} leads term {status.term}, all nodes have"
-                    f" {last.index:,} entries up to term {last.term}, all applied"
-                )
+            problem = disagreement(self.nodes, statuses := await self.statuses())
+            if problem is None:
+                return True, rest(statuses[self.nodes[0]])
             if over():
-                return False, disagreement
+                return False, problem
             await pause(POLL_INTERVAL_S)
 
     async def _status(self, node: NodeId) -> tuple[NodeId, Status] | None:
@@ -257,25 +243,3 @@ class LiveSystem:
 
 def _leads(status: Status) -> bool:
     return status.role == "leader"
-
-
-def _disagreement(nodes: tuple[NodeId, ...], statuses: Mapping[NodeId, Status]) -> str | None:
-    """What keeps the cluster from being at rest, ``None`` if nothing does."""
-    silent = [node for node in nodes if node not in statuses]
-    if silent:
-        return f"{', '.join(silent)} does not answer"
-    leaders = [node for node in nodes if _leads(statuses[node])]
-    if len(leaders) != 1:
-        return f"{', '.join(leaders) or 'nobody'} leads"
-    last = statuses[leaders[0]].last
-    for node in nodes:
-        status = statuses[node]
-        if status.leader != leaders[0]:
-            return f"{node} takes {status.leader} for the leader, {leaders[0]} leads"
-        if status.last != last or status.commit != last or status.applied != last.index:
-            return (
-                f"{node} has entries up to {status.last.term}/{status.last.index}, committed"
-                f" {status.commit.index}, applied {status.applied}; {leaders[0]} has entries up to"
-                f" {last.term}/{last.index}"
-            )
-    return None

@@ -36,6 +36,11 @@ def deadline_after(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic_ns() >= end
 
 
+def cpu_seconds() -> float:
+    """What this process has computed so far."""
+    return time.process_time()
+
+
 async def pause(seconds: float) -> None:
     """Let others run for ``seconds``: between two looks at what cannot be waited for."""
     await asyncio.sleep(seconds)

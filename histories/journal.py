@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,9 @@ _QUOTED_MAX: Final = 60
 _MISSING: Final = re.compile("Object missing required field `(.+)`")
 
 
+_ENCODER: Final = msgspec.json.Encoder()
+
+
 class JournalWriter:
     """Appends events to a new file, starting with ``Opened``.
 
@@ -41,7 +44,6 @@ class JournalWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._encoder = msgspec.json.Encoder()
         self._failure: str | None = None
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -55,7 +57,7 @@ class JournalWriter:
         if self._failure is not None:
             raise UnwritableHistory(str(self._path), self._failure)
         try:
-            line = self._encoder.encode(event) + b"\n"
+            line = encode_event(event) + b"\n"
         except (ValueError, TypeError, OverflowError) as error:  # not a JSON value: caller's fault
             raise UnwritableHistory(str(self._path), f"{event!r}: {error}") from error
         try:
@@ -124,7 +126,7 @@ def read_journal(path: Path) -> Journal:
     torn: str | None = None
     for number, line in _lines(path):
         if not line.endswith(b"\n"):
-            torn = _torn(number, line)
+            torn = torn_line(number, line)
             break
         if number == 1:
             _require_schema(line, file)
@@ -152,10 +154,20 @@ def read_trace(path: Path) -> Trace:
     torn: str | None = None
     for number, line in _lines(path):
         if not line.endswith(b"\n"):
-            torn = _torn(number, line)
+            torn = torn_line(number, line)
             break
         events.append(_decoded(decoder, line, file, number))
     return Trace(tuple(events), torn, file)
+
+
+def write_trace(path: Path, events: Iterable[NodeEvent]) -> None:
+    """Write the whole trace of a node; ``read_trace`` gives the same back.  Raises OSError."""
+    path.write_bytes(b"".join(line for event in events for line in (encode_event(event), b"\n")))
+
+
+def encode_event(event: Event | NodeEvent) -> bytes:
+    """The line of a journal or trace that says ``event``, without its end."""
+    return _ENCODER.encode(event)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -216,7 +228,8 @@ def _require_schema(line: bytes, file: str) -> None:
         )
 
 
-def _torn(number: int, line: bytes) -> str:
+def torn_line(number: int, line: bytes) -> str:
+    """An unfinished last line in words, for ``Journal.torn``."""
     return f"line {number} is torn and was left out: {_quoted(line)}"
 
 

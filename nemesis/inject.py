@@ -10,28 +10,46 @@ from typing import TypeVar, assert_never
 from nemesis import partition
 from nemesis.errors import UnsupportedFault
 from nemesis.fault import (
+    BadWeather,
     Bridge,
+    BumpClock,
+    CrashAt,
+    DiskFault,
+    DriftClock,
+    FailSync,
     Fault,
+    FillDisk,
+    FlipBit,
     Halves,
     HealAll,
     Isolate,
     Kill,
     LeaderSide,
+    LoseDisk,
+    LosePower,
     MajoritiesRing,
     OneWay,
     Partition,
     Pause,
+    ReadOnlyDisk,
     ResetConnections,
+    SlowDisk,
     SlowLinks,
+    TargetedFault,
+    describe_weather,
     kind_of,
 )
 from nemesis.target import AnyNode, Follower, Minority, Resolved, resolve
 from system_under_test.control import (
     CLIENTS,
+    Crashable,
+    DiskFaulty,
     Killable,
     Link,
+    Lossy,
     Partitionable,
     Pausable,
+    Skewable,
     SystemUnderTest,
 )
 from system_under_test.gossip_raft.core.types import NodeId
@@ -79,30 +97,73 @@ async def inject(fault: Fault, system: SystemUnderTest, rng: random.Random) -> I
             hit, cuts = _grudge(fault, system.nodes, leader, rng)
             await _partitionable(fault, system).cut(cuts)
             return _injected(fault, hit, partition.describe_cuts(cuts))
-        case Kill(target=target):
-            hit = resolve(target, system.nodes, leader, rng)
-            killable = _killable(fault, system)
-            for node in hit.nodes:
-                await killable.kill(node)
-        case Pause(target=target):
-            hit = resolve(target, system.nodes, leader, rng)
-            pausable = _pausable(fault, system)
-            for node in hit.nodes:
-                await pausable.pause(node)
-        case SlowLinks(target=target, latency_ns=latency_ns, jitter_ns=jitter_ns):
-            hit = resolve(target, system.nodes, leader, rng)
-            links = _links_of(hit.nodes, system.nodes)
-            await _partitionable(fault, system).delay(links, latency_ns, jitter_ns)
-            return _injected(fault, hit, f"{latency_ns / 1e6:g} ± {jitter_ns / 1e6:g} ms")
-        case ResetConnections(target=target):
-            hit = resolve(target, system.nodes, leader, rng)
-            links = _links_of(hit.nodes, system.nodes)
-            await _partitionable(fault, system).reset(links)
         case HealAll():
             return _injected(fault, Resolved(()), await heal_all(system))
         case _:
+            hit = resolve(fault.target, system.nodes, leader, rng)
+            return _injected(fault, hit, await _hit(fault, hit.nodes, system))
+
+
+async def _hit(fault: TargetedFault, nodes: Sequence[NodeId], system: SystemUnderTest) -> str:
+    """Do it to ``nodes``; in words what it came to, where that is more than its kind."""
+    match fault:
+        case Kill():
+            killable = _killable(fault, system)
+            for node in nodes:
+                await killable.kill(node)
+        case Pause():
+            pausable = _pausable(fault, system)
+            for node in nodes:
+                await pausable.pause(node)
+        case SlowLinks(latency_ns=latency_ns, jitter_ns=jitter_ns):
+            links = _links_of(nodes, system.nodes)
+            await _partitionable(fault, system).delay(links, latency_ns, jitter_ns)
+            return f"{latency_ns / 1e6:g} ± {jitter_ns / 1e6:g} ms"
+        case ResetConnections():
+            await _partitionable(fault, system).reset(_links_of(nodes, system.nodes))
+        case BadWeather(loss=loss, duplication=duplication, straggling=straggling):
+            links = _links_of(nodes, system.nodes, clients=False)
+            await _lossy(fault, system).disturb(links, loss, duplication, straggling)
+            return describe_weather(fault)
+        case BumpClock(offset_ns=offset_ns):
+            for node in nodes:
+                await _skewable(fault, system).bump_clock(node, offset_ns)
+            return f"{offset_ns / 1e6:+g} ms"
+        case DriftClock(ppm=ppm):
+            for node in nodes:
+                await _skewable(fault, system).drift_clock(node, ppm)
+            return f"{ppm:+,} ppm"
+        case CrashAt(moment=moment, count=count):
+            for node in nodes:
+                await _crashable(fault, system).crash_at(node, moment, count)
+            return f"before effect {count} ({moment.value})"
+        case _:
+            disks = _disk_faulty(fault, system)
+            said = [await _fail_disk(fault, node, disks) for node in nodes]
+            return "; ".join(filter(None, said))
+    return ""
+
+
+async def _fail_disk(fault: DiskFault, node: NodeId, disks: DiskFaulty) -> str:
+    match fault:
+        case LosePower(torn=torn):
+            await disks.lose_power(node, torn=torn)
+        case FlipBit():
+            return await disks.flip_bit(node)
+        case LoseDisk():
+            return await disks.lose_disk(node)
+        case FillDisk():
+            await disks.fill_disk(node)
+        case SlowDisk(latency_ns=latency_ns):
+            await disks.slow_disk(node, latency_ns)
+            return f"{latency_ns / 1e6:g} ms"
+        case ReadOnlyDisk():
+            await disks.make_read_only(node)
+        case FailSync():
+            await disks.fail_sync(node)
+        case _:
             assert_never(fault)
-    return _injected(fault, hit)
+    return ""
 
 
 async def undo(injected: Injected, system: SystemUnderTest) -> str:
@@ -123,8 +184,19 @@ async def undo(injected: Injected, system: SystemUnderTest) -> str:
             | OneWay()
             | SlowLinks()
             | ResetConnections()
+            | BadWeather()
         ):
             return await _partitionable(fault, system).heal()
+        case BumpClock() | DriftClock():
+            for node in injected.nodes:
+                await _skewable(fault, system).reset_clock(node)
+            return f"let the clocks of {', '.join(injected.nodes)} go on"
+        case CrashAt():
+            crashable, killable = _crashable(fault, system), _killable(fault, system)
+            for node in injected.nodes:
+                await crashable.let_live(node)
+                await killable.start(node)
+            return f"started {', '.join(injected.nodes)} again"
         case Kill():
             killable = _killable(fault, system)
             for node in injected.nodes:
@@ -138,7 +210,11 @@ async def undo(injected: Injected, system: SystemUnderTest) -> str:
         case HealAll():
             return ""
         case _:
-            assert_never(fault)
+            disks, killable = _disk_faulty(fault, system), _killable(fault, system)
+            for node in injected.nodes:
+                await disks.repair_disk(node)
+                await killable.start(node)
+            return f"repaired and started {', '.join(injected.nodes)}"
 
 
 async def heal_all(system: SystemUnderTest) -> str:
@@ -157,6 +233,13 @@ async def heal_all(system: SystemUnderTest) -> str:
     said = ""
     if isinstance(system, Partitionable):
         said = await _try(system.heal(), errors) or ""
+    for node in system.nodes:
+        if isinstance(system, Skewable):
+            await _try(system.reset_clock(node), errors)
+        if isinstance(system, DiskFaulty):
+            await _try(system.repair_disk(node), errors)
+        if isinstance(system, Crashable):
+            await _try(system.let_live(node), errors)
     if isinstance(system, Pausable):
         for node in system.nodes:
             await _try(system.resume(node), errors)
@@ -182,8 +265,24 @@ def check_supported(faults: Iterable[Fault], system: SystemUnderTest) -> None:
                 _pausable(fault, system)
             case HealAll():
                 pass
-            case _:
+            case BadWeather():
+                _lossy(fault, system)
+            case BumpClock() | DriftClock():
+                _skewable(fault, system)
+            case CrashAt():
+                _crashable(fault, system)
+            case (
+                Isolate()
+                | Halves()
+                | MajoritiesRing()
+                | Bridge()
+                | OneWay()
+                | SlowLinks()
+                | ResetConnections()
+            ):
                 _partitionable(fault, system)
+            case _:
+                _disk_faulty(fault, system)
 
 
 async def _try(step: Awaitable[_Result], errors: list[Exception]) -> _Result | None:
@@ -211,6 +310,30 @@ def _partitionable(fault: Fault, system: SystemUnderTest) -> Partitionable:
     if isinstance(system, Partitionable):
         return system
     raise _unsupported(fault, "Partitionable", system)
+
+
+def _lossy(fault: Fault, system: SystemUnderTest) -> Lossy:
+    if isinstance(system, Lossy):
+        return system
+    raise _unsupported(fault, "Lossy", system)
+
+
+def _skewable(fault: Fault, system: SystemUnderTest) -> Skewable:
+    if isinstance(system, Skewable):
+        return system
+    raise _unsupported(fault, "Skewable", system)
+
+
+def _crashable(fault: Fault, system: SystemUnderTest) -> Crashable:
+    if isinstance(system, Crashable):
+        return system
+    raise _unsupported(fault, "Crashable", system)
+
+
+def _disk_faulty(fault: Fault, system: SystemUnderTest) -> DiskFaulty:
+    if isinstance(system, DiskFaulty):
+        return system
+    raise _unsupported(fault, "DiskFaulty", system)
 
 
 def _unsupported(fault: Fault, capability: str, system: SystemUnderTest) -> UnsupportedFault:
@@ -267,9 +390,11 @@ def _with_leader(
     return [*others, leader], "leader in the larger half"
 
 
-def _links_of(hit: Collection[NodeId], nodes: Sequence[NodeId]) -> frozenset[Link]:
-    """All links from and to ``hit``, those of clients too."""
-    everyone = (*nodes, CLIENTS)
+def _links_of(
+    hit: Collection[NodeId], nodes: Sequence[NodeId], *, clients: bool = True
+) -> frozenset[Link]:
+    """All links from and to ``hit``, those of ``clients`` too."""
+    everyone = (*nodes, CLIENTS) if clients else tuple(nodes)
     return frozenset(
         link
         for node in hit

@@ -9,22 +9,34 @@ from typing import Final
 
 from nemesis.errors import ImpossiblePlan
 from nemesis.fault import (
+    BadWeather,
     Bridge,
+    BumpClock,
+    CrashAt,
+    DriftClock,
+    FailSync,
     Fault,
+    FillDisk,
+    FlipBit,
     Halves,
     HealAll,
     Isolate,
     Kill,
     LeaderSide,
+    LoseDisk,
+    LosePower,
     MajoritiesRing,
     OneWay,
     Pause,
+    ReadOnlyDisk,
     ResetConnections,
+    SlowDisk,
     SlowLinks,
 )
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Target, minority_size
+from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 
 SECOND: Final = 1_000_000_000
@@ -74,12 +86,13 @@ def plan(
     *,
     pace: Pace | None = None,
     beyond_minority: bool = False,
+    leader_first: bool = True,
 ) -> Schedule:
     """A schedule for a run of ``until_ns``, wholly determined by the arguments.
 
-    The kinds take turns; each goes through its variants, the one aimed at the
-    leader first, before it repeats one.  Windows never overlap.  A run too short
-    for the pace has one fault, over its middle half.
+    The kinds take turns; each goes through its variants before it repeats one.
+    Windows never overlap.  A run too short for the pace has one fault, over its middle
+    half.
 
     Args:
         rng: The only source of chance.
@@ -89,6 +102,7 @@ def plan(
         pace: How faults are spread; the default has six in 30 s.
         beyond_minority: Also kill or pause all nodes at once.  Otherwise never more
             than a minority (of one or two nodes: one).
+        leader_first: Each kind begins with the variant aimed at the leader.
 
     Raises:
         ImpossiblePlan: A kind is unknown, or has nothing to do to so few nodes, or
@@ -97,7 +111,11 @@ def plan(
     if until_ns <= 0:
         raise ImpossiblePlan(f"until_ns: {until_ns} is not above 0")
     decks = [
-        _dealt(rng, _variants(kind, len(nodes), beyond_minority=beyond_minority))
+        _dealt(
+            rng,
+            _variants(kind, len(nodes), beyond_minority=beyond_minority),
+            leader_first=leader_first,
+        )
         for kind in sorted(frozenset(kinds))
     ]
     pace = pace or Pace()
@@ -148,11 +166,12 @@ def _in_turn(rng: random.Random, decks: Sequence[Iterator[Fault]]) -> Iterator[F
             yield next(deck)
 
 
-def _dealt(rng: random.Random, variants: Sequence[Fault]) -> Iterator[Fault]:
-    """The variants again and again: the first one first, otherwise in random order."""
+def _dealt(rng: random.Random, variants: Sequence[Fault], *, leader_first: bool) -> Iterator[Fault]:
+    """The variants again and again in random order, but perhaps the first one first."""
     first, *others = variants
-    yield first
-    yield from rng.sample(others, len(others))
+    if leader_first:
+        yield first
+        yield from rng.sample(others, len(others))
     while True:
         yield from rng.sample(variants, len(variants))
 
@@ -174,11 +193,67 @@ def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[
             )
         case "reset":
             return (ResetConnections(Leader()), ResetConnections(All()))
+        case "weather":
+            return (
+                BadWeather(All(), loss=0.1, duplication=0.1, straggling=0.1),
+                BadWeather(Leader(), loss=0.3),
+                BadWeather(AnyNode(), straggling=0.5),
+                BadWeather(All(), duplication=0.5),
+            )
+        case "clock":
+            return (
+                BumpClock(Leader(), 10 * SECOND),
+                BumpClock(AnyNode(), -2 * SECOND),
+                BumpClock(AnyNode(), 500 * _MILLISECOND),
+                DriftClock(Leader(), -400_000),
+                DriftClock(AnyNode(), 1_000_000),
+            )
+        case "drift":
+            return (DriftClock(Leader(), -_DRIFT_PPM), DriftClock(Follower(), _DRIFT_PPM))
+        case _:
+            return _machine_faults(kind)
+
+
+def _machine_faults(kind: str) -> Sequence[Fault]:
+    match kind:
+        case "power":
+            return (
+                LosePower(Leader()),
+                LosePower(AnyNode(), torn=True),
+                LosePower(All()),
+                LosePower(All(), torn=True),
+            )
+        case "crash":
+            return (
+                CrashAt(Leader(), Moment.PERSISTED),
+                CrashAt(Leader(), Moment.SEND, 2),
+                CrashAt(AnyNode(), Moment.PERSIST, 3),
+                CrashAt(Follower(), Moment.PERSISTED, 2),
+                CrashAt(AnyNode(), Moment.ANY, 25),
+            )
+        case "disk":
+            return (
+                FlipBit(Leader()),
+                SlowDisk(Leader(), Nanos(300 * _MILLISECOND)),
+                FillDisk(Leader()),
+                FailSync(AnyNode()),
+                LoseDisk(AnyNode()),
+                ReadOnlyDisk(Leader()),
+                FlipBit(Follower()),
+                FillDisk(All()),
+                SlowDisk(AnyNode(), Nanos(2 * SECOND)),
+            )
         case _:
             raise ImpossiblePlan(f"unknown kind of fault {kind!r}; there are {', '.join(KINDS)}")
 
 
-KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+LIVE_KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+"""What a live system can suffer as well."""
+SIMULATED_KINDS: Final = ("weather", "clock", "drift", "power", "crash", "disk")
+KINDS: Final = LIVE_KINDS + SIMULATED_KINDS
+
+_DRIFT_PPM: Final = 4_000
+"""Two clocks that drift apart by this stay within what leases allow for."""
 
 
 def _partitions(node_count: int) -> tuple[Fault, ...]:

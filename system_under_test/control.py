@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
@@ -84,3 +85,79 @@ class Reconfigurable(Protocol):
 
     async def transfer(self, target: NodeId | None) -> str:
         """Hand leadership to ``target``, or to whoever is best prepared."""
+
+
+@runtime_checkable
+class Lossy(Protocol):
+    async def disturb(
+        self, links: Collection[Link], loss: float, duplication: float, straggling: float
+    ) -> None:
+        """From now on each message on ``links`` is lost, repeated or held up with these
+        probabilities.  Undone by healing the links, as cuts are."""
+
+
+@runtime_checkable
+class Skewable(Protocol):
+    """Clocks of single machines can be made to lie."""
+
+    async def bump_clock(self, node: NodeId, offset: int) -> None:
+        """Set its clock forward by ``offset`` nanoseconds, or back if that is negative; a
+        monotonic clock that is set back stands still until its time comes again."""
+
+    async def drift_clock(self, node: NodeId, ppm: int) -> None:
+        """Let its clock gain so many millionths from now on, or lose them."""
+
+    async def reset_clock(self, node: NodeId) -> None:
+        """Let it go on from where it is at the rate it began with."""
+
+
+@runtime_checkable
+class DiskFaulty(Protocol):
+    """What a disk can do to a node; all of it needs ``Killable.start`` to come back.
+
+    Operations that answer say in words what became of them.
+    """
+
+    async def lose_power(self, node: NodeId, *, torn: bool) -> None:
+        """End the process at once, and lose all that was not synced; of what was being
+        written a part may be there, and surely is if ``torn``."""
+
+    async def flip_bit(self, node: NodeId) -> str:
+        """Kill it and damage something that was durable: it finds that out when it starts."""
+
+    async def lose_disk(self, node: NodeId) -> str:
+        """Kill it; all that it had on disk is gone, which it finds out when it starts."""
+
+    async def fill_disk(self, node: NodeId) -> None:
+        """There is no room left but for the little that must always be written."""
+
+    async def slow_disk(self, node: NodeId, latency: Nanos) -> None:
+        """Every sync takes so much longer."""
+
+    async def make_read_only(self, node: NodeId) -> None:
+        """Every write fails from now on."""
+
+    async def fail_sync(self, node: NodeId) -> None:
+        """The next sync fails; what it wrote may or may not be there afterwards."""
+
+    async def repair_disk(self, node: NodeId) -> None:
+        """No longer full, slow, read-only or about to fail."""
+
+
+class Moment(Enum):
+    """Where, among the effects of a node, it ends: right before the next one of these."""
+
+    ANY = "any"
+    PERSIST = "persist"
+    PERSISTED = "persisted"
+    """On disk, but nobody knows it yet, not even the node."""
+    SEND = "send"
+
+
+@runtime_checkable
+class Crashable(Protocol):
+    async def crash_at(self, node: NodeId, moment: Moment, count: int) -> None:
+        """Let the process end by itself right before the ``count``-th such effect, from 1."""
+
+    async def let_live(self, node: NodeId) -> None:
+        """Take that back, if it did not come to it."""

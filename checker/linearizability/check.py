@@ -20,7 +20,7 @@ from checker.linearizability.search import Exhausted, Linearizable, Stuck
 from checker.models.catalogue import known_as
 from checker.models.nondeterministic import Specification, as_model
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict, combine
-from histories.call import Failed, Ok
+from histories.call import Ok
 from histories.history import History
 from histories.notation import describe_key, describe_op
 
@@ -94,7 +94,7 @@ class _Judged:
 
 
 def _require_known(history: History, model: Model[State]) -> None:
-    for op in {type(op.call): op for op in history.ops}.values():
+    for op in history.first_of_each_function():
         model.observes_only(op.call, op.outcome if isinstance(op.outcome, Ok) else None)
 
 
@@ -165,7 +165,7 @@ def _judge(key: str, part: History, model: Model[State], budget: Budget) -> _Jud
 
 
 def _summary(history: History, judged: Sequence[_Judged]) -> Verdict:
-    acknowledged = sum(isinstance(op.outcome, Ok) for op in history.ops)
+    acknowledged, failed, _ = history.counts()
     verdicts = [each.verdict for each in judged]
     verdict = combine(verdicts)
     match verdict:
@@ -179,7 +179,7 @@ def _summary(history: History, judged: Sequence[_Judged]) -> Verdict:
                 return verdict
             return Unknown(verdict.cause, f"{verdict.detail}; {undecided} keys are undecided")
         case Valid():
-            if not acknowledged and not all(isinstance(op.outcome, Failed) for op in history.ops):
+            if not acknowledged and failed < len(history.ops):
                 return Unknown(
                     UnknownCause.NOTHING_TO_CHECK,
                     f"none of {len(history.ops):,} operations was answered",

@@ -15,6 +15,7 @@ from checker.models.queues import PriorityQueue, Queue, Stack, UnorderedQueue
 from checker.models.register import CasRegister
 from checker.models.sets import SetModel, UniqueIds
 from checker.models.store import KeyValueStore, MultiRegister
+from checker.models.text import Text
 from histories.call import Scalar
 from histories.notation import describe_value
 
@@ -54,6 +55,7 @@ MODELS: Final[Mapping[str, Callable[[Scalar], Model[Any]]]] = MappingProxyType(
         "unordered-queue": _fixed(lambda: Possibilities(UnorderedQueue())),
         "list-append": _fixed(AppendList),
         "key-value-store": _fixed(KeyValueStore),
+        "kv": Text,
         "unique-ids": _fixed(UniqueIds),
     }
 )

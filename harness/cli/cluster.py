@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from system_under_test.gossip_raft.runtime.configuration import (
     load_configuration,
 )
 from system_under_test.gossip_raft.runtime.errors import ConfigurationError, LiveError
+from system_under_test.gossip_raft.runtime.storage import IDENTITY
 
 PORT_MAX = 65535
 
@@ -41,8 +43,11 @@ def up(
     bug: str | None,
     *,
     tls: bool = False,
+    rebuild: bool = False,
 ) -> ExitCode:
     """Run until Ctrl-C.  ``data`` gets a configuration file that says where all is.
+
+    With ``rebuild`` nodes whose data are lost or damaged are rebuilt from the others.
 
     Raises:
         BadInput: An option or the configuration file is wrong.
@@ -63,7 +68,7 @@ def up(
             copy = replace(given, file=data / FILE_NAME)
             if configuration.resolve() != copy.file.resolve():
                 copy.file.write_bytes(copy.encode())
-            return asyncio.run(_serve(copy, data, bug))
+            return asyncio.run(_serve(copy, data, bug, rebuild=rebuild))
         ports = [ReservedPort() for _ in range(nodes)]
         addresses = {NodeId(f"n{number}"): port.address for number, port in enumerate(ports)}
         gateway = f"{LOOPBACK}:{gateway_port}"
@@ -77,7 +82,7 @@ def up(
             metrics={node: port.address for node, port in observed.items()},
         )
         chosen.file.write_bytes(chosen.encode())
-        return asyncio.run(_serve(chosen, data, bug))
+        return asyncio.run(_serve(chosen, data, bug, rebuild=rebuild))
     except ConfigurationError as error:
         raise BadInput(str(error)) from error
     except LiveError as error:
@@ -86,7 +91,10 @@ def up(
         raise EnvironmentFailure(f"{data}: {error.strerror}") from error
 
 
-async def _serve(configuration: Configuration, data: Path, bug: str | None) -> ExitCode:
+async def _serve(
+    configuration: Configuration, data: Path, bug: str | None, *, rebuild: bool
+) -> ExitCode:
+    is_new = _is_new(configuration.addresses, data, rebuild=rebuild)
     console = Console(highlight=False, soft_wrap=True)
     stop = asyncio.Event()
 
@@ -116,7 +124,7 @@ async def _serve(configuration: Configuration, data: Path, bug: str | None) -> E
         loop.add_signal_handler(number, stop.set)
     try:
         scheme = "http" if configuration.tls is None else "https"
-        for node, started in (await cluster.start_all()).items():
+        for node, started in (await cluster.start_all(rebuild=rebuild and not is_new)).items():
             seen = "" if started.metrics is None else f"  {scheme}://{started.metrics}/metrics"
             console.print(f"{node}  {started.address}{seen}", markup=False)
         if configuration.tls is not None:
@@ -128,3 +136,20 @@ async def _serve(configuration: Configuration, data: Path, bug: str | None) -> E
     finally:
         await asyncio.gather(gateway.stop(), cluster.stop_all())
     return ExitCode.VALID
+
+
+def _is_new(nodes: Iterable[NodeId], data: Path, *, rebuild: bool) -> bool:
+    """Whether no node has run yet: then there is nobody to rebuild any from.
+
+    Raises:
+        BadInput: Some have run, others have no data, and are not to be rebuilt: they may have
+            voted and would not know it (PROTOCOL rule 12).
+    """
+    ran = {node: (data / node / IDENTITY).exists() for node in nodes}
+    lost = [node for node, has_run in ran.items() if not has_run]
+    if lost and any(ran.values()) and not rebuild:
+        raise BadInput(
+            f"{data}: other nodes have run, but of {', '.join(lost)} there are no data:"
+            " --rebuild makes them anew from the others, 'hearsay cluster add' adds new nodes"
+        )
+    return not any(ran.values())

@@ -18,7 +18,7 @@ from rich.table import Table
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode
 from system_under_test.gossip_raft.core.messages import GetStatus, Message, Status
-from system_under_test.gossip_raft.core.types import NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import Membership, NodeId, RequestId, Term
 from system_under_test.gossip_raft.runtime.client import Connections
 from system_under_test.gossip_raft.runtime.configuration import (
     FILE_NAME,
@@ -86,11 +86,18 @@ async def _show(configuration: Configuration, *, watch: bool, as_json: bool) -> 
 async def _looks(
     connections: Connections, stop: asyncio.Event, *, watch: bool
 ) -> AsyncIterator[Statuses]:
-    """How the nodes are now; if ``watch``, again and again until ``stop``."""
+    """How the nodes are now, those included that others tell of; if ``watch``, again and again
+    until ``stop``."""
     requests = itertools.count(1)
     while True:
-        asked = (_ask(connections, node, RequestId(next(requests))) for node in connections.nodes)
-        yield dict(zip(connections.nodes, await asyncio.gather(*asked), strict=True))
+        statuses: dict[NodeId, Status | None] = {}
+        while unasked := [node for node in connections.nodes if node not in statuses]:
+            asked = (_ask(connections, node, RequestId(next(requests))) for node in unasked)
+            statuses |= zip(unasked, await asyncio.gather(*asked), strict=True)
+            for answer in statuses.values():
+                if answer is not None:
+                    await connections.learn(answer.membership.addresses)
+        yield statuses
         if not watch:
             return
         with contextlib.suppress(TimeoutError):
@@ -109,13 +116,16 @@ async def _ask(connections: Connections, node: NodeId, request: RequestId) -> St
 
 
 def status_table(statuses: Statuses) -> Table:
-    """One row a node.  Its lag is how many entries the longest log has that it has not applied."""
+    """One row a node.  Its lag is how many entries the longest log has that it has not applied;
+    who learns or has left the cluster is told by that log, too."""
     # Without a box ten columns fit into 80 characters.
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("node", "role", "term", "leader", "last", "commit", "applied", "lag", "source"):
         table.add_column(name)
     table.add_column("hears")
     answers = [answer for answer in statuses.values() if answer is not None]
+    # The one with the longest log knows best.
+    membership = max(answers, key=lambda it: it.last).membership if answers else Membership()
     longest = max((answer.last.index for answer in answers), default=0)
     for node, answer in statuses.items():
         if answer is None:
@@ -123,7 +133,7 @@ def status_table(statuses: Statuses) -> Table:
             continue
         table.add_row(
             node,
-            answer.role,
+            _role(node, answer, membership),
             str(answer.term),
             answer.leader or "-",
             f"{answer.last.term}/{answer.last.index}",
@@ -135,6 +145,12 @@ def status_table(statuses: Statuses) -> Table:
             style="bold" if answer.role == "leader" else None,
         )
     return table
+
+
+def _role(node: NodeId, status: Status, membership: Membership) -> str:
+    if node in membership.learners:
+        return "learner"
+    return status.role if node in membership.voters else f"{status.role}, left"
 
 
 def as_json_line(statuses: Statuses) -> str:

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from rich.console import Console
 
 from harness.analysis import Analysis
-from harness.cli.words import explanation_lines, statistics_line
+from harness.cli.words import COLOURS, explanation_lines, headline
 from harness.errors import ReportError
 from harness.exit_codes import ExitCode, of_verdict
 from harness.reporting import write_report
 from harness.store import RunDirectory, RunStore
-from harness.verdict_file import sentence, word, write_verdicts
-
-COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
+from harness.verdict_file import word, write_verdicts
 
 
 def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
     """Store the verdict, make the report, and say both."""
     verdict = analysis.verdict
-    write_verdicts(run.verdict, analysis.verdicts)
-    store.judged(run, verdict)
+    report = store_verdict(store, run, analysis)
     for warning in analysis.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
-    try:
-        write_report(run, analysis)
-        report = str(run.report)
-    except ReportError as error:
-        # The verdict stands, whatever became of its picture.
-        report = f"none ({error})"
-    console.print(statistics_line(analysis), markup=False)
-    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+    console.print(_statistics_line(analysis), markup=False)
+    console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
     code = of_verdict(verdict)
     if code is not ExitCode.VALID:
         for line in explanation_lines(analysis.verdicts, analysis.history):
@@ -40,3 +29,26 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
     if code is not ExitCode.VALID:
         console.print(f"again   {analysis.record.command}", markup=False)
     return code
+
+
+def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
+    """Write the verdict and the report; answers where that is, or why there is none."""
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, analysis.verdict)
+    try:
+        write_report(run, analysis)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        return f"none ({error})"
+    return str(run.report)
+
+
+def _statistics_line(analysis: Analysis) -> str:
+    """Operations, faults and the longest silence, in one line."""
+    counts = analysis.stats.counts
+    silence = max((window.length for window in analysis.stats.unavailable), default=0)
+    return (
+        f"{counts.total:,} operations: {counts.ok:,} answered, {counts.failed:,} refused,"
+        f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
+        f" longest silence {silence / 1e9:.1f} s"
+    )

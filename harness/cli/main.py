@@ -31,6 +31,36 @@ StoreOption = Annotated[Path, typer.Option(help="Directory that holds all runs."
 RunArgument = Annotated[
     str, typer.Argument(help="A run's directory or name, 'latest' or 'latest-failed'.")
 ]
+TargetArgument = Annotated[
+    str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")
+]
+ModelOption = Annotated[str | None, typer.Option(help="Sequential model to check a file against.")]
+InitialOption = Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Of the file: journal, jepsen-edn, jepsen-json, porcupine-log, notation; "
+        "found out if not given.",
+    ),
+]
+WorkloadOption = Annotated[
+    str | None, typer.Option(help="Test a file is of: append, wr, bank, set-full, counter ...")
+]
+ConsistencyOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Transactions should keep; may be given again.  [strict-serializable]"),
+]
+SequentialKeysOption = Annotated[
+    bool, typer.Option("--sequential-keys", help="Each register keeps the order of processes.")
+]
+LinearizableKeysOption = Annotated[
+    bool, typer.Option("--linearizable-keys", help="Each register keeps real time.")
+]
+DrawOption = Annotated[
+    Path | None, typer.Option(help="Directory for a picture (SVG) of each cycle found.")
+]
+SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 STORE = Path("runs")
 
@@ -82,20 +112,109 @@ def run(
 
 
 @app.command(epilog=EPILOG)
-def check(
-    target: Annotated[str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")],
-    model: Annotated[
-        str | None, typer.Option(help="Sequential model to check a file against.")
+def simulate(
+    seeds: Annotated[
+        str, typer.Option(help="A..B, or one seed; each draws what is not given.")
+    ] = "0..99",
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    workload: Annotated[str | None, typer.Option(help="What clients ask.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Nodes in the cluster, 1 to 9.")] = None,
+    faults: Annotated[str | None, typer.Option(help="Comma-separated kinds; or none.")] = None,
+    time: Annotated[float | None, typer.Option(help="Virtual seconds under load.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Clients at once.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Operations a second, all together.")] = None,
+    timeout: Annotated[
+        int | None, typer.Option(help="Milliseconds a client waits for an answer.")
     ] = None,
-    initial: Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")] = None,
-    seconds: Annotated[float, typer.Option(help="Time budget.")] = 300.0,
+    bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
+    reads: Annotated[str | None, typer.Option(help="linearizable, lease, or local.")] = None,
+    failures: Annotated[int, typer.Option(help="Stop after so many failing seeds.")] = 10,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave a run directory of every seed.")
+    ] = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Run many seeds in virtual time on the same nodes, and judge each."""
+    from harness.cli.simulate import Chosen, run_seeds
+
+    chosen = Chosen(
+        seeds=seeds,
+        jobs=jobs,
+        workload=workload,
+        nodes=nodes,
+        faults=faults,
+        time_s=time,
+        concurrency=concurrency,
+        rate_hz=rate,
+        operation_timeout_ms=timeout,
+        bug=bug,
+        reads=reads,
+        failures_max=failures,
+        keep=keep,
+    )
+    raise typer.Exit(run_seeds(chosen, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
+def zoo(
+    bugs: Annotated[
+        list[str] | None, typer.Argument(help="Their names; default: all, and correct nodes.")
+    ] = None,
+    hunts: Annotated[int, typer.Option(help="For each bug, with seeds of their own.")] = 3,
+    runs: Annotated[int, typer.Option(help="Simulated runs of one hunt at most.")] = 300,
+    seconds: Annotated[float, typer.Option(help="CPU seconds of one hunt, about.")] = 60.0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+) -> None:
+    """Switch on every known bug in turn, and see what it takes to catch it."""
+    from harness.cli.zoo import Chosen, run_zoo
+
+    chosen = Chosen(
+        bugs=tuple(bugs or ()), hunts=hunts, runs=runs, seconds=seconds, jobs=jobs, json=json
+    )
+    raise typer.Exit(run_zoo(chosen))
+
+
+@app.command(epilog=EPILOG)
+def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
+    """Run a stored simulated run again, exactly."""
+    from harness.cli.replay import replay_run
+
+    raise typer.Exit(replay_run(run, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
+def check(
+    target: TargetArgument,
+    model: ModelOption = None,
+    initial: InitialOption = None,
+    file_format: FormatOption = None,
+    workload: WorkloadOption = None,
+    consistency_model: ConsistencyOption = None,
+    sequential_keys: SequentialKeysOption = False,
+    linearizable_keys: LinearizableKeysOption = False,
+    draw: DrawOption = None,
+    seconds: SecondsOption = 300.0,
     json: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
     """Judge a history file against a model, or a stored run again."""
-    from harness.cli.check import check_target
+    from harness.cli.check import FileOptions, check_target
+    from harness.cli.workload_check import WorkloadOptions
 
-    raise typer.Exit(check_target(target, model, initial, seconds, store, as_json=json))
+    options = FileOptions(
+        model=model,
+        initial=initial,
+        format=file_format,
+        workload=WorkloadOptions(
+            workload=workload,
+            consistency_models=tuple(consistency_model or ()),
+            sequential_keys=sequential_keys,
+            linearizable_keys=linearizable_keys,
+            draw=draw,
+        ),
+    )
+    raise typer.Exit(check_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()
@@ -108,12 +227,37 @@ def show(run: RunArgument = "latest", json: JsonOption = False, store: StoreOpti
 
 @app.command()
 def explain(
-    run: RunArgument = "latest", json: JsonOption = False, store: StoreOption = STORE
+    target: TargetArgument = "latest",
+    model: ModelOption = None,
+    initial: InitialOption = None,
+    file_format: FormatOption = None,
+    workload: WorkloadOption = None,
+    consistency_model: ConsistencyOption = None,
+    sequential_keys: SequentialKeysOption = False,
+    linearizable_keys: LinearizableKeysOption = False,
+    draw: DrawOption = None,
+    seconds: SecondsOption = 300.0,
+    json: JsonOption = False,
+    store: StoreOption = STORE,
 ) -> None:
-    """Say in words why a run is invalid, with the smallest evidence."""
-    from harness.cli.inspect import explain_run
+    """Say in words why a history file or a run is invalid, with the smallest evidence."""
+    from harness.cli.check import FileOptions
+    from harness.cli.inspect import explain_target
+    from harness.cli.workload_check import WorkloadOptions
 
-    raise typer.Exit(explain_run(run, store, as_json=json))
+    options = FileOptions(
+        model=model,
+        initial=initial,
+        format=file_format,
+        workload=WorkloadOptions(
+            workload=workload,
+            consistency_models=tuple(consistency_model or ()),
+            sequential_keys=sequential_keys,
+            linearizable_keys=linearizable_keys,
+            draw=draw,
+        ),
+    )
+    raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()
@@ -136,11 +280,14 @@ def cluster_up(
     ),
     bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
     tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make lost or damaged nodes anew from the others.")
+    ] = False,
 ) -> None:
     """Start nodes and HTTP gateway; Ctrl-C stops them."""
     from harness.cli.cluster import up
 
-    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug, tls=tls))
+    raise typer.Exit(up(nodes, configuration, gateway_port, data, bug, tls=tls, rebuild=rebuild))
 
 
 @cluster_app.command("status")

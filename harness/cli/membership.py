@@ -43,16 +43,19 @@ def add(name: str, configuration: Path | None, data: Path) -> ExitCode:
         BadInput: The cluster is not known, or refuses; nothing was changed.
         EnvironmentFailure: The node does not start, or nobody leads.
     """
-    port = ReservedPort()  # Ours until we end; in vain if the node has an address already.
+    # Ours until we end; in vain if the node has addresses already.
+    port, observed = ReservedPort(), ReservedPort()
     try:
         known = load_configuration(configuration or data / FILE_NAME)
-        return asyncio.run(_add(_newcomer(NodeId(name), known, data, port.address), known))
+        spec = _newcomer(NodeId(name), known, data, port.address, observed.address)
+        return asyncio.run(_add(spec, known))
     except ConfigurationError as error:
         raise BadInput(str(error)) from error
     except LiveError as error:
         raise EnvironmentFailure(str(error)) from error
     finally:
         port.close()
+        observed.close()
 
 
 def remove(name: str, configuration: Path | None, data: Path) -> ExitCode:
@@ -105,12 +108,19 @@ def _conclude(answer: Results | Unavailable | Lost, success: str) -> ExitCode:
             assert_never(answer)
 
 
-def _newcomer(node: NodeId, known: Configuration, data: Path, address: str) -> NodeSpec:
-    """Where it was, if it ran before; else where the configuration says, or at ``address``."""
+def _newcomer(
+    node: NodeId, known: Configuration, data: Path, address: str, metrics: str
+) -> NodeSpec:
+    """Where it was, if it ran before; else where the configuration says, or at ``address``.
+
+    It serves ``metrics`` if other nodes serve theirs.
+    """
     earlier = data / node / FILE_NAME
     address = known.addresses.get(node, address)
+    observed = known.metrics.get(node, metrics) if known.metrics else None
     if earlier.exists():
-        address = load_configuration(earlier).address(node)
+        before = load_configuration(earlier)
+        address, observed = before.address(node), before.metrics.get(node)
     peers = {peer: where for peer, where in known.addresses.items() if peer != node}
     members = tuple(known.addresses) if known.members is None else known.members
     spec = NodeSpec(
@@ -121,6 +131,7 @@ def _newcomer(node: NodeId, known: Configuration, data: Path, address: str) -> N
         timing=known.timing,
         topology=known.topology,
         tls=known.tls,
+        metrics=observed,
         members=tuple(member for member in members if member != node),
     )
     addresses = {**peers, node: spec.address}
@@ -149,7 +160,11 @@ async def _add(spec: NodeSpec, known: Configuration) -> ExitCode:
         async with _administrator(known) as administrator:
             if not ran_before:
                 await _refuse_a_lost_disk(spec.id, administrator)
-            address = (await process.start()).address
+            started = await process.start()
+            address = started.address
+            if started.metrics is not None:
+                scheme = "http" if known.tls is None else "https"
+                console.print(f"{spec.id}  {scheme}://{started.metrics}/metrics", markup=False)
             # Asked only now: if it is a member, they may need it to have a leader at all.
             if spec.id not in (await administrator.membership(ASK_TIMEOUT_S)).members:
                 answer = await administrator.ask(AddServer(spec.id, address), ASK_TIMEOUT_S)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -16,18 +14,20 @@ from checker.base import Budget
 from harness.analysis import analyze
 from harness.cli.conclusion import conclude
 from harness.cli.progress import Progress
-from harness.config import RunConfig, RunRecord
+from harness.config import RunConfig
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, worst
-from harness.live import plan_faults, run_live
+from harness.live import run_live
+from harness.planning import plan_faults
+from harness.provenance import record_of
 from harness.store import RunStore
-from harness.wall_clock import RunClock, deadline_after, fresh_seed, utc_now
+from harness.wall_clock import RunClock, deadline_after, fresh_seed
+from nemesis.plan import LIVE_KINDS
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import workload
 from workloads.errors import WorkloadError
 
 CHECK_SECONDS: Final = 300.0
-_ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Chosen:
             raise BadInput(f"--workload: {error}") from error
         if config.bug is not None and config.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
-        plan_faults(config)
+        plan_faults(config, LIVE_KINDS)
         return config
 
 
@@ -110,7 +110,7 @@ def _run_one(
     stop_on_violation: bool,
 ) -> tuple[ExitCode, bool]:
     clock = RunClock()
-    run = store.create(_record(config, arguments, clock))
+    run = store.create(record_of(config, config.command(), arguments, clock.began_at))
     console.print(f"seed {config.seed}, run {run.path}", markup=False)
     schedule = plan_faults(config)
     with Progress(console, config) as progress:
@@ -123,26 +123,3 @@ def _run_one(
     if problem is not None:
         console.print(f"The run is incomplete: {problem}.", style="yellow", markup=False)
     return code, problem is not None
-
-
-def _record(config: RunConfig, arguments: tuple[str, ...], clock: RunClock) -> RunRecord:
-    packages = ("hearsay", "grpcio", "protobuf", "numpy", "msgspec")
-    return RunRecord(
-        config=config,
-        command=config.command(),
-        arguments=arguments,
-        started=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        versions={name: metadata.version(name) for name in packages},
-        commit=_commit(),
-        clock_origin_ns=clock.began_at,
-    )
-
-
-def _commit() -> str | None:
-    """The commit of the code that runs, with "+" if the tree differs from it."""
-    command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  Fixed words.
-    except OSError:
-        return None
-    return said.stdout.strip() or None

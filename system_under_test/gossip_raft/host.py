@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, assert_never
 
-from system_under_test.gossip_raft.core.admission import after_waiting
+from system_under_test.gossip_raft.core.admission import after_waiting, bytes_held
 from system_under_test.gossip_raft.core.messages import ClientRequest, Message, Unavailable
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.ready import Apply, Effect, Persist, Record, Send
@@ -14,6 +14,7 @@ from system_under_test.gossip_raft.core.types import DurableState, InvariantViol
 from system_under_test.gossip_raft.ports import Clock, Network, Recorder, Storage
 
 INBOX_MAX: Final = 10_000
+INBOX_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 class Host:
@@ -24,8 +25,9 @@ class Host:
        when it is done, so many messages share one sync.
     3. After an ``InvariantViolation`` nothing more is obeyed: it is recorded, told to
        ``on_stopped``, and every later call does nothing.
-    4. While the disk is busy at most ``inbox_max`` messages wait: a client's request beyond
-       them is refused at once, a peer's message is lost, as the protocol expects.
+    4. While the disk is busy at most ``inbox_max`` messages wait, and clients' commands of
+       ``inbox_bytes_max`` together, unless one alone has more: a client's request beyond
+       that is refused at once, a peer's message is lost, as the protocol expects.
 
     Not thread-safe: all calls, the ports' callbacks included, come from one thread.
     """
@@ -40,6 +42,7 @@ class Host:
         recorder: Recorder,
         on_stopped: Callable[[InvariantViolation], None] | None = None,
         inbox_max: int = INBOX_MAX,
+        inbox_bytes_max: int = INBOX_BYTES_MAX,
     ) -> None:
         self._make_node = make_node
         self._clock = clock
@@ -50,7 +53,9 @@ class Host:
         self._node: Node | None = None
         self._effects: Iterator[Effect] = iter(())
         self._inbox_max = inbox_max
+        self._inbox_bytes_max = inbox_bytes_max
         self._arrived: list[tuple[Nanos, Message]] = []
+        self._arrived_bytes = 0
         self._time_passed = False
         self._persisting = False
         self._is_durable = False
@@ -84,8 +89,10 @@ class Host:
             return
         now = self._clock.now()
         for message in messages:
-            if len(self._arrived) < self._inbox_max:
+            size = bytes_held(message)
+            if self._has_room(size):
                 self._arrived.append((now, message))
+                self._arrived_bytes += size
             elif isinstance(message.body, ClientRequest):
                 self._network.send(_refusal_of(message, len(self._arrived)))
         self._run()
@@ -96,6 +103,11 @@ class Host:
             self._end("shut down")
 
     # --- the loop --------------------------------------------------------------
+
+    def _has_room(self, size: int) -> bool:
+        held = self._arrived_bytes
+        fits = held == 0 or size == 0 or held + size <= self._inbox_bytes_max
+        return fits and len(self._arrived) < self._inbox_max
 
     def _run(self) -> None:
         """Obey and take in until nothing is left, or a persist is waited for."""
@@ -119,45 +131,46 @@ class Host:
             self._running = False
 
     def _proceed(self, node: Node) -> bool:
-        """Obey the next effect, or get more; false if there is nothing to do."""
-        effect = next(self._effects, None)
-        if effect is None:
-            return self._take_in(node)
-        self._obey(node, effect)
-        if self._is_durable and isinstance(effect, Record):
-            # That it is durable has just been recorded, which comes first (Ready, law 2).
-            self._is_durable = False
-            node.persisted()
-        return True
-
-    def _obey(self, node: Node, effect: Effect) -> None:
-        match effect:
-            case Record(events=events):
-                self._recorder.record(events)
-            case Persist():
-                self._persisting = True
-                self._storage.persist(effect, lambda: self._durable(node))
-            case Send(message=message):
-                self._network.send(message)
-            case Apply(entry=entry):
-                node.apply(entry)
-            case _:
-                assert_never(effect)
+        """Obey effects until one must be waited for, or get more; false if there is nothing."""
+        for effect in self._effects:
+            match effect:
+                case Send(message=message):
+                    self._network.send(message)
+                case Record(events=events):
+                    self._recorder.record(events)
+                    if self._is_durable:
+                        # That it is durable has just been recorded, which comes first
+                        # (Ready, law 2).
+                        self._is_durable = False
+                        node.persisted()
+                case Persist():
+                    self._persisting = True
+                    self._storage.persist(effect, lambda: self._durable(node))
+                    return True
+                case Apply(entry=entry):
+                    node.apply(entry)
+                case _:
+                    assert_never(effect)
+            if self._node is not node:
+                return True  # Stopped by what a port did.
+        return self._take_in(node)
 
     def _take_in(self, node: Node) -> bool:
         """Get the next ``Ready``, or give the node what waits; false if there is neither."""
         if not self._idle:
             ready = node.take_ready()
+            self._idle = ready.is_last
+            if self._idle:
+                self._clock.wake_at(ready.wake_at, self._wake)
             if ready:
                 self._effects = ready.effects()
                 return True
-            self._clock.wake_at(ready.wake_at, self._wake)
-            self._idle = True
         if not self._arrived and not self._time_passed:
             return False
         self._idle = False
         now = self._clock.now()
         arrived, self._arrived = self._arrived, []
+        self._arrived_bytes = 0
         for arrival, message in arrived:
             node.step(after_waiting(message, Nanos(now - arrival)), now)
         if self._time_passed:

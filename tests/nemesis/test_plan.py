@@ -96,8 +96,8 @@ def test_no_kinds_means_no_faults() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_those_known() -> None:
-    with pytest.raises(ImpossiblePlan, match="'clock'; there are partition, kill, pause, slow"):
-        plan(random.Random(0), ["clock"], THREE, HALF_MINUTE)
+    with pytest.raises(ImpossiblePlan, match="'comet'; there are partition, kill, pause, slow"):
+        plan(random.Random(0), ["comet"], THREE, HALF_MINUTE)
 
 
 def test_one_node_cannot_be_partitioned() -> None:

@@ -13,11 +13,14 @@ PORTS = "system_under_test.gossip_raft.ports"
 HOST = "system_under_test.gossip_raft.host"
 CONTROL = "system_under_test.control"
 RUNTIME = "system_under_test.gossip_raft.runtime"
+SIMULATION = "system_under_test.gossip_raft.simulation"
 MUTANTS = "system_under_test.gossip_raft.mutants"
+DIRECTED = "system_under_test.gossip_raft.simulation.directed"
 
 # Longest prefix wins.  A package may always import itself and the pure standard library.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "histories": frozenset({"numpy", "msgspec"}),
+    "histories.formats.journal_scanner": frozenset({"histories", "numpy", "numba"}),
     "checker": frozenset({"histories", "numpy", "numba", "scipy", "networkx"}),
     "system_under_test": frozenset(),
     CORE: frozenset(),
@@ -27,7 +30,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MUTANTS, "protos"})
     | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"})
     | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
+    SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL}),
     MUTANTS: frozenset({CORE, PORTS}),
+    DIRECTED: frozenset({CORE, PORTS, HOST, MUTANTS}),
     "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),
     "protos": frozenset({"grpc", "grpc_tools", "google.protobuf"}),
@@ -35,13 +40,33 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
-    "benchmarks": frozenset({"harness", "system_under_test", "protos"})
-    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "pysyncobj", "rich"}),
+    "benchmarks": frozenset({"harness", "system_under_test", "checker", "histories", "protos"})
+    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
+    | frozenset({"rich", "typer"}),
 }
 PURE_STANDARD_LIBRARY = frozenset(
     {
-        *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses"),
-        *("enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math"),
+        *(
+            "__future__",
+            "abc",
+            "array",
+            "bisect",
+            "collections",
+            "contextlib",
+            "copy",
+            "dataclasses",
+        ),
+        *(
+            "enum",
+            "fractions",
+            "functools",
+            "hashlib",
+            "heapq",
+            "html",
+            "itertools",
+            "json",
+            "math",
+        ),
         *("operator", "random", "re", "string", "struct", "textwrap", "types", "typing"),
     }
 )

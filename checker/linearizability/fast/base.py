@@ -17,9 +17,9 @@ from typing import Final, TypeAlias, assert_never
 
 import numpy as np
 
+from histories.call import Scalar, Value
 from histories.columns import FUNCTIONS, Columns, Int64s
 from histories.values import identity
-from histories.call import Scalar, Value
 
 OK, FAILED, UNKNOWN = range(3)
 """The numbers of ``histories.columns.OUTCOMES``."""
@@ -101,7 +101,8 @@ class Rows:
         """Cost: O(n) if the columns are by invocation and of one key, else O(n log n)."""
         count = max(len(columns.keys), 1)
         row = np.arange(columns.invoked.size, dtype=np.int64)
-        if np.any(columns.invoked[1:] < columns.invoked[:-1]):
+        sorted_already = not np.any(columns.invoked[1:] < columns.invoked[:-1])
+        if not sorted_already:
             row = np.argsort(columns.invoked, kind="stable")
         if count > 1:
             # Numpy sorts 16-bit numbers by radix.
@@ -114,7 +115,7 @@ class Rows:
             values=columns.values,
             **{name: getattr(columns, name).astype(np.int64) for name in _PER_ROW},
         )
-        return rows if count == 1 and row[-1:] == row.size - 1 else rows._taken(row)
+        return rows if count == 1 and sorted_already else rows._taken(row)
 
     @property
     def keys(self) -> int:
@@ -171,9 +172,7 @@ def judge(columns: Columns, algorithm: Algorithm) -> tuple[Answer, ...]:
 
     rows = Rows.of(columns)
     answers = [_mapped(answer, rows.row) for answer in algorithm(rows)]
-    unsure = [
-        key for key in touching(rows).tolist() if isinstance(answers[key], Linearizable)
-    ]
+    unsure = [key for key in touching(rows).tolist() if isinstance(answers[key], Linearizable)]
     if unsure:
         stricter = spread(rows, unsure)
         for key, answer in zip(unsure, algorithm(stricter), strict=True):
@@ -221,4 +220,3 @@ def _mapped(answer: Answer, row: Int64s) -> Answer:
             return answer
         case _:
             assert_never(answer)
-

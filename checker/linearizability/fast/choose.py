@@ -34,9 +34,7 @@ def dispatch(columns: Columns, model_name: str, initial: Scalar = None) -> Answe
     return dispatch_all(columns, model_name, initial)[0]
 
 
-def dispatch_all(
-    columns: Columns, model_name: str, initial: Scalar = None
-) -> tuple[Answer, ...]:
+def dispatch_all(columns: Columns, model_name: str, initial: Scalar = None) -> tuple[Answer, ...]:
     """``dispatch`` for each key, in the order of ``columns.keys``, in one pass.
 
     Rows are those of ``columns``.
@@ -48,7 +46,7 @@ def dispatch_all(
     return judge(columns, algorithm)
 
 
-def _algorithm(model_name: str, initial: Scalar) -> Algorithm | None:  # noqa: PLR0911
+def _algorithm(model_name: str, initial: Scalar) -> Algorithm | None:
     match model_name, initial:
         case "register" | "cas-register", _:
             from checker.linearizability.fast import registers  # noqa: PLC0415

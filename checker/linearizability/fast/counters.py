@@ -20,6 +20,7 @@ from checker.linearizability.fast.base import (
     judge,
     shrunk,
 )
+from checker.linearizability.fast.sorting import ascending, distinct, first_from
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER
 
@@ -115,9 +116,7 @@ def _answer(
     return _violation(rows, key, initial, code, core)
 
 
-def _violation(
-    rows: Rows, key: int, initial: int | None, code: int, core: list[int]
-) -> Violation:
+def _violation(rows: Rows, key: int, initial: int | None, code: int, core: list[int]) -> Violation:
     """With all increments that can have happened before; of the reads, few that suffice."""
     low, high = rows.span(key)
     named = [at for at in core if at >= 0]
@@ -174,7 +173,9 @@ def _decide(  # type: ignore[no-untyped-def]
     for key in range(starts.size - 1):
         low, high = starts[key], starts[key + 1]
         role = np.zeros(high - low, dtype=np.int64)
-        code, unit = _roles(low, high, kind, outcome, amount, total, fits, initial, role, named[key])
+        code, unit = _roles(
+            low, high, kind, outcome, amount, total, fits, initial, role, named[key]
+        )
         if code == _FINE:
             code = _decide_key(
                 low, high, role, outcome, invoked, completed, amount, total, initial, unit,
@@ -231,14 +232,14 @@ def _decide_key(  # type: ignore[no-untyped-def]
             seen[many], many = total[at], many + 1
         if role[at - low] == _TOLD:
             seen[many], many = total[at] - amount[at], many + 1
-    sums = np.unique(seen[:many])
+    sums = distinct(seen[:many])
     link = np.full(sums.size, -1, dtype=np.int64)
     earliest = np.full(2 * sums.size, -1, dtype=np.int64)
     latest = np.full(2 * sums.size, -1, dtype=np.int64)
     for at in range(low, high):
         if role[at - low] not in (_SEEN, _TOLD):
             continue
-        position = np.searchsorted(sums, total[at])
+        position = first_from(sums, total[at])
         level[at] = 2 * position
         if role[at - low] == _TOLD:
             level[at] = 2 * position - 1
@@ -302,7 +303,7 @@ def _fill(  # type: ignore[no-untyped-def]
             time = min(time, completed[earliest[each]])
         if each % 2 == 0:
             ended[each // 2 - 1] = time
-    by_end = np.argsort(completed[low:high], kind="mergesort")
+    by_end = ascending(completed[low:high])
     rank = np.empty(high - low, dtype=np.int64)
     rank[by_end] = np.arange(high - low)
     heap = np.empty(high - low + 1, dtype=np.int64)
@@ -317,7 +318,9 @@ def _fill(  # type: ignore[no-untyped-def]
             needed = (sums[gap + 1] - sums[gap]) // max(unit, 1)
             if unit == 0 or (sums[gap + 1] - sums[gap]) % unit != 0:
                 return _SHORT
-        while following < high and (role[following - low] != _FREE or invoked[following] <= ended[gap]):
+        while following < high and (
+            role[following - low] != _FREE or invoked[following] <= ended[gap]
+        ):
             if role[following - low] == _FREE:
                 _push(heap, waiting, rank[following - low])
                 waiting += 1

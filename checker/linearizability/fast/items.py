@@ -19,6 +19,7 @@ from checker.linearizability.fast.base import (
     Violation,
     closed_evidence,
 )
+from checker.linearizability.fast.sorting import ascending
 from histories.columns import Int64s
 from histories.op import FOREVER
 
@@ -122,11 +123,9 @@ def stretches(items, many, bounds):  # type: ignore[no-untyped-def]
     ``bounds[0]`` begins and ``bounds[1]`` ends them, both exclusive, ascending and
     disjoint; returns how many there are.
     """
-    starts = np.sort(items[PUT_BY, :many])
-    order = np.argsort(items[PUT_BY, :many])
     count = 0
-    for at in range(many):
-        begin, end = starts[at], items[TAKE_FROM, order[at]]
+    for item in ascending(items[PUT_BY, :many]):
+        begin, end = items[PUT_BY, item], items[TAKE_FROM, item]
         if begin >= end:
             continue
         if count > 0 and begin < bounds[1, count - 1]:
@@ -165,9 +164,7 @@ def empties_fit(items, many, empties, empty, invoked, completed, named):  # type
     return True
 
 
-def pair_part(
-    rows: Rows, key: int
-) -> tuple[Int64s, list[int], list[int]]:
+def pair_part(rows: Rows, key: int) -> tuple[Int64s, list[int], list[int]]:
     """The items, empties and unsure takings of one key."""
     low, high = rows.span(key)
     by_value = np.full((2, len(rows.values) + 1), -1, dtype=np.int64)
@@ -187,9 +184,7 @@ def plain_violation(code: int, core: list[int]) -> Violation:
     return closed_evidence(set(), named, HINTS[code])
 
 
-def covering(
-    items: Int64s, begin: int, end: int
-) -> list[int]:
+def covering(items: Int64s, begin: int, end: int) -> list[int]:
     """Few items of which at any moment in ``begin..end`` one has to be there.
 
     Raises:
@@ -211,8 +206,6 @@ def covering(
     return chosen
 
 
-def ops_of(
-    items: Int64s, chosen: list[int]
-) -> list[int]:
+def ops_of(items: Int64s, chosen: list[int]) -> list[int]:
     """Who put in and who took these items."""
     return [int(at) for item in chosen for at in items[[PUT, TAKE], item] if at >= 0]

@@ -19,6 +19,7 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
+from checker.linearizability.fast.sorting import ascending
 from histories.columns import Columns, Int64s
 
 _CALLS: Final = ("acquire", "release")
@@ -104,9 +105,7 @@ def _tokens(rows: Rows) -> Int64s:
     return np.where(rows.result >= 0, _integers(rows, rows.result), _NONE)
 
 
-def _answer(
-    rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, core: list[int]
-) -> Answer:
+def _answer(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, core: list[int]) -> Answer:
     if code == _FINE:
         return Linearizable(lambda: _witness(rows, key, moment))
     if code in _REASONS:
@@ -114,9 +113,7 @@ def _answer(
     return _violation(rows, key, lock, moment, code, core[0])
 
 
-def _violation(
-    rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, at: int
-) -> Violation:
+def _violation(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, at: int) -> Violation:
     """With all that was held then, from when its owner held nothing until it does again."""
     if code == _UNHELD:
         mine = [other for other in _session(rows, key, at) if other <= at]
@@ -188,9 +185,7 @@ def _decide(  # type: ignore[no-untyped-def]
             latest, held, named[key], moment, change,
         )  # fmt: skip
         if codes[key] == _FINE:
-            codes[key] = _count(
-                low, high, kind, token, lock, permits, named[key], moment, change
-            )
+            codes[key] = _count(low, high, kind, token, lock, permits, named[key], moment, change)
         for at in range(low, high):
             latest[owner[at]], held[owner[at]] = -1, 0
 
@@ -242,7 +237,7 @@ def _count(low, high, kind, token, lock, permits, named, moment, change):  # typ
         for at in range(low, high):
             if kind[at] == wanted and moment[at] != _NEVER:
                 order[many], many = at, many + 1
-    order = order[:many][np.argsort(moment[order[:many]], kind="mergesort")]
+    order = order[:many][ascending(moment[order[:many]])]
     total, last = 0, -1
     for at in order:
         total += change[at]

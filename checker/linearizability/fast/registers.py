@@ -120,9 +120,7 @@ def _violation(rows: Rows, key: int, first: int, code: int, core: list[int]) -> 
             readers = (kind != _WRITE) & (sees == argument[at]) & (answered | installs)
             certain = readers & answered
             work.extend(np.flatnonzero(certain)[:1].tolist() or np.flatnonzero(readers).tolist())
-    return closed_evidence(
-        {at + low for at in evidence}, [at + low for at in named], _HINTS[code]
-    )
+    return closed_evidence({at + low for at in evidence}, [at + low for at in named], _HINTS[code])
 
 
 def _witness(rows: Rows, key: int, first: int) -> Int64s:

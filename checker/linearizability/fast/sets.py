@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -11,7 +10,6 @@ from numba import njit
 from checker.linearizability.fast.base import (
     FAILED,
     OK,
-    START,
     Answer,
     Linearizable,
     NotApplicable,
@@ -20,7 +18,8 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
-from checker.linearizability.fast.lists import Numbers, tuple_of
+from checker.linearizability.fast.lists import Numbers, is_plain, tuple_of
+from checker.linearizability.fast.sorting import ascending
 from histories.call import Scalar, Value
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER
@@ -115,25 +114,31 @@ def _chain(answers: list[Value]) -> tuple[Int64s, list[list[Scalar]]]:
     """The position of each, ``ODD`` where it fits nowhere; what is new at each position."""
     position = np.full(len(answers), ODD, dtype=np.int64)
     news: list[list[Scalar]] = []
-    before: frozenset[Hashable] | None = None
-    members = [_members(answer) for answer in answers]
+    before: frozenset[Any] | None = None
+    kinds = {kind for answer in answers for kind in set(map(type, tuple_of(answer)))}
+    plain = is_plain(kinds)
+    members = [_members(answer, plain) for answer in answers]
     for at in sorted(range(len(answers)), key=lambda each: len(tuple_of(answers[each]))):
         mine = members[at]
         if mine is None or (before is not None and not before <= mine):
             continue
         if mine != before:
-            news.append([element for _, element in mine - (before or frozenset())])
+            new = mine - before if before else mine
+            news.append([element if plain else element[1] for element in new])
             before = mine
         position[at] = len(news) - 1
     return position, news
 
 
-def _members(answer: Value) -> frozenset[tuple[type, Scalar]] | None:
-    """The elements of a set that was read, by type; None if it is none or names one twice."""
+def _members(answer: Value, plain: bool) -> frozenset[Any] | None:
+    """The elements of a set that was read, with their types unless these are plain.
+
+    None if it is no set, or names an element twice.
+    """
     if answer is not None and not isinstance(answer, tuple):
         return None
     elements = tuple_of(answer)
-    members = frozenset(zip(map(type, elements), elements, strict=True))
+    members = frozenset(elements if plain else zip(map(type, elements), elements, strict=True))
     return members if len(members) == len(elements) else None
 
 
@@ -181,11 +186,11 @@ def _violation(rows: Rows, key: int, place: Int64s, code: int, core: list[int]) 
     answered = low + np.flatnonzero((kind[low:high] == _READ) & (rows.outcome[low:high] == OK))
     reads = [at for at in named if kind[at] == _READ]
     if code == _APART:
-        odd = _members(rows.values[rows.result[reads[0]]])
+        odd = _members(rows.values[rows.result[reads[0]]], plain=False)
         if odd is None:
             return closed_evidence(set(), named, _HINTS[_REPEATED])
         for at in answered.tolist():
-            other = _members(rows.values[rows.result[at]])
+            other = _members(rows.values[rows.result[at]], plain=False)
             if other is not None and not other <= odd and not odd <= other:
                 reads.append(at)
                 named.append(at)
@@ -302,7 +307,7 @@ def _grown(  # type: ignore[no-untyped-def]
             return _PHANTOM
         if kind[at] != _READ and kind[at] != _ADD and truth[at] != 1:
             moment[at], step[at] = invoked[at], 0
-    order = np.argsort(level, kind="mergesort")
+    order = ascending(level)
     before, tail, now = -1, -1, -1
     for each in range(order.size):
         at = low + order[each]

@@ -27,6 +27,11 @@ def after_waiting(message: Message, waited: Nanos) -> Message:
     return message
 
 
+def bytes_held(message: Message) -> int:
+    """About how much memory a client's ``message`` takes while it waits."""
+    return bytes_of_commands(message.body.commands) if isinstance(message.body, PutEntries) else 0
+
+
 def deadline_of(request: PutEntries | ReadKeys, now: Nanos) -> Nanos | None:
     """On the clock that says ``now``; ``None`` if the client waits for ever."""
     return None if request.expires_in is None else Nanos(now + request.expires_in)

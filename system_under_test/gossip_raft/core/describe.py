@@ -218,8 +218,9 @@ def _answer(
             return f"Results at {position(at)}: {', '.join(map(result, results))}"
         case Values(index=index, consistency=consistency, values=values):
             return f"Values at {index} ({consistency.value}): {' '.join(map(value, values))}"
-        case LogEntries(entries=listed, applied=applied):
-            return f"LogEntries {entries(listed)} applied={applied}"
+        case LogEntries(entries=listed, applied=applied, compacted=compacted):
+            gone = "" if compacted.commands == 0 else f" compacted={compacted.index}"
+            return f"LogEntries {entries(listed)} applied={applied}{gone}"
         case NotLeader(leader=leader):
             return f"NotLeader, try {leader or '?'}"
         case Unavailable(reason=reason):

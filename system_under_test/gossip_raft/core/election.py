@@ -44,12 +44,13 @@ class Elections:
         state = self._state
         if state.leads or state.now < self._deadline:
             return
-        if state.role is Role.PRE_CANDIDATE and self._gossip.is_behind:
-            # Candidates do not pull, and whoever is ahead may have no vote to give (D12).
+        if state.role is Role.PRE_CANDIDATE and not state.rules.campaigns_again(
+            state.log.last, self._gossip.lasts_within_reach
+        ):
             state.become(Role.FOLLOWER, leader=None)
             self._postpone()
-        elif not state.recovering and self._has_a_vote():
-            self._begin_pre_vote()
+        elif not state.recovering and self._has_a_vote() and state.rules.minds_silence(state.term):
+            self._campaign(transfer=False)
         else:
             self._postpone()
 
@@ -90,7 +91,8 @@ class Elections:
             )
             if granted:
                 state.vote_for(candidate)
-                self._postpone()
+        if state.rules.vote_request_postpones(granted=granted and not request.pre_vote):
+            self._postpone()
         answer = Vote(term=request.term, granted=granted, pre_vote=request.pre_vote)
         state.outbox.answer(candidate, message.request, answer)
 
@@ -100,7 +102,8 @@ class Elections:
         term = running.get(state.role)
         if term is None or vote.pre_vote != (state.role is Role.PRE_CANDIDATE):
             return
-        if message.request >= self._first_request and state.rules.counts_vote(vote, term):
+        is_of_this = state.rules.is_of_election(message.request, self._first_request)
+        if is_of_this and state.rules.counts_vote(vote, term):
             self._votes.add(NodeId(message.source))
             self._count()
 
@@ -110,7 +113,7 @@ class Elections:
         state.outbox.answer(message.source, message.request, TimeoutNowReply())
         is_late = state.leads or asked.term != state.term
         if not is_late and not state.recovering and self._has_a_vote():
-            self._begin_election(transfer=True)
+            self._campaign(transfer=True)
 
     def persisted(self) -> None:
         """Our vote for ourselves is on disk, if there was one."""
@@ -119,6 +122,12 @@ class Elections:
             self._count()
 
     # --- steps -----------------------------------------------------------------
+
+    def _campaign(self, *, transfer: bool) -> None:
+        if self._state.rules.asks_before_campaign(transfer=transfer):
+            self._begin_pre_vote()
+        else:
+            self._begin_election(transfer=transfer)
 
     def _begin_pre_vote(self) -> None:
         state = self._state
@@ -170,7 +179,7 @@ class Elections:
 
     def _postpone(self) -> None:
         config = self._state.config
-        timeout = self._state.rng.randint(
-            config.election_timeout_min_ns, config.election_timeout_max_ns
+        timeout = self._state.rules.election_timeout(
+            config.election_timeout_min_ns, config.election_timeout_max_ns, self._state.rng
         )
         self._deadline = Nanos(self._state.now + timeout)

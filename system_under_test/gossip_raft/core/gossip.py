@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from system_under_test.gossip_raft.core.config import Heartbeats
 from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, Position, RequestId, Term
+
+STRANGERS_MAX: Final = 32
+"""Nodes that are no members and are remembered all the same."""
 
 
 class Gossip:
@@ -21,36 +25,45 @@ class Gossip:
         self._heard: dict[NodeId, Nanos] = {}
         self._news: dict[NodeId, Nanos] = dict.fromkeys(state.peers, state.now)
         self._counter = 0
-        self._heartbeat_due = state.now
+        self.wake_at = state.now
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
         self._peers = frozenset(state.peers)
+        self._retelling_is_news = state.rules.retelling_is_news()
         state.when_membership_changes.append(self._meet_peers)
-
-    @property
-    def wake_at(self) -> Nanos:
-        return self._heartbeat_due
 
     # --- in --------------------------------------------------------------------
 
     def is_peer(self, source: str) -> bool:
         return source in self._peers
 
+    def has_room_for(self, stranger: NodeId) -> bool:
+        """Whether it is remembered, or may be; those that fell silent make room."""
+        strangers = [node for node in self._heard if node not in self._peers]
+        if stranger in strangers or self._state.rules.has_room(len(strangers), STRANGERS_MAX):
+            return True
+        silent = [node for node in strangers if not self._hears(node)]
+        for node in silent:
+            del self._heard[node], self._news[node]
+            self.records.pop(node, None)
+        return bool(silent)
+
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
         source = NodeId(message.source)
         self._heard[source] = self._news[source] = self._state.now
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
+        own, records, retold = self._state.id, self.records, self._retelling_is_news
         for new in message.gossip:
-            if new.node == self._state.id or not (
-                self.is_peer(new.node) or new.node == message.source
-            ):
+            node = new.node
+            old = records.get(node)
+            is_known = new is old and not retold
+            if is_known or node == own or not (node in self._peers or node == source):
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
-            old = self.records.get(new.node)
             merged = new if old is None else self._state.rules.merge_records(old, new)
-            if merged is not old:
-                self.records[new.node] = merged
-                self._news[new.node] = self._state.now
+            if merged is not old or retold:
+                records[node] = merged
+                self._news[node] = self._state.now
                 changed.append((old, merged))
         return changed
 
@@ -58,9 +71,9 @@ class Gossip:
 
     def tick(self) -> None:
         state = self._state
-        if state.now < self._heartbeat_due:
+        if state.now < self.wake_at:
             return
-        self._heartbeat_due = Nanos(state.now + state.config.heartbeat_interval_ns)
+        self.wake_at = Nanos(state.now + state.config.heartbeat_interval_ns)
         self._note_round()
         peers = state.peers
         if state.config.heartbeats is Heartbeats.PLAIN:
@@ -124,7 +137,7 @@ class Gossip:
         records, members = self.records, self._state.membership.members
         if self._state.id not in members:
             members = (*members, self._state.id)
-        return tuple(records[m] for m in members if m in records)
+        return tuple([records[m] for m in members if m in records])
 
     # --- questions -------------------------------------------------------------
 
@@ -145,12 +158,9 @@ class Gossip:
         return tuple(peer for peer in self._state.peers if self.suspects(peer))
 
     @property
-    def is_behind(self) -> bool:
-        """Some node within reach has a longer log."""
-        last = self._state.log.last
-        return any(
-            record.last > last and self.in_touch(node) for node, record in self.records.items()
-        )
+    def lasts_within_reach(self) -> tuple[Position, ...]:
+        """Where the logs of those end with whom we are in touch."""
+        return tuple(r.last for node, r in self.records.items() if self.in_touch(node))
 
     def pulls_from_us(self, peer: NodeId) -> bool:
         """Directly or through others, as far as known."""
@@ -178,9 +188,12 @@ class Gossip:
         return None if best is None else best.node
 
     def _reachable(self) -> tuple[NodeId, ...]:
-        peers = self._state.peers
-        strangers = sorted(node for node in self._heard if node not in peers)
-        return tuple(node for node in (*peers, *strangers) if self._hears(node))
+        state, heard = self._state, self._heard
+        since = state.now - state.config.election_timeout_min_ns
+        peers = state.peers
+        if len(heard) > len(peers) or not heard.keys() <= self._peers:
+            peers = (*peers, *sorted(node for node in heard if node not in self._peers))
+        return tuple([node for node in peers if node in heard and heard[node] >= since])
 
     def _meet_peers(self) -> None:
         before, self._peers = self._peers, frozenset(self._state.peers)

@@ -3,7 +3,8 @@
 ::
 
     {"answers": {CLIENT: [sequence, term, index, [RESULT, ...]]},
-     "raw": [[term, index, CLIENT, sequence, [JSON TEXT, ...]]],
+     "raw": [COMPACTED INDEX, COMPACTED COMMANDS,
+             [[term, index, CLIENT, sequence, [JSON TEXT, ...]]]],
      "values": {KEY: SCALAR or [SCALAR, ...]}}
 
 A ``RESULT`` is a list of values for ``Applied`` and a text, the reason, for ``Refused``.
@@ -19,6 +20,7 @@ from typing import Any, assert_never
 from system_under_test.gossip_raft.core.types import (
     Applied,
     ClientId,
+    Compacted,
     Entry,
     LogIndex,
     Position,
@@ -46,17 +48,20 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """``raw``: the applied raw entries, of their commands only the raw ones."""
+    """``raw``: the applied raw entries that are kept, of their commands only the raw ones;
+    ``compacted``: what of them is not kept any more."""
 
     values: Mapping[str, Value]
     answers: Mapping[ClientId, Answer]
     raw: Iterable[Entry]
+    compacted: Compacted
 
 
 def encode_image(image: Image) -> bytes:
+    compacted = image.compacted
     document = {
         "answers": {client: _answer(answer) for client, answer in image.answers.items()},
-        "raw": [_raw(entry) for entry in image.raw],
+        "raw": [compacted.index, compacted.commands, [_raw(entry) for entry in image.raw]],
         "values": image.values,
     }
     return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
@@ -69,13 +74,15 @@ def decode_image(data: bytes) -> Image:
     """
     try:
         document = json.loads(data)
+        index, commands, raw = document["raw"]
         return Image(
             {key: _decode_value(value) for key, value in document["values"].items()},
             {
                 ClientId(client): _decode_answer(answer)
                 for client, answer in document["answers"].items()
             },
-            tuple(map(_decode_raw, document["raw"])),
+            tuple(map(_decode_raw, raw)),
+            Compacted(LogIndex(index), commands),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise MalformedImage(f"not an image: {error}") from error

@@ -42,8 +42,9 @@ class Lease:
     def is_held(self) -> bool:
         state = self._state
         rules, config = state.rules, state.config
+        at = rules.lease_is_judged_at(state.now, state.ticked)
         length = rules.lease_length(config.election_timeout_min_ns, config.clock_drift_max_ppm)
-        bound = [peer for peer, start in self._promised.items() if state.now < start + length]
+        bound = [peer for peer, start in self._promised.items() if at < start + length]
         count, voters = state.counted((*bound, state.id)), len(state.membership.voters)
         return not self._given_up and rules.confirms_leadership(count, voters)
 

@@ -11,8 +11,10 @@ from enum import Enum
 from typing import TypeAlias
 
 from system_under_test.gossip_raft.core.types import (
+    NOTHING_COMPACTED,
     ORIGIN,
     Command,
+    Compacted,
     Entry,
     Incarnation,
     LogIndex,
@@ -284,8 +286,11 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class LogEntries:
+    """Of what is kept; ``compacted`` is what was before."""
+
     entries: tuple[Entry, ...]
     applied: LogIndex
+    compacted: Compacted = NOTHING_COMPACTED
 
 
 @dataclass(frozen=True, slots=True)

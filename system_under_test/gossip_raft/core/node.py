@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TypeGuard, assert_never
+from typing import Protocol, TypeGuard, assert_never
 
 from system_under_test.gossip_raft.core.changes import Changes
 from system_under_test.gossip_raft.core.config import NodeConfig
@@ -59,6 +59,7 @@ from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.trace import Applied, PositionTold, VoteTold
 from system_under_test.gossip_raft.core.transfer import Transfer
 from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
     DurableState,
     Entry,
     LogIndex,
@@ -72,12 +73,19 @@ from system_under_test.gossip_raft.core.types import (
 from system_under_test.gossip_raft.core.writes import Writes
 
 
+class Timed(Protocol):
+    """A part that wants to be woken at ``wake_at``, if at all."""
+
+    @property
+    def wake_at(self) -> Nanos | None: ...
+
+
 class Node:
     """Everything enters by ``step`` and ``tick``, everything leaves by ``take_ready``.
 
     1. Whoever runs it obeys each ``Ready`` in the order of its effects before anything
        else enters; ``persisted`` and ``apply`` are called as the effects say.
-    2. It asks again with ``take_ready`` until that is empty.
+    2. It asks again with ``take_ready`` until one ``is_last``.
     3. ``now`` never goes back.
     4. On ``InvariantViolation`` the node is beyond use: nothing of it may be obeyed.
     """
@@ -105,9 +113,17 @@ class Node:
         self._recovery = Recovery(state, self._gossip)
         self._changes = Changes(state, self._gossip)
         self._transfer = Transfer(state, self._gossip, self._reads.lease)
+        self._timed: tuple[Timed, ...] = (
+            self._elections,
+            self._quorum,
+            self._puller,
+            self._source,
+            self._transfer,
+        )
         if state.snapshot is not None:
             self._machine.restore(state.snapshot.image)
         self._handed_over = state.applied
+        self._log_seen: tuple[LogIndex, int] | None = None
         self._position_told: Position | None = None
 
     @property
@@ -130,6 +146,11 @@ class Node:
     def membership(self) -> Membership:
         """The one in force."""
         return self._state.membership
+
+    @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """The other members of it; of one who is not a member also those it was started with."""
+        return self._state.peers
 
     @property
     def log(self) -> tuple[Entry, ...]:
@@ -172,7 +193,7 @@ class Node:
 
     def tick(self, now: Nanos) -> None:
         """Time has passed.  Due at ``Ready.wake_at``; harmless earlier."""
-        self._state.now = now
+        self._state.now = self._state.ticked = now
         self._quorum.tick()
         self._elections.tick()
         self._transfer.tick()
@@ -191,7 +212,7 @@ class Node:
         """Execute a committed entry; answers to those who wait for it leave next."""
         state = self._state
         assert entry.index == state.applied + 1 <= state.commit, f"applied out of order: {entry}"
-        answer = self._machine.apply(entry)
+        answer = self._machine.apply(state.rules.entry_applied(entry, state.now))
         digest = entry_digest(entry)
         state.note_applied(entry, digest)
         state.outbox.decided.append(
@@ -210,8 +231,11 @@ class Node:
     def take_ready(self) -> Ready:
         """What is to be done now; false if that is nothing."""
         state, outbox = self._state, self._state.outbox
-        if self._snapshot_is_due():
-            state.take_snapshot(self._machine.image())
+        log_as_seen = (state.applied, len(state.log))
+        if log_as_seen != self._log_seen:
+            self._log_seen = log_as_seen
+            if self._snapshot_is_due():
+                state.take_snapshot(self._machine.image())
         self._recovery.proceed()
         self._reads.proceed()
         self._changes.proceed()
@@ -225,16 +249,19 @@ class Node:
         decided, outbox.decided = tuple(outbox.decided), []
         sends, outbox.sends = outbox.sends, []
         told, outbox.told = outbox.told, []
-        peers_are_told = any(self._is_for_node(target, body) for target, _, body in sends)
+        peers_are_told = False
+        for target, _, body in sends:
+            if self._is_for_node(target, body):
+                peers_are_told = True
+                break
         gossip = self._gossip.stamp(self._puller.source) if peers_are_told else ()
         messages = tuple(
-            self._seal(target, request, body, gossip) for target, request, body in sends
+            [self._seal(target, request, body, gossip) for target, request, body in sends]
         )
-        told.extend(
-            VoteTold(term=message.body.term, candidate=NodeId(message.target))
-            for message in messages
-            if _is_given_vote(message.body)
-        )
+        for message in messages:
+            if _is_given_vote(message.body):
+                candidate = NodeId(message.target)
+                told.append(VoteTold(term=message.body.term, candidate=candidate))
         if peers_are_told and state.log.last != self._position_told:
             last = self._position_told = state.log.last
             told.insert(
@@ -287,33 +314,40 @@ class Node:
         return isinstance(body, PeerRequest | PeerReply) or self._gossip.is_peer(target)
 
     def _wake_at(self) -> Nanos:
-        due = (
-            self._gossip.wake_at,
-            self._elections.wake_at,
-            self._quorum.wake_at,
-            self._puller.wake_at,
-            self._source.wake_at,
-            self._transfer.wake_at,
-        )
-        return min(time for time in due if time is not None)
+        due = self._gossip.wake_at
+        for part in self._timed:
+            time = part.wake_at
+            if time is not None and time < due:
+                due = time
+        return due
 
     # --- peers -----------------------------------------------------------------
 
     def _heeds_stranger(self, message: Message) -> bool:
         state = self._state
         seen = state.rules.highest_term_seen(message)
-        recent = self._elections.leader_is_recent
-        return state.rules.heeds_stranger(seen, state.term, leader_is_recent=recent)
+        if not self._gossip.has_room_for(NodeId(message.source)):
+            return False
+        said = (record.last for record in message.gossip if record.node == message.source)
+        return state.rules.heeds_stranger(
+            seen,
+            state.term,
+            next(said, ORIGIN),
+            state.log.last,
+            leader_is_recent=self._elections.leader_is_recent,
+        )
 
     def _hear(self, message: Message) -> None:
         """What every message of a peer tells, whatever its body."""
         state, rules = self._state, self._state.rules
         # Term first: nothing else may be read in the light of an old one (D8.4).
         seen = rules.highest_term_seen(message)
-        if seen > state.term:
-            state.enter_term(seen, Role.FOLLOWER)
+        if rules.adopts_term(message, seen, state.term):
+            steps_down = rules.steps_down(message, leads=state.leads)
+            state.enter_term(seen, Role.FOLLOWER if steps_down else state.role)
         changed = self._gossip.hear(message)
-        self._quorum.hear(NodeId(message.source))
+        if self._gossip.is_peer(message.source):
+            self._quorum.hear(NodeId(message.source))
         self._recovery.hear(message)
         moved = False
         for old, new in changed:

@@ -38,7 +38,7 @@ class Quorum:
         since = state.now - timeout
         contacts = [peer for peer, contact in self._contacts.items() if contact >= since]
         voters = len(state.membership.voters)
-        if state.counted((*contacts, state.id)) < state.rules.quorum_size(voters):
+        if not state.rules.keeps_leading(state.counted((*contacts, state.id)), voters):
             state.become(Role.FOLLOWER, leader=None)
         self._check_due = Nanos(state.now + state.config.heartbeat_interval_ns)
 

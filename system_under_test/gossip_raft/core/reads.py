@@ -68,7 +68,8 @@ class Reads:
         elif state.rules.reads_applied_state(read.consistency):
             self._answer(message.source, message.request, read)
         elif not state.leads:
-            state.outbox.answer(message.source, message.request, NotLeader(state.leader))
+            hint = state.rules.leader_hint(state.leader)
+            state.outbox.answer(message.source, message.request, NotLeader(hint))
         elif (refusal := self._admission.refuses_read(len(self._waiting))) is not None:
             state.outbox.answer(message.source, message.request, refusal)
         else:
@@ -85,16 +86,19 @@ class Reads:
             if entries and room < 0:
                 break
             entries.append(entry)
-        answer = LogEntries(tuple(entries), state.applied)
+        answer = LogEntries(tuple(entries), state.applied, self._machine.raw_compacted)
         state.outbox.answer(message.source, message.request, answer)
 
     def on_heartbeat_reply(self, message: Message) -> None:
         """Counts only if the peer was in our term when it answered (PROTOCOL D7)."""
-        if not self._state.leads or message.term != self._state.term:
+        state = self._state
+        if not state.leads or not state.rules.is_confirmation(message, state.term):
             return
+        if not self._gossip.is_peer(message.source):
+            return  # Nobody that could count.
         peer = NodeId(message.source)
         record = self._gossip.records.get(peer)
-        if record is not None and self._state.rules.is_out_of_quorums(record):
+        if record is not None and state.rules.is_out_of_quorums(record):
             return
         self.lease.on_heartbeat_reply(message)
         self._confirmed[peer] = max(self._confirmed.get(peer, RequestId(0)), message.request)

@@ -91,6 +91,11 @@ class Ready:
     committed: tuple[Entry, ...] = ()
     wake_at: Nanos
 
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing more comes until something enters: obeying it changes nothing."""
+        return self.persist is None and not self.committed
+
     def __bool__(self) -> bool:
         return bool(self.decided or self.persist or self.told or self.messages or self.committed)
 

@@ -23,7 +23,6 @@ from system_under_test.gossip_raft.core.snapshot_transfer import SnapshotSource,
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.sync_source import Chains, choose_within_limits
 from system_under_test.gossip_raft.core.types import (
-    LogIndex,
     Nanos,
     NodeId,
     Position,
@@ -71,7 +70,11 @@ class Puller:
         if self._pull is not None:
             return min(self._pull.deadline, self._report_due)
         waits = [until for until, _ in self._denied.values() if until > self._state.now]
-        return min(waits, default=None) if self._state.role is Role.FOLLOWER else None
+        return min(waits, default=None) if self._may_pull else None
+
+    @property
+    def _may_pull(self) -> bool:
+        return self._state.rules.may_pull(follows=self._state.role is Role.FOLLOWER)
 
     # --- requests --------------------------------------------------------------
 
@@ -82,7 +85,7 @@ class Puller:
     def request(self) -> None:
         """Ask for what is due: called last before messages leave, so all they state is so."""
         state = self._state
-        if state.role is not Role.FOLLOWER:
+        if not self._may_pull:
             self.source, self._pull = None, None
             self._transfer.forget()
             return
@@ -134,12 +137,14 @@ class Puller:
         ):
             return
         self._denied.pop(NodeId(message.source), None)
-        for entry in pulled.entries:
+        for entry in state.rules.entries_taken(pulled.entries):
             state.append(entry)
         if pulled.entries:
             self.report()
-        # Our log is now a prefix of the source's, so its commit point is true of ours (D5 a).
-        state.learn_commit(LogIndex(min(pulled.commit.index, len(state.log))))
+        # Our log is now a prefix of the source's, so its commit point is true of ours.
+        state.learn_commit(
+            state.rules.commit_from_source(pulled.commit.index, state.log.last.index)
+        )
 
     def on_mismatch(self, message: Message, mismatch: PullMismatch) -> None:
         state = self._state
@@ -169,7 +174,7 @@ class Puller:
     def on_snapshot_chunk(self, message: Message, chunk: SnapshotChunk) -> None:
         state, source = self._state, NodeId(message.source)
         is_awaited = self._take_answer(message)
-        if state.role is not Role.FOLLOWER or not (is_awaited or self._transfer.meets(chunk)):
+        if not self._may_pull or not (is_awaited or self._transfer.meets(chunk)):
             return
         if not state.rules.installs_snapshot(chunk.position, state.committed_known):
             if is_awaited:  # Otherwise it is only late.
@@ -199,7 +204,7 @@ class Puller:
     def _take_answer(self, message: Message) -> bool:
         """Whether this answers the pull under way, which then is over."""
         pull = self._pull
-        if self._state.role is not Role.FOLLOWER or pull is None:
+        if pull is None or not self._may_pull:
             return False
         if (pull.source, pull.request) != (message.source, message.request):
             return False
@@ -249,8 +254,9 @@ class Puller:
         return choose_within_limits(chains, own, state.log.last, usable)
 
     def _may_chain(self, peer: NodeId) -> bool:
-        """Nodes that pull from each other in a circle would wait for ever (D3)."""
-        return self._usable(peer) and not self._gossip.pulls_from_us(peer)
+        return self._usable(peer) and self._state.rules.may_pull_from(
+            pulls_from_us=self._gossip.pulls_from_us(peer)
+        )
 
     def _usable(self, peer: NodeId) -> bool:
         until, _ = self._denied.get(peer, (Nanos(0), Nanos(0)))
@@ -308,7 +314,8 @@ class Source:
 
     def on_pull(self, message: Message, asked: PullEntries) -> None:
         """A newer pull of the same node replaces the one that is held."""
-        deadline = Nanos(self._state.now + asked.wait)
+        wait = min(asked.wait, self._state.config.pull_wait_ns)  # Held for no longer than that.
+        deadline = Nanos(self._state.now + wait)
         held = HeldPull(message.request, asked, message.term, deadline)
         self._held[NodeId(message.source)] = held
 
@@ -338,12 +345,13 @@ class Source:
         )
 
     def _answer_to(self, asked: PullEntries) -> PulledEntries | PullMismatch | PullTooOld:
-        log, snapshot = self._state.log, self._state.snapshot
+        log, snapshot, rules = self._state.log, self._state.snapshot, self._state.rules
         if asked.last.index < log.base.index:
             assert snapshot is not None, "only a snapshot replaces entries"
             return PullTooOld(log.last, snapshot.position)
-        if not log.holds(asked.last):
+        held = log.position_at(asked.last.index) if asked.last.index <= len(log) else None
+        if not rules.holds_what_is_asked(asked.last, held):
             return PullMismatch(log.last, log.runs, log.base)
-        bytes_max = self._state.config.batch_bytes_max
-        entries = log.batch_after(asked.last.index, asked.entries_max, bytes_max)
+        limits = rules.batch_limits(asked.entries_max, self._state.config.batch_bytes_max)
+        entries = log.batch_after(asked.last.index, *limits)
         return PulledEntries(asked.last, entries, log.last, self._state.commit_point_at_departure)

@@ -6,15 +6,20 @@ that overrides one method.  No method keeps state or changes an argument.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from system_under_test.gossip_raft.core.image import Answer
 from system_under_test.gossip_raft.core.messages import (
     Consistency,
     GossipRecord,
+    Lost,
     Message,
+    PutEntries,
     RequestVote,
+    Results,
+    Unavailable,
     Vote,
 )
 from system_under_test.gossip_raft.core.types import (
@@ -26,7 +31,9 @@ from system_under_test.gossip_raft.core.types import (
     Nanos,
     NodeId,
     Position,
+    RequestId,
     Term,
+    Value,
 )
 
 PPM: Final = 1_000_000
@@ -39,7 +46,21 @@ class Rules:
 
     def highest_term_seen(self, message: Message) -> Term:
         """A term counts wherever it stands: envelope or any record (PROTOCOL rule 3)."""
-        return max(message.term, *(r.term for r in message.gossip), Term(0))
+        highest = message.term
+        for record in message.gossip:
+            highest = max(highest, record.term)
+        return highest
+
+    def adopts_term(self, message: Message, seen: Term, term: Term) -> bool:
+        """``seen`` is the highest in ``message``; terms only grow (Raft 5.1)."""
+        del message
+        return seen > term
+
+    def steps_down(self, message: Message, *, leads: bool) -> bool:
+        """Whoever led or campaigned does not in the new term, which ``message`` told of
+        (PROTOCOL rule 3)."""
+        del message, leads
+        return True
 
     def quorum_size(self, members: int) -> int:
         """A majority; any two of them share a node (Raft 5.2)."""
@@ -90,12 +111,44 @@ class Rules:
         """A leader may rest its lease on the promise, unless it gave that up itself."""
         return now < promised_until and not request.transfer
 
+    def campaigns_again(self, own_last: Position, others: Iterable[Position]) -> bool:
+        """After a pre-vote round that was not won, unless one of those within reach has a longer
+        log: it would refuse again, and may have no vote to give; candidates do not pull, so
+        pull from it first (PROTOCOL D6)."""
+        return all(own_last >= other for other in others)
+
     def counts_vote(self, vote: Vote, term: Term) -> bool:
         """Only an answer to the election that is running (Raft 5.2)."""
         return vote.granted and vote.term == term
 
+    def is_of_election(self, request: RequestId, first: RequestId) -> bool:
+        """An answer to what was asked before this election began is of another (Raft 5.2)."""
+        return request >= first
+
     def wins_election(self, votes: int, members: int) -> bool:
         return votes >= self.quorum_size(members)
+
+    def election_timeout(self, shortest: Nanos, longest: Nanos, rng: random.Random) -> Nanos:
+        """Drawn anew each time, so that split votes do not repeat (Raft 5.2)."""
+        return Nanos(rng.randint(shortest, longest))
+
+    def minds_silence(self, term: Term) -> bool:
+        """A leader that is not heard of for a time-out is replaced, in whatever term (Raft 5.2)."""
+        del term
+        return True
+
+    def asks_before_campaign(self, *, transfer: bool) -> bool:
+        """A pre-vote first, unless the leader itself asked (Ongaro 2014, 9.6 and 3.10)."""
+        return not transfer
+
+    def vote_request_postpones(self, *, granted: bool) -> bool:
+        """Only for a candidate that got our vote do we wait longer (Raft 5.2)."""
+        return granted
+
+    def keeps_leading(self, contacts: int, members: int) -> bool:
+        """``contacts``: nodes in touch within an election time-out, the leader included
+        (check quorum: Ongaro 2014, 6.2; PROTOCOL D6)."""
+        return contacts >= self.quorum_size(members)
 
     def is_leader_evidence(self, record: GossipRecord, term: Term) -> bool:
         """News that a leader of our term wrote itself, however it came (PROTOCOL 3, D8.3)."""
@@ -117,6 +170,13 @@ class Rules:
         if (new.incarnation, new.counter) > (old.incarnation, old.counter):
             return new
         return old
+
+    def retelling_is_news(self) -> bool:
+        """A record told again says nothing of whether its owner still lives (PROTOCOL D8.3).
+
+        Asked once in a node's life: most of what gossip tells is known.
+        """
+        return False
 
     def suspects(self, silent: Nanos, patience: Nanos) -> bool:
         """Of a live node something new is heard, if only through others.  A suspicion costs
@@ -157,6 +217,27 @@ class Rules:
         """Every step away from the leader costs a round trip (PROTOCOL D9)."""
         return depth_max is None or depth <= depth_max
 
+    def may_pull(self, *, follows: bool) -> bool:
+        """Leaders and candidates take no entries from others (Raft 5.3, Leader Append-Only)."""
+        return follows
+
+    def may_pull_from(self, *, pulls_from_us: bool) -> bool:
+        """Nodes that pull from each other in a circle would wait for ever (PROTOCOL D3)."""
+        return not pulls_from_us
+
+    def holds_what_is_asked(self, asked: Position, held: Position | None) -> bool:
+        """``held``: where the source has an entry of the same index, its position.  Entries are
+        given only after exactly the entry that the puller ends with (PROTOCOL rule 4)."""
+        return asked == held
+
+    def batch_limits(self, entries_max: int, bytes_max: int) -> tuple[int, int]:
+        """Of one answer: a backlog must not outgrow what a message may hold."""
+        return entries_max, bytes_max
+
+    def entries_taken(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """As they came: their identity is their leader's (Raft 5.3)."""
+        return entries
+
     def accepts_pulled_entries(
         self, own_last: Position, previous: Position, source_term: Term, term: Term
     ) -> bool:
@@ -195,6 +276,10 @@ class Rules:
         """By counting, only entries of the leader's own term (Raft 5.4.2, Figure 8)."""
         return entry.term == term
 
+    def commit_from_source(self, commit: LogIndex, last: LogIndex) -> LogIndex:
+        """Of the source's commit point what we hold, which is its log (PROTOCOL D5 a)."""
+        return min(commit, last)
+
     def advances_commit_from_gossip(self, own_last: Position, commit: Position) -> bool:
         """Only on the same branch: our last entry has the commit point's term (D5 b)."""
         return own_last.term == commit.term
@@ -224,6 +309,11 @@ class Rules:
         del last
         return applied
 
+    def membership_in_snapshot(self, there: Membership, initial: Membership) -> Membership:
+        """The one in force there: the entries that said so will be gone (PROTOCOL rule 11)."""
+        del initial
+        return there
+
     def answers_in_snapshot(self, answers: Mapping[ClientId, Answer]) -> Mapping[ClientId, Answer]:
         """All: a repeated request may come after the snapshot (PROTOCOL rules 10 and 11)."""
         return answers
@@ -246,6 +336,44 @@ class Rules:
         """Sequences of one client only grow (Ongaro 2014, 6.3)."""
         return sequence <= newest
 
+    def awaited(self, position: Position) -> Position:
+        """What answers a client that waits for ``position``: the very entry, term included."""
+        return position
+
+    def answer_when_deposed(self, position: Position) -> Lost | Results | Unavailable | None:
+        """Its entry may be committed by others, or never: nobody knows (Ongaro 2014, 6.3).
+
+        ``None``: keep it waiting.
+        """
+        del position
+        return Lost("leadership ended before the entry was committed")
+
+    def leader_hint(self, leader: NodeId | None) -> NodeId | None:
+        """What a client is told that asked the wrong node; during an election there is none."""
+        return leader
+
+    def forwarded(self, put: PutEntries) -> PutEntries:
+        """The same request: whoever repeats it elsewhere must be recognized."""
+        return put
+
+    def entry_applied(self, entry: Entry, now: Nanos) -> Entry:
+        """As it stands in the log: nothing else may enter a state machine (Schneider 1990)."""
+        del now
+        return entry
+
+    def observed_in_txn(self, value: Value, reads_before: int, *, writes: bool) -> Value:
+        """All reads of a transaction see the one state that it is executed on.
+
+        ``writes``: whether the transaction also writes.
+        """
+        del reads_before, writes
+        return value
+
+    def changes_of_refused(self, changes: Mapping[str, Value]) -> Mapping[str, Value]:
+        """All or nothing: a transaction that is refused changes nothing."""
+        del changes
+        return {}
+
     def reads_applied_state(self, consistency: Consistency) -> bool:
         """Which reads any node may serve from what it has applied (PROTOCOL rule 9)."""
         return consistency is Consistency.LOCAL
@@ -253,6 +381,11 @@ class Rules:
     def may_use_lease(self, consistency: Consistency) -> bool:
         """Only reads that asked for it rest on clocks (PROTOCOL rule 9)."""
         return consistency is Consistency.LEASE
+
+    def lease_is_judged_at(self, now: Nanos, ticked: Nanos) -> Nanos:
+        """By the time it is, not the time of the last tick: the process may have slept."""
+        del ticked
+        return now
 
     def lease_length(self, promise: Nanos, clock_drift_max_ppm: int) -> Nanos:
         """So short that it ends before a promise of that length made after it began, even on
@@ -262,6 +395,10 @@ class Rules:
     def knows_commit_point(self, commit: Position, term: Term) -> bool:
         """A leader does once an entry of its own term is committed (Ongaro 2014, 6.4)."""
         return commit.term == term
+
+    def is_confirmation(self, answer: Message, term: Term) -> bool:
+        """From a node that was in the leader's term when it answered (PROTOCOL D7)."""
+        return answer.term == term
 
     def confirms_leadership(self, confirmations: int, members: int) -> bool:
         """``confirmations``: nodes, the leader included, that answered in its term to a
@@ -282,10 +419,22 @@ class Rules:
         """
         return node in membership.voters
 
-    def heeds_stranger(self, seen: Term, term: Term, *, leader_is_recent: bool) -> bool:
-        """Nodes that are not members are heard, as the log may be what lags (Ongaro 2014, 4.1),
-        but their terms depose no live leader (4.2.3): they may have been removed."""
-        return seen <= term or not leader_is_recent
+    def heeds_stranger(
+        self,
+        seen: Term,
+        term: Term,
+        said_last: Position,
+        own_last: Position,
+        *,
+        leader_is_recent: bool,
+    ) -> bool:
+        """Nodes that are not members are heard, as our log may be what lags (Ongaro 2014, 4.1).
+
+        But their terms depose no live leader (4.2.3), as they may have been removed; and count
+        only if their logs are longer than ours: whoever was added by an entry that is committed
+        and that we lack has it, and so a longer log (PROTOCOL D12).
+        """
+        return seen <= term or (not leader_is_recent and said_last > own_last)
 
     def change_is_over(self, since: LogIndex, commit: LogIndex) -> bool:
         """One change at a time: the one before is committed (Ongaro 2014, 4.1)."""

@@ -94,6 +94,9 @@ class NodeState:
     3. ``term``, ``vote``, ``log`` and ``snapshot`` are what memory says; they are on disk
        after the next ``take_persist`` has been obeyed, and nothing leaves before.
     4. ``log.base.index`` <= ``snapshot.position.index`` <= ``applied``.
+    5. ``membership`` is the one in force: the latest in the log, committed or not (Ongaro
+       2014, 4.1).  ``peers`` are all its other members; of one who is not a member also
+       those it was started with.
     """
 
     def __init__(
@@ -108,10 +111,13 @@ class NodeState:
         self.rng = rng
         self.rules = rules
         self.now = now
+        self.ticked = now
         self.incarnation = Incarnation(durable.hard.incarnation + 1)
         self.term = durable.hard.term
         self.vote = durable.hard.vote
+        self.id = config.id
         self.role = Role.FOLLOWER
+        self.leads = False
         self.leader: NodeId | None = None
         self.recovering = durable.hard.recovering
         self.abstains = durable.hard.abstains
@@ -126,6 +132,7 @@ class NodeState:
             self.applied = self.snapshot.position.index
             self.applied_digest = self.snapshot.log_digest
         self.memberships = self._recovered_memberships()
+        self._meet(self.memberships.in_force)
         self.commit = max(LogIndex(min(durable.hard.commit, len(self.log))), self.applied)
         self.committed_known = self.commit
         self.disk_is_full = False
@@ -156,26 +163,13 @@ class NodeState:
             )
         )
 
-    @property
-    def id(self) -> NodeId:
-        return self.config.id
-
-    @property
-    def leads(self) -> bool:
-        return self.role is Role.LEADER
-
-    @property
-    def membership(self) -> Membership:
-        """The one in force: the latest in the log, committed or not (Ongaro 2014, 4.1)."""
-        return self.memberships.in_force
-
-    @property
-    def peers(self) -> tuple[NodeId, ...]:
-        """All other members; of one who is not a member also those it was started with."""
-        members = self.membership.members
+    def _meet(self, membership: Membership) -> None:
+        """See law 5."""
+        members = membership.members
         if self.id not in members:
             members += tuple(m for m in self.config.members if m not in members)
-        return tuple(member for member in members if member != self.id)
+        self.membership = membership
+        self.peers = tuple(member for member in members if member != self.id)
 
     def counted(self, nodes: Iterable[NodeId]) -> int:
         """How many of ``nodes`` count towards a quorum of the membership in force."""
@@ -194,7 +188,6 @@ class NodeState:
 
     def enter_term(self, term: Term, role: Role) -> None:
         """A higher term, in which we have not voted and know no leader (Raft 5.1)."""
-        assert term > self.term
         self.term = term
         self.vote = None
         self._hard_changed = True
@@ -206,6 +199,7 @@ class NodeState:
         self.leader = leader
         if role is not self.role:
             self.role = role
+            self.leads = role is Role.LEADER
             self.outbox.decided.append(RoleChanged(role=role.value, term=self.term))
         if led and not self.leads:
             for ended in self.when_leadership_ends:
@@ -269,6 +263,7 @@ class NodeState:
         return Memberships(initial, self.log.after(self.applied, len(self.log)), self.applied)
 
     def _note_membership(self) -> None:
+        self._meet(self.memberships.in_force)
         self.outbox.decided.append(
             MembershipChanged(index=self.memberships.since, voters=self.membership.voters)
         )
@@ -288,7 +283,9 @@ class NodeState:
         rest = self.log.after(self.applied, index - self.applied)
         digest = log_digest(rest, self.applied_digest)
         position = self.log.position_at(index)
-        snapshot = Snapshot(position, digest, self.memberships.at(index), image)
+        initial = Membership(self.config.members)
+        membership = self.rules.membership_in_snapshot(self.memberships.at(index), initial)
+        snapshot = Snapshot(position, digest, membership, image)
         self.outbox.decided.append(
             SnapshotTaken(position.index, position.term, digest, image_digest(image))
         )
@@ -377,10 +374,16 @@ class NodeState:
     def take_persist(self) -> Persist | None:
         """All that changed since the last time; ``persisted`` must follow."""
         unsaved, truncate_from = self._unsaved_from, self._truncate_from
-        compact_to = None if self.log.base == self._base_saved else self.log.base
+        base = self.log.base
+        compact_to = None if base is self._base_saved or base == self._base_saved else base
         snapshot = self.snapshot if self._snapshot_unsaved else None
-        changed = (unsaved, truncate_from, snapshot, compact_to)
-        if not self._hard_changed and all(change is None for change in changed):
+        if (
+            not self._hard_changed
+            and unsaved is None
+            and truncate_from is None
+            and snapshot is None
+            and compact_to is None
+        ):
             return None
         assert self._in_flight is None, "the last Ready is not yet persisted"
         self._hard_changed = False

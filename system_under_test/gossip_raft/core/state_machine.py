@@ -5,11 +5,8 @@ Deterministic: every node that applied the same entries has the same state.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import ChainMap
 from collections.abc import MutableMapping
-from dataclasses import replace
-from operator import attrgetter
 from typing import Final, TypeAlias, assert_never
 
 from system_under_test.gossip_raft.core.image import (
@@ -18,6 +15,7 @@ from system_under_test.gossip_raft.core.image import (
     decode_image,
     encode_image,
 )
+from system_under_test.gossip_raft.core.raw_log import WINDOW, RawLog, Window
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
     AddToSet,
@@ -25,6 +23,7 @@ from system_under_test.gossip_raft.core.types import (
     Applied,
     Cas,
     ClientId,
+    Compacted,
     Delete,
     Dequeue,
     Enqueue,
@@ -52,11 +51,12 @@ INTEGER_MAX: Final = 2**63 - 1
 
 
 class StateMachine:
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, window: Window = WINDOW) -> None:
         self._rules = rules
+        self._window = window
         self._values: dict[str, Value] = {}
         self._answers: dict[ClientId, Answer] = {}
-        self._raw: list[Entry] = []
+        self._raw = RawLog(window)
 
     def apply(self, entry: Entry) -> Answer:
         """Execute ``entry``; of a repeated request the first answer, and no effect."""
@@ -73,9 +73,7 @@ class StateMachine:
                     (stale,) * len(entry.commands),
                 )
         results = tuple(map(self._execute, entry.commands))
-        raw = tuple(command for command in entry.commands if isinstance(command, Raw))
-        if raw:
-            self._raw.append(entry if raw == entry.commands else replace(entry, commands=raw))
+        self._raw.add(entry)
         position = Position(entry.term, entry.index)
         answer = Answer(0 if session is None else session.sequence, position, results)
         if session is not None:
@@ -91,14 +89,19 @@ class StateMachine:
         return tuple(self._values.get(key) for key in keys)
 
     def raw_entries(self, first: LogIndex, entries_max: int) -> tuple[Entry, ...]:
-        """The applied entries with raw commands, and of them only those, from ``first`` on."""
-        start = bisect_left(self._raw, first, key=attrgetter("index"))
-        return tuple(self._raw[start : start + entries_max])
+        """The applied entries with raw commands, and of them only those, from ``first`` on,
+        as far as they are kept."""
+        return self._raw.page(first, entries_max)
+
+    @property
+    def raw_compacted(self) -> Compacted:
+        """What of them is not kept any more."""
+        return self._raw.compacted
 
     def image(self) -> bytes:
         """All of the state, sessions included; equal states have equal images."""
         answers = self._rules.answers_in_snapshot(self._answers)
-        return encode_image(Image(self._values, answers, self._raw))
+        return encode_image(Image(self._values, answers, self._raw.entries, self._raw.compacted))
 
     def restore(self, image: bytes) -> None:
         """Become the state machine that wrote ``image``.
@@ -109,12 +112,12 @@ class StateMachine:
         decoded = decode_image(image)
         self._values = dict(decoded.values)
         self._answers = dict(decoded.answers)
-        self._raw = list(decoded.raw)
+        self._raw = RawLog(self._window, decoded.raw, decoded.compacted)
 
     def _execute(self, command: LogCommand) -> Result:
         match command:
             case Raw():
-                return Applied()  # It is kept as it came.
+                return Applied()  # It is kept as it came, for a while.
             case SetMembership():
                 return Applied()  # It took effect when it was appended.
             case Txn(micro=micro):
@@ -126,13 +129,16 @@ class StateMachine:
         changes: dict[str, Value] = {}
         view: Store = ChainMap(changes, self._values)
         observed: list[Value] = []
+        writes = not all(isinstance(operation, Get) for operation in micro)
         for operation in micro:
             if isinstance(operation, Get):
-                observed.append(view.get(operation.key))
+                value = view.get(operation.key)
+                observed.append(self._rules.observed_in_txn(value, len(observed), writes=writes))
                 continue
             result = _write(view, operation)
             if isinstance(result, Refused):
-                return result  # All or nothing: ``changes`` is dropped.
+                self._values.update(self._rules.changes_of_refused(changes))
+                return result
         self._values.update(changes)
         return Applied(tuple(observed))
 

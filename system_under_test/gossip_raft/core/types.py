@@ -190,6 +190,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Compacted:
+    """Raw commands that are not kept any more: how many, all in entries up to ``index``."""
+
+    index: LogIndex
+    commands: int
+
+
+NOTHING_COMPACTED: Final = Compacted(LogIndex(0), 0)
+
+
+@dataclass(frozen=True, slots=True)
 class HardState:
     """What a node must never forget.
 

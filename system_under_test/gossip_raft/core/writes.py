@@ -80,7 +80,7 @@ class Writes:
         deadline = deadline_of(put, state.now)
         waiter = Waiter(message.source, message.request, session, put.acknowledge_to, deadline)
         if isinstance(known, Position):
-            self._waiters.setdefault(known, []).append(waiter)
+            self._waiters.setdefault(state.rules.awaited(known), []).append(waiter)
             self._waiting += 1
         else:
             self._tell(waiter, known)
@@ -92,7 +92,7 @@ class Writes:
             client = entry.session.client
             if self._pending.get(client, (0, None))[1] == position:
                 del self._pending[client]
-        waiters = self._waiters.pop(position, ())
+        waiters = self._waiters.pop(self._state.rules.awaited(position), ())
         self._waiting -= len(waiters)
         for waiter in waiters:
             self._tell(waiter, Results(answer.position, answer.results))
@@ -136,7 +136,8 @@ class Writes:
 
     def _refer(self, message: Message, put: PutEntries) -> None:
         """Not the leader: pass the request on if it is to be acknowledged elsewhere."""
-        outbox, leader, address = self._state.outbox, self._state.leader, put.acknowledge_to
+        outbox, rules, address = self._state.outbox, self._state.rules, put.acknowledge_to
+        leader = rules.leader_hint(self._state.leader)
         refusal = self._admission.refuses(put)
         if refusal is not None:
             self._refuse(message, put, refusal)
@@ -144,7 +145,7 @@ class Writes:
             # Passed on once already, on a wrong hint; twice could go round in circles.
             outbox.ask(address, AckEntries(put.session, NotLeader(leader)))
         elif address is not None and leader is not None:
-            outbox.ask(leader, put)
+            outbox.ask(leader, rules.forwarded(put))
             outbox.answer(message.source, message.request, Forwarded(leader))
         else:
             outbox.answer(message.source, message.request, NotLeader(leader))
@@ -162,11 +163,14 @@ class Writes:
         }
 
     def _abandon(self) -> None:
-        waiters, self._waiters = self._waiters, {}
-        self._waiting = 0
-        for at_position in waiters.values():
-            for waiter in at_position:
-                self._tell(waiter, Lost("leadership ended before the entry was committed"))
+        for position, waiters in tuple(self._waiters.items()):
+            answer = self._state.rules.answer_when_deposed(position)
+            if answer is None:
+                continue
+            del self._waiters[position]
+            self._waiting -= len(waiters)
+            for waiter in waiters:
+                self._tell(waiter, answer)
 
     def _tell(self, waiter: Waiter, answer: Results | Lost | Unavailable) -> None:
         outbox = self._state.outbox

@@ -20,13 +20,13 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import Membership, Nanos, NodeId, RequestId, Term
 from system_under_test.gossip_raft.runtime.client import Connections
-from system_under_test.gossip_raft.runtime.clock import MonotonicClock
+from system_under_test.gossip_raft.runtime.clock import pause
 from system_under_test.gossip_raft.runtime.errors import CodecError, NoAnswer, NotConnected
 from system_under_test.gossip_raft.runtime.security import Security
 
 NAME: Final = "administrator"
 LOOK_TIMEOUT_S: Final = 0.5
-LOOK_AGAIN_NS: Final = 50_000_000
+LOOK_AGAIN: Final = Nanos(50_000_000)
 
 
 class Administrator:
@@ -36,17 +36,14 @@ class Administrator:
         self, addresses: Mapping[NodeId, str], cluster: str, security: Security | None = None
     ) -> None:
         self._cluster = cluster
-        self._security = security
-        self._addresses = dict(addresses)
-        self._connections = {n: self._connect(n, a) for n, a in addresses.items()}
+        self._connections = Connections(addresses, cluster, security)
         self._requests = itertools.count(1)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for connections in self._connections.values():
-            await connections.close()
+        await self._connections.close()
 
     async def ask(self, request: Administration, timeout_s: float) -> Results | Unavailable | Lost:
         """The leader's answer; ``Lost`` too if none came in time.
@@ -87,18 +84,18 @@ class Administrator:
     async def leader(self) -> tuple[NodeId, Status]:
         """Who leads, and what it says of itself; waits until somebody does."""
         while True:
-            nodes = tuple(self._connections)
+            nodes = self._connections.nodes
             looks = await asyncio.gather(
                 *(self._ask(node, GetStatus(), LOOK_TIMEOUT_S) for node in nodes)
             )
             statuses = {n: s for n, s in zip(nodes, looks, strict=True) if isinstance(s, Status)}
             for status in statuses.values():
-                self._learn(status)
+                await self._connections.learn(status.membership.addresses)
             leading = [(s.term, n) for n, s in statuses.items() if s.role == "leader"]
             if leading:
                 _, node = max(leading)
                 return node, statuses[node]
-            await _pause()
+            await pause(LOOK_AGAIN)
 
     async def voter(self, node: NodeId) -> None:
         """Wait until the leader counts ``node``."""
@@ -106,33 +103,15 @@ class Administrator:
             _, status = await self.leader()
             if node in status.membership.voters:
                 return
-            await _pause()
+            await pause(LOOK_AGAIN)
 
     def _nobody_leads(self) -> NotConnected:
         return NotConnected(f"nobody leads {self._cluster}, as far as can be seen")
-
-    def _learn(self, status: Status) -> None:
-        for node, address in status.membership.addresses:
-            if node not in self._addresses:
-                self._addresses[node] = address
-                self._connections[node] = self._connect(node, address)
-
-    def _connect(self, node: NodeId, address: str) -> Connections:
-        return Connections({node: address}, self._cluster, self._security)
 
     async def _ask(self, node: NodeId, body: Body, timeout_s: float) -> Body | None:
         """``None`` if there was no answer."""
         message = Message(NAME, node, RequestId(next(self._requests)), Term(0), (), body)
         try:
-            return (await self._connections[node].ask(message, timeout_s)).body
+            return (await self._connections.ask(message, timeout_s)).body
         except (NotConnected, NoAnswer, CodecError):
             return None
-
-
-async def _pause() -> None:
-    clock, over = MonotonicClock(), asyncio.Event()
-    clock.wake_at(Nanos(clock.now() + LOOK_AGAIN_NS), over.set)
-    try:
-        await over.wait()
-    finally:
-        clock.cancel()

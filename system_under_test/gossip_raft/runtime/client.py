@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -55,6 +55,7 @@ class Connections:
         self, addresses: Mapping[NodeId, str], cluster: str, security: Security | None = None
     ) -> None:
         self.codec: Final = Codec(cluster)
+        self._given = frozenset(addresses)
         self._addresses = dict(addresses)
         self._security = security
         self._peers: dict[str, Peer] = {}
@@ -62,6 +63,20 @@ class Connections:
     @property
     def nodes(self) -> tuple[NodeId, ...]:
         return tuple(self._addresses)
+
+    async def learn(self, added: Iterable[tuple[NodeId, str]]) -> bool:
+        """Know the nodes that were ``added`` to the running cluster, too, by what its membership
+        says; whether that is news.  Those named at the beginning stay where they are."""
+        news = False
+        for node, address in added:
+            if node in self._given or self._addresses.get(node) == address:
+                continue
+            news = True
+            self._addresses[node] = address
+            if node in self._peers:
+                await self._peers.pop(node).channel.close()
+                Connections.closed += 1
+        return news
 
     async def ask(self, message: Message, timeout_s: float) -> Message:
         """The answer to ``message``.

@@ -159,13 +159,13 @@ class ClusterProcesses:
     ) -> None:
         self.nodes: Final = {spec.id: NodeProcess(cluster, spec, on_death) for spec in specs}
 
-    async def start_all(self) -> dict[NodeId, Started]:
-        """Start all nodes at once.
+    async def start_all(self, *, rebuild: bool = False) -> dict[NodeId, Started]:
+        """Start all nodes at once; with ``rebuild`` their data may be lost or damaged.
 
         Raises:
             ProcessFailed: One of them did not start; none is left running.
         """
-        starting = [node.start() for node in self.nodes.values()]
+        starting = [node.start(rebuild=rebuild) for node in self.nodes.values()]
         results = await asyncio.gather(*starting, return_exceptions=True)
         started: dict[NodeId, Started] = {}
         for node, result in zip(self.nodes, results, strict=True):

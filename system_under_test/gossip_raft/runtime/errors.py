@@ -78,6 +78,10 @@ class BadRequest(LiveError, ValueError):
     """The HTTP client's fault."""
 
 
+class Overloaded(LiveError):
+    """A gateway has more under way than it takes in; nothing was executed."""
+
+
 class KeyReused(LiveError, ValueError):
     """The HTTP client's fault: its idempotency key belongs to another request."""
 

@@ -8,7 +8,13 @@ Start it with ``python -m system_under_test.gossip_raft.runtime.gateway --help``
 3. A ``/put_all`` with an ``Idempotency-Key`` header may be repeated after any answer or
    none: it is executed once, and answered as the first time.
 4. With TLS, nobody is answered who shows no certificate of the cluster.
-5. ``GET /kv/{key}`` is linearizable; ``GET /log`` is what one node has applied.
+5. ``GET /kv/{key}`` is linearizable, or as ``?consistency=`` says (``lease``, ``local``), and
+   labelled.  ``GET /log`` is what one node has applied, as far as
+   it is kept (PROTOCOL D11): the header ``Log-First`` says how many objects came before the
+   first one shown.  ``GET /log?from=N`` shows what comes after N objects, or 410 if some of
+   that is compacted.
+6. What is one too many under way is answered with 503 at once.
+7. Nodes that are added to the cluster are learned of within seconds.
 """
 
 from __future__ import annotations
@@ -16,15 +22,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import secrets
 import socket
 import ssl
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, assert_never
 
-import grpc.aio
+import grpc
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
@@ -66,7 +74,14 @@ from system_under_test.gossip_raft.core.types import (
     RequestId,
     Term,
 )
+from system_under_test.gossip_raft.runtime.admission import (
+    BYTES_MAX,
+    REQUESTS_MAX,
+    Admission,
+)
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.client import Connections, SessionRunner
+from system_under_test.gossip_raft.runtime.clock import pause
 from system_under_test.gossip_raft.runtime.configuration import (
     LOOPBACK,
     Configuration,
@@ -81,6 +96,7 @@ from system_under_test.gossip_raft.runtime.errors import (
     LiveError,
     NoAnswer,
     NotConnected,
+    Overloaded,
     PortInUse,
 )
 from system_under_test.gossip_raft.runtime.idempotency import IdempotentRequests
@@ -91,19 +107,28 @@ from system_under_test.gossip_raft.runtime.process import (
     on_termination,
     say_ready,
 )
-from system_under_test.gossip_raft.runtime.rpc import GATEWAY, start_server
+from system_under_test.gossip_raft.runtime.rpc import GATEWAY, Server, start_server
 from system_under_test.gossip_raft.runtime.security import (
     CLIENTS,
     Security,
     security_of,
-    speaker,
 )
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 LOG_PAGE: Final = 1000
 ASK_TIMEOUT_S: Final = 1.0
+LOOK_AGAIN: Final = Nanos(1_000_000_000)
 
 _JSON: Final = msgspec.json.Encoder()
+_NUMBER: Final = re.compile("[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class RawObjects:
+    """Of all raw objects ever written those that are kept; ``first`` came before them."""
+
+    first: int
+    texts: tuple[str, ...]
 
 
 class GatewayService:
@@ -129,7 +154,8 @@ class GatewayService:
         self._requests = 0
         self._idle: list[SessionRunner] = []
         self._busy: dict[ClientId, SessionRunner] = {}
-        self._server: grpc.aio.Server | None = None
+        self._server: Server | None = None
+        self._looking: asyncio.Task[None] | None = None
         self.acknowledge_to = ""
         """Where nodes tell what became of our requests, once started."""
 
@@ -143,18 +169,23 @@ class GatewayService:
             GATEWAY, self._serve_ack, f"{LOOPBACK}:0", security=self._security
         )
         self.acknowledge_to = f"{LOOPBACK}:{port}"
+        self._looking = asyncio.get_running_loop().create_task(self._look())
 
     async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         if self._server is not None:
             await self._server.stop(grace=0.2)
         await self._connections.close()
 
     async def execute(self, request: Execute | ReadKeys) -> Ending:
+        nodes = self._connections.nodes
         runner = self._idle.pop() if self._idle else self._new_runner()
         try:
             return await self._call(runner, request)
         finally:
-            if not runner.session.dead and not runner.session.busy:
+            is_usable = not runner.session.dead and not runner.session.busy
+            if is_usable and nodes == self._connections.nodes:
                 self._idle.append(runner)
 
     async def execute_once(self, key: str, request: Execute) -> Ending:
@@ -177,36 +208,53 @@ class GatewayService:
         except (NotConnected, NoAnswer):
             return None
         assert isinstance(answer.body, ClientReply), f"the codec let {answer.body} through"
+        if isinstance(answer.body, Status):
+            await self._learn(answer.body)
         return answer.body
 
     async def statuses(self) -> Mapping[NodeId, Status | None]:
-        nodes = self._connections.nodes
-        answers = await asyncio.gather(*(self.ask(node, GetStatus()) for node in nodes))
-        return {
-            node: answer if isinstance(answer, Status) else None
-            for node, answer in zip(nodes, answers, strict=True)
-        }
+        """Of all nodes, those included that others tell of."""
+        statuses: dict[NodeId, Status | None] = {}
+        while unasked := [node for node in self._connections.nodes if node not in statuses]:
+            answers = await asyncio.gather(*(self.ask(node, GetStatus()) for node in unasked))
+            for node, answer in zip(unasked, answers, strict=True):
+                statuses[node] = answer if isinstance(answer, Status) else None
+        return statuses
 
-    async def log(self) -> list[str] | None:
-        """The raw entries that some node has applied, in order; ``None`` if all are silent."""
+    async def log(self) -> RawObjects | None:
+        """Of what some node has applied, in order; ``None`` if all are silent."""
         for node in self._connections.nodes:
             raw = await self._log_of(node)
             if raw is not None:
                 return raw
         return None
 
-    async def _log_of(self, node: NodeId) -> list[str] | None:
-        raw: list[str] = []
-        first = LogIndex(1)
+    async def _log_of(self, node: NodeId) -> RawObjects | None:
+        texts: list[str] = []
+        before, first = 0, LogIndex(1)
         while True:
             page = await self.ask(node, ReadLog(first, LOG_PAGE))
             if not isinstance(page, LogEntries):
                 return None
+            if page.compacted.index >= first:
+                texts.clear()  # The window moved on past what we have: no gap may be in it.
+                before = page.compacted.commands
             for entry in page.entries:
-                raw += [command.json for command in entry.commands if isinstance(command, Raw)]
+                texts += [command.json for command in entry.commands if isinstance(command, Raw)]
             if not page.entries or page.entries[-1].index >= page.applied:
-                return raw
+                return RawObjects(before, tuple(texts))
             first = LogIndex(page.entries[-1].index + 1)
+
+    async def _learn(self, status: Status) -> None:
+        if await self._connections.learn(status.membership.addresses):
+            self._idle.clear()  # Their sessions know only of the nodes before.
+
+    async def _look(self) -> None:
+        """Ask one node after the other who belongs to the cluster by now, for ever."""
+        while True:
+            for node in self._connections.nodes:
+                await self.ask(node, GetStatus())
+                await pause(LOOK_AGAIN)
 
     async def _execute_as(self, client: ClientId, request: Execute) -> Ending:
         return await self._call(self._new_runner(client), request)
@@ -242,36 +290,46 @@ class GatewayService:
             acknowledge_to=self.acknowledge_to,
         )
 
-    async def _serve_ack(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+    def _serve_ack(self, request: Any, call: Call) -> None:
         try:
             message = self._connections.codec.decode(request)
         except CodecError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            call.refuse(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return
         if self._security is not None:
-            said_by = speaker(context)
+            said_by = call.speaker
             if said_by != message.source or said_by not in self._connections.nodes:
                 problem = f"{said_by!r} cannot acknowledge as {message.source!r}"
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem)
+                call.refuse(grpc.StatusCode.PERMISSION_DENIED, problem)
+                return
         if isinstance(message.body, AckEntries):
             runner = self._busy.get(message.body.session.client)
             if runner is not None:
                 runner.acknowledge(message.body)
-        return self._connections.codec.acknowledgement(message)
+        call.answer(self._connections.codec.acknowledgement(message))
 
 
 class GatewayHttp:
     """The routes, as thin as they can be."""
 
-    def __init__(self, service: GatewayService) -> None:
+    def __init__(
+        self,
+        service: GatewayService,
+        requests_max: int = REQUESTS_MAX,
+        bytes_max: int = BYTES_MAX,
+    ) -> None:
+        """The limits are those of ``Admission``."""
         self._service = service
-        self.app: Final = Starlette(
+        routes = Starlette(
             routes=[
                 Route("/put_all", self._put_all, methods=["POST"]),
                 Route("/log", self._log),
                 Route("/kv/{key:path}", self._key),
                 Route("/status", self._status),
-            ]
+            ],
+            exception_handlers={Overloaded: _on_overload},
         )
+        self.app: Final = Admission(routes, _overloaded, requests_max, bytes_max)
 
     async def _put_all(self, request: HttpRequest) -> Response:
         body = await _body(request)
@@ -309,18 +367,32 @@ class GatewayHttp:
 
     async def _key(self, request: HttpRequest) -> Response:
         key = request.path_params["key"]
-        ending = await self._service.execute(ReadKeys((key,), Consistency.LINEARIZABLE))
+        asked = request.query_params.get("consistency", Consistency.LINEARIZABLE.value)
+        known = {consistency.value: consistency for consistency in Consistency}
+        if asked not in known:
+            return _problem(400, f"consistency must be one of {', '.join(known)}")
+        ending = await self._service.execute(ReadKeys((key,), known[asked]))
         match ending:
-            case Answered(reply=Values(index=index, values=(value,))):
-                return _json(200, {"key": key, "value": value, "index": index})
+            case Answered(reply=Values(index=index, consistency=consistency, values=(value,))):
+                answer = {"key": key, "value": value, "index": index}
+                return _json(200, {**answer, "consistency": consistency.value})
             case _:
                 return _ended_badly(ending)
 
-    async def _log(self, _request: HttpRequest) -> Response:
+    async def _log(self, request: HttpRequest) -> Response:
+        asked = request.query_params.get("from")
+        if asked is not None and _NUMBER.fullmatch(asked) is None:
+            return _problem(400, "from must be a number")
         raw = await self._service.log()
         if raw is None:
             return _problem(503, "no node answers", retry_after_s=1)
-        return Response(f"[{','.join(map(_as_json, raw))}]", media_type="application/json")
+        first = raw.first if asked is None else int(asked)
+        if first < raw.first:
+            return _json(410, {"error": f"compacted before number {raw.first}", "first": raw.first})
+        texts = raw.texts[first - raw.first :]
+        response = Response(f"[{','.join(map(_as_json, texts))}]", media_type="application/json")
+        response.headers["Log-First"] = str(first)
+        return response
 
     async def _status(self, _request: HttpRequest) -> Response:
         return _json(200, {"nodes": await self._service.statuses()})
@@ -356,6 +428,14 @@ async def _body(request: HttpRequest) -> bytes | None:
         if len(body) > BODY_BYTES_MAX:
             return None
     return bytes(body)
+
+
+def _overloaded(why: str) -> Response:
+    return _problem(503, f"not executed: overloaded: {why}", retry_after_s=1)
+
+
+async def _on_overload(_request: HttpRequest, error: Exception) -> Response:
+    return _overloaded(str(error))
 
 
 def _ended_badly(ending: Ending) -> Response:

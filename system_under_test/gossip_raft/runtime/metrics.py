@@ -7,7 +7,7 @@ when somebody asks, and without an address for metrics none of it is even import
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -32,11 +32,12 @@ _ENTRIES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 class NodeMetrics:
     """All metrics of one node; belongs to the event loop that it runs on."""
 
-    def __init__(self, peers: tuple[NodeId, ...], clock: Clock) -> None:
+    def __init__(self, peers: Callable[[], Collection[NodeId]], clock: Clock) -> None:
+        """``peers`` are the other members, as they are when asked for."""
         self.clock: Final = clock
         self._peers = peers
         self._leads = False
-        self._fresh: dict[str, tuple[tuple[int, int], Nanos]] = {}
+        self._fresh: dict[NodeId, tuple[tuple[int, int], Nanos]] = {}
         registry = self._registry = CollectorRegistry()
 
         def gauge(name: str, says: str, *labels: str) -> Gauge:
@@ -82,10 +83,11 @@ class NodeMetrics:
             self._index.labels("last").set(status.last.index)
             self._index.labels("commit").set(status.commit.index)
             self._index.labels("applied").set(status.applied)
-        now = self.clock.now()
-        for peer in self._peers:
-            if peer in self._fresh:
-                self._age.labels(peer).set((now - self._fresh[peer][1]) / 1e9)
+        now, peers = self.clock.now(), self._peers()
+        self._age.clear()  # Of those who left nothing is told.
+        self._fresh = {peer: heard for peer, heard in self._fresh.items() if peer in peers}
+        for peer, (_, grew) in self._fresh.items():
+            self._age.labels(peer).set((now - grew) / 1e9)
         return generate_latest(self._registry)
 
     def served(self, method: str, code: str) -> None:
@@ -98,9 +100,11 @@ class NodeMetrics:
         self._received.labels(type(message.body).__name__).inc()
         if isinstance(message.body, PulledEntries) and message.body.entries:
             self._batch.labels("pull").observe(len(message.body.entries))
-        if message.source in self._peers:
+        peers = self._peers()
+        if message.source in peers:
             for record in message.gossip:
-                self._hear_of(record)
+                if record.node in peers:
+                    self._hear_of(record)
 
     def recorded(self, event: TraceEvent) -> None:
         self._events.labels(type(event).__name__).inc()

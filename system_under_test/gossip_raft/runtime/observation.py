@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from system_under_test.gossip_raft.core.messages import Status
@@ -25,11 +25,12 @@ class Observation:
 
     def __init__(
         self,
-        peers: tuple[NodeId, ...],
+        peers: Callable[[], Collection[NodeId]],
         clock: Clock,
         status: Callable[[], Status | None],
     ) -> None:
-        """``status`` answers how the node is, ``None`` once it has ended."""
+        """``peers`` answers who the other members are by now, ``status`` how the node is, ``None``
+        once it has ended."""
         self.metrics: Final = NodeMetrics(peers, clock)
         self.address: str | None = None
         self._page = MetricsPage(lambda: self.metrics.text(status()))

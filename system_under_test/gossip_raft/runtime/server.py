@@ -8,6 +8,7 @@ import logging
 import random
 from typing import TYPE_CHECKING, Any, Final
 
+from system_under_test.gossip_raft.core.durable_log import Owner
 from system_under_test.gossip_raft.core.messages import Message, Status, TransferLeadership
 from system_under_test.gossip_raft.core.node import Node
 from system_under_test.gossip_raft.core.types import (
@@ -35,7 +36,6 @@ from system_under_test.gossip_raft.runtime.recorder import TraceRecorder
 from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, service_name
 from system_under_test.gossip_raft.runtime.security import security_of
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
-from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
 
 if TYPE_CHECKING:
     from system_under_test.gossip_raft.runtime.observation import Observation
@@ -103,7 +103,7 @@ class NodeServer:
             return Node(config, durable, rng, now, None if mutant is None else mutant.rules())
 
         storage: Storage = self._files if mutant is None else mutant.storage(self._files)
-        network, storage, recorder = self._observed(configuration, tuple(peers), storage)
+        network, storage, recorder = self._observed(configuration, storage)
         self._host: Final = Host(
             make_node,
             clock=self._clock,
@@ -117,7 +117,7 @@ class NodeServer:
         self._metrics_at = configuration.metrics.get(node, "")
 
     def _observed(
-        self, configuration: Configuration, peers: tuple[NodeId, ...], storage: Storage
+        self, configuration: Configuration, storage: Storage
     ) -> tuple[Network, Storage, Recorder]:
         """The ports that the host is given: wrapped, if this node serves metrics."""
         self._observation: Observation | None = None
@@ -129,7 +129,7 @@ class NodeServer:
             Observation,
         )
 
-        seen = self._observation = Observation(peers, self._clock, lambda: self.status)
+        seen = self._observation = Observation(self._peers, self._clock, lambda: self.status)
         return seen.network(self._network), seen.storage(storage), seen.recorder(recorder)
 
     @property
@@ -213,6 +213,9 @@ class NodeServer:
                 message = Message("retirement", self._node, RequestId(1), Term(0), (), request)
                 await self._network.ask_own_node(message)
         self.stop()
+
+    def _peers(self) -> tuple[NodeId, ...]:
+        return self._host.node.peers if self._host.is_running else ()
 
     def _address_of(self, node: NodeId) -> str | None:
         return dict(self._host.node.membership.addresses).get(node)

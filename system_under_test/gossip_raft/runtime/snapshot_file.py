@@ -10,6 +10,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from protos.generated import write_ahead_log_pb2 as wire
+from system_under_test.gossip_raft.core.durable_log import Owner, SnapshotName
 from system_under_test.gossip_raft.core.types import Snapshot
 from system_under_test.gossip_raft.runtime.codec_data import (
     decode_membership,
@@ -20,8 +21,6 @@ from system_under_test.gossip_raft.runtime.codec_data import (
 )
 from system_under_test.gossip_raft.runtime.errors import CodecError, CorruptLog
 from system_under_test.gossip_raft.runtime.write_ahead_log import (
-    Owner,
-    SnapshotName,
     encode_owner,
     frame,
     payload_at,

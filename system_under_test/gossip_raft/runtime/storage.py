@@ -14,10 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from system_under_test.gossip_raft.core.durable_log import (
+    Owner,
+    Recovered,
+    SnapshotName,
+    disk_lost,
+)
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     DurableState,
-    HardState,
+    Entry,
     Incarnation,
     Nanos,
     Snapshot,
@@ -39,9 +45,6 @@ from system_under_test.gossip_raft.runtime.snapshot_file import (
     snapshot_path,
 )
 from system_under_test.gossip_raft.runtime.write_ahead_log import (
-    Owner,
-    Recovered,
-    SnapshotName,
     log_anew,
     owner_record,
     persist_record,
@@ -60,6 +63,10 @@ _IS_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND
 
 
+IDENTITY: Final = "identity"
+"""The file that is there from a node's first start on."""
+
+
 class DataDirectory:
     """Where one node keeps everything; locked from creation to ``close``.
 
@@ -73,7 +80,7 @@ class DataDirectory:
     def __init__(self, path: Path) -> None:
         self.path: Final = path
         self.wal: Final = path / "wal.log"
-        self.identity: Final = path / "identity"
+        self.identity: Final = path / IDENTITY
         self.ballast: Final = path / "ballast"
         self.trace: Final = path / "trace.jsonl"
         self.server_log: Final = path / "server.log"
@@ -134,6 +141,7 @@ class FileStorage:
         self._file = -1
         self._end = 0
         self._state = DurableState()
+        self._appended: list[Entry] = []
         self._name: SnapshotName | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage")
         self._clock: Clock = MonotonicClock() if clock is None else clock
@@ -166,8 +174,7 @@ class FileStorage:
                 self._set_aside(self._rebuild_as)
                 is_new = True
             if is_new and self._rebuild_as is not None:
-                hard = HardState(self._rebuild_as, recovering=True)
-                self._rewrite(DurableState(hard), None)
+                self._rewrite(disk_lost(self._rebuild_as), None)
             elif is_new:
                 self._append(owner_record(self._owner))
             self._note_identity()
@@ -296,13 +303,21 @@ class FileStorage:
             self._attempt(persist)
 
     def _attempt(self, persist: Persist) -> None:
-        state = persist.applied_to(self._state)
-        if persist.snapshot is None and persist.compact_to is None:
-            self._append(persist_record(persist, self._end))
-        else:
-            self._rewrite(state, persist.snapshot)
+        if persist.snapshot is not None or persist.compact_to is not None:
+            self._rewrite(persist.applied_to(self._durable()), persist.snapshot)
             self._remove_leftovers()
-        self._state = state
+            return
+        self._append(persist_record(persist, self._end))
+        if persist.truncate_from is not None:
+            self._state = persist.applied_to(self._durable())
+            self._appended.clear()
+        else:
+            self._appended += persist.entries
+            self._state = replace(self._state, hard=persist.hard)
+
+    def _durable(self) -> DurableState:
+        """What is on disk.  Put together when needed: it is as long as the log."""
+        return Persist(self._state.hard, None, tuple(self._appended)).applied_to(self._state)
 
     def _append(self, record: bytes) -> None:
         try:
@@ -328,6 +343,7 @@ class FileStorage:
         if self._file >= 0:
             self._files.close(self._file)
         self._file, self._end, self._name, self._state = file, len(data), name, state
+        self._appended.clear()
 
     def _put_in_place(self, path: Path, data: bytes) -> int:
         """Write a file, all of it or none, whatever happens; answers its descriptor."""

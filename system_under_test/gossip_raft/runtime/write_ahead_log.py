@@ -4,34 +4,34 @@ A record is ``[length u32][crc32 u32][payload]``, little-endian; the checksum co
 record's own offset and the payload, so that bytes which were copied from elsewhere, or
 which a client chose to look like a record, are not taken for one.
 
-Recovery (PROTOCOL.md, rule 12), given that at most the last write can be unfinished:
-
-1. An invalid record with nothing valid after it is a torn tail: it was never reported
-   durable, and is cut.
-2. An invalid record with a valid one anywhere after it had been durable and is damaged:
-   ``CorruptLog``.
-3. Damage to the very last record looks exactly like 1 and is cut, too.
-4. A log that was written anew, to drop what a snapshot replaces, was on disk as a whole
-   before it was put in place, up to its seal: damage before the seal is corruption.
+What a node may believe of such a log is said by ``core.durable_log``.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from google.protobuf.message import DecodeError
 
 from protos.generated import write_ahead_log_pb2 as wire
+from system_under_test.gossip_raft.core import durable_log
+from system_under_test.gossip_raft.core.durable_log import (
+    Base,
+    DamagedLog,
+    Owner,
+    Record,
+    Recovered,
+    Sealed,
+    SnapshotName,
+    anew,
+)
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
-    ORIGIN,
     DurableState,
-    Entry,
     HardState,
     Incarnation,
     LogIndex,
@@ -41,8 +41,8 @@ from system_under_test.gossip_raft.core.types import (
 from system_under_test.gossip_raft.runtime.codec_data import (
     decode_entry,
     decode_position,
-    encode_entry,
     encode_position,
+    fill_entry,
     require,
     unset,
 )
@@ -53,38 +53,9 @@ _HEADER: Final = struct.Struct("<II")
 _OFFSET: Final = struct.Struct("<Q")
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose log it is: nobody may go on with another's."""
-
-    cluster: str
-    node: NodeId
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotName:
-    """A snapshot file, by the index it stands for, and the checksum of all its bytes."""
-
-    index: LogIndex
-    file_digest: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered:
-    """``owner`` is ``None`` for a new log.  Bytes from ``end`` on are a torn tail.
-
-    ``state`` lacks the snapshot, which is in a file of its own, ``snapshot``.
-    """
-
-    owner: Owner | None
-    state: DurableState
-    end: int
-    snapshot: SnapshotName | None = None
-
-
 def owner_record(owner: Owner) -> bytes:
     """The first record of a log."""
-    return frame(0, wire.Record(owner=encode_owner(owner)))
+    return frame(0, _encode(owner))
 
 
 def encode_owner(owner: Owner) -> wire.Owner:
@@ -93,34 +64,15 @@ def encode_owner(owner: Owner) -> wire.Owner:
 
 def persist_record(persist: Persist, offset: int) -> bytes:
     """The record of ``persist``, to be written at ``offset``; without what compacts."""
-    hard = persist.hard
-    payload = wire.Record(
-        persist=wire.Persist(
-            hard=wire.HardState(
-                incarnation=hard.incarnation,
-                term=hard.term,
-                vote=hard.vote,
-                commit=hard.commit,
-                recovering=hard.recovering,
-                abstains=hard.abstains,
-            ),
-            truncate_from=persist.truncate_from,
-            entries=map(encode_entry, persist.entries),
-        )
-    )
-    return frame(offset, payload)
+    return frame(offset, _encode(persist))
 
 
 def log_anew(owner: Owner, state: DurableState, snapshot: SnapshotName | None) -> bytes:
     """A whole log that amounts to ``state``, whose snapshot is in the file ``snapshot``."""
-    base = wire.Base(position=encode_position(state.base))
-    if snapshot is not None:
-        name = wire.SnapshotName(index=snapshot.index, file_digest=snapshot.file_digest)
-        base.snapshot.CopyFrom(name)
-    data = owner_record(owner)
-    data += frame(len(data), wire.Record(base=base))
-    data += persist_record(Persist(state.hard, None, state.log), len(data))
-    return data + frame(len(data), wire.Record(sealed=wire.Sealed()))
+    data = b""
+    for record in anew(owner, state, snapshot):
+        data += frame(len(data), _encode(record))
+    return data
 
 
 def recover(data: bytes, file: Path) -> Recovered:
@@ -130,22 +82,28 @@ def recover(data: bytes, file: Path) -> Recovered:
         CorruptLog: A damaged record before a valid one, or a valid record that this
             log cannot contain: the message names ``file`` and the record's offset.
     """
-    replay = _Replay()
+    try:
+        return durable_log.recover(_records(data), len(data))
+    except DamagedLog as damaged:
+        raise CorruptLog(file, damaged.at, damaged.problem) from damaged
+
+
+def _records(data: bytes) -> Iterator[tuple[int, Record | None]]:
+    """The sound ones up to the first damage; then that, and the next sound one, if any."""
     offset = 0
-    while (payload := payload_at(data, offset)) is not None:
+    while offset < len(data):
+        payload = payload_at(data, offset)
+        if payload is None:
+            yield offset, None
+            following = _next_valid(data, offset + 1)
+            if following is not None:
+                yield following, Sealed()  # That it is sound is all that matters of it.
+            return
         try:
-            replay.add(wire.Record.FromString(payload))
+            yield offset, _decode(wire.Record.FromString(payload))
         except (DecodeError, CodecError) as error:
-            raise CorruptLog(file, offset, f"a record that makes no sense: {error}") from error
+            raise DamagedLog(offset, f"a record that makes no sense: {error}") from error
         offset += _HEADER.size + len(payload)
-    if (following := _next_valid(data, offset + 1)) is not None:
-        raise CorruptLog(
-            file, offset, f"the record is damaged, but a valid one follows at offset {following}"
-        )
-    if not replay.is_whole:
-        raise CorruptLog(file, offset, "the record is damaged: the log has no seal")
-    state = DurableState(replay.hard, tuple(replay.log), base=replay.base)
-    return Recovered(owner=replay.owner, state=state, end=offset, snapshot=replay.snapshot)
 
 
 def frame(offset: int, record: wire.Record | wire.SnapshotFile) -> bytes:
@@ -179,62 +137,62 @@ def _next_valid(data: bytes, start: int) -> int | None:
     return next((at for at in candidates if payload_at(data, at) is not None), None)
 
 
-class _Replay:
-    """What the records so far add up to.  Every method raises ``CodecError``."""
+def _encode(record: Record) -> wire.Record:
+    """``record`` without what compacts: that is a log of its own."""
+    match record:
+        case Owner():
+            return wire.Record(owner=encode_owner(record))
+        case Base(position=position, snapshot=snapshot):
+            base = wire.Base(position=encode_position(position))
+            if snapshot is not None:
+                name = wire.SnapshotName(index=snapshot.index, file_digest=snapshot.file_digest)
+                base.snapshot.CopyFrom(name)
+            return wire.Record(base=base)
+        case Sealed():
+            return wire.Record(sealed=wire.Sealed())
+        case Persist():
+            return wire.Record(persist=_encode_persist(record))
+        case _:
+            assert_never(record)
 
-    def __init__(self) -> None:
-        self.owner: Owner | None = None
-        self.hard = HardState()
-        self.log: list[Entry] = []
-        self.base = ORIGIN
-        self.snapshot: SnapshotName | None = None
-        self.is_whole = True
-        self._records = 0
 
-    def add(self, record: wire.Record) -> None:
-        self._records += 1
-        match record.WhichOneof("kind"):
-            case "base":
-                self._begin(record.base)
-            case "sealed":
-                self.is_whole = True
-            case "owner":
-                self._own(record.owner)
-            case "persist":
-                if self.owner is None:
-                    raise CodecError("the first record does not name the owner")
-                self._persist(_decode_persist(record.persist))
-            case None:
-                raise unset(record)
+def _encode_persist(persist: Persist) -> wire.Persist:
+    hard = persist.hard
+    encoded = wire.Persist(
+        hard=wire.HardState(
+            incarnation=hard.incarnation,
+            term=hard.term,
+            vote=hard.vote,
+            commit=hard.commit,
+            recovering=hard.recovering,
+            abstains=hard.abstains,
+        ),
+        truncate_from=persist.truncate_from,
+    )
+    for entry in persist.entries:
+        fill_entry(encoded.entries.add(), entry)
+    return encoded
 
-    def _own(self, owner: wire.Owner) -> None:
-        if self.owner is not None:
-            raise CodecError("a second owner")
-        if owner.version != VERSION:
-            raise CodecError(f"version {owner.version}, but only {VERSION} is known")
-        self.owner = Owner(owner.cluster, NodeId(owner.node))
 
-    def _begin(self, base: wire.Base) -> None:
-        if self._records != 2:
-            raise CodecError("a base that is not at the beginning")
-        require(base, "position")
-        self.base, self.is_whole = decode_position(base.position), False
-        if base.HasField("snapshot"):
-            name = base.snapshot
-            self.snapshot = SnapshotName(LogIndex(name.index), name.file_digest)
-
-    def _persist(self, persist: Persist) -> None:
-        base, last = self.base.index, self.base.index + len(self.log)
-        if persist.truncate_from is not None:
-            if not base < persist.truncate_from <= last + 1:
-                raise CodecError(f"drops entries from {persist.truncate_from} of {last}")
-            del self.log[persist.truncate_from - base - 1 :]
-        for entry in persist.entries:
-            if entry.index != base + len(self.log) + 1:
-                last = base + len(self.log)
-                raise CodecError(f"appends entry {entry.index} after entry {last}")
-            self.log.append(entry)
-        self.hard = persist.hard
+def _decode(record: wire.Record) -> Record:
+    match record.WhichOneof("kind"):
+        case "base":
+            require(record.base, "position")
+            snapshot = None
+            if record.base.HasField("snapshot"):
+                name = record.base.snapshot
+                snapshot = SnapshotName(LogIndex(name.index), name.file_digest)
+            return Base(decode_position(record.base.position), snapshot)
+        case "sealed":
+            return Sealed()
+        case "owner":
+            if record.owner.version != VERSION:
+                raise CodecError(f"version {record.owner.version}, but only {VERSION} is known")
+            return Owner(record.owner.cluster, NodeId(record.owner.node))
+        case "persist":
+            return _decode_persist(record.persist)
+        case None:
+            raise unset(record)
 
 
 def _decode_persist(persist: wire.Persist) -> Persist:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from system_under_test.gossip_raft.core import trace
+from system_under_test.gossip_raft.core.admission import bytes_held
 from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.messages import Heartbeat, Message, PutEntries
 from system_under_test.gossip_raft.core.node import Node
@@ -24,7 +25,7 @@ from system_under_test.gossip_raft.core.types import (
     Session,
     Term,
 )
-from system_under_test.gossip_raft.host import Host
+from system_under_test.gossip_raft.host import INBOX_BYTES_MAX, Host
 
 
 class Ports:
@@ -75,6 +76,7 @@ def started(
     on_stopped: Callable[[InvariantViolation], None] | None = None,
     nodes: int = 1,
     inbox_max: int = 1000,
+    inbox_bytes_max: int = INBOX_BYTES_MAX,
 ) -> tuple[Host, Ports]:
     ports = Ports()
     members = tuple(NodeId(f"n{i}") for i in range(nodes))
@@ -91,13 +93,14 @@ def started(
         recorder=ports,
         on_stopped=on_stopped,
         inbox_max=inbox_max,
+        inbox_bytes_max=inbox_bytes_max,
     )
     host.start()
     return host, ports
 
 
-def leading(inbox_max: int = 1000) -> tuple[Host, Ports]:
-    host, ports = started(inbox_max=inbox_max)
+def leading(inbox_max: int = 1000, inbox_bytes_max: int = INBOX_BYTES_MAX) -> tuple[Host, Ports]:
+    host, ports = started(inbox_max=inbox_max, inbox_bytes_max=inbox_bytes_max)
     ports.sync_all()
     while host.node.status.role != "leader" or ports.syncs:
         ports.time = ports.wake_time
@@ -228,6 +231,30 @@ def test_a_full_inbox_refuses_clients_and_loses_what_peers_say() -> None:
         host.receive(put(sequence))
     host.receive(replace(put(9), source="n1", body=Heartbeat()))
     assert ports.done == ["record Appended", "persist", *["send Unavailable to alice"] * 2]
+    ports.sync_all()
+    assert ports.done.count("send Results to alice") == 3
+
+
+def test_an_inbox_full_of_bytes_refuses_clients_and_hears_peers() -> None:
+    size = bytes_held(put(1))
+    assert size > 0
+    host, ports = leading(inbox_bytes_max=2 * size)
+    host.receive(put(1))  # It is on its way to the disk, the others wait.
+    for sequence in range(2, 6):
+        host.receive(put(sequence))
+    assert ports.done == ["record Appended", "persist", *["send Unavailable to alice"] * 2]
+    host.receive(replace(put(9), source="n1", body=Heartbeat()))
+    ports.sync_all()
+    assert ports.done.count("send Results to alice") == 3
+    assert "send HeartbeatReply to n1" in ports.done
+    # One larger than the inbox is taken if it is alone, and what waits is counted anew.
+    host, ports = leading(inbox_bytes_max=1)
+    host.receive(put(1))
+    host.receive(put(2))
+    host.receive(put(3))
+    assert ports.done.count("send Unavailable to alice") == 1
+    ports.sync_all()
+    host.receive(put(4))
     ports.sync_all()
     assert ports.done.count("send Results to alice") == 3
 

@@ -89,9 +89,10 @@ def test_raw_entries_keep_their_texts_and_positions() -> None:
         b"\xff",
         b"[]",
         b"{}",
-        b'{"answers":{},"raw":[],"values":{"a":true}}',
-        b'{"answers":{"c":[1]},"raw":[],"values":{}}',
-        b'{"answers":{},"raw":[1],"values":{}}',
+        b'{"answers":{},"raw":[0,0,[]],"values":{"a":true}}',
+        b'{"answers":{"c":[1]},"raw":[0,0,[]],"values":{}}',
+        b'{"answers":{},"raw":[0,0,[1]],"values":{}}',
+        b'{"answers":{},"raw":[],"values":{}}',
     ],
 )
 def test_what_no_state_machine_wrote_is_refused_and_changes_nothing(data: bytes) -> None:

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.system_under_test.core.datadriven import run
-from tests.system_under_test.core.interaction import InteractionEnv
+from system_under_test.gossip_raft.simulation.directed.transcript import replay
+from system_under_test.gossip_raft.simulation.directed.world import DirectedWorld
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden").glob("*.txt"))
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_transcript(path: Path, request: pytest.FixtureRequest) -> None:
-    rewrite = bool(request.config.getoption("--rewrite"))
-    run(path, InteractionEnv().handle, rewrite=rewrite)
+    replayed = replay(path.read_text(), DirectedWorld().handle)
+    if request.config.getoption("--rewrite"):
+        path.write_text(replayed.text)
+    else:
+        assert not replayed.differences, f"{path}:\n" + "\n\n".join(replayed.differences)
 
 
 def test_there_are_enough_transcripts() -> None:

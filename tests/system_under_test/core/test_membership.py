@@ -105,9 +105,25 @@ def test_a_learner_must_get_a_round_of_entries_within_an_election_time_out() -> 
     assert not RULES.has_caught_up(Nanos(11), Nanos(10))
 
 
-def test_a_strangers_term_is_heeded_only_without_a_live_leader() -> None:
-    for seen, recent, heeded in ((1, True, True), (2, True, False), (2, False, True)):
-        assert RULES.heeds_stranger(Term(seen), Term(1), leader_is_recent=recent) is heeded
+def test_a_strangers_term_is_heeded_only_without_a_live_leader_and_with_a_longer_log() -> None:
+    longer, own = Position(Term(1), LogIndex(6)), Position(Term(1), LogIndex(5))
+    for seen, said, recent, heeded in (
+        (1, own, True, True),  # Nothing is new about its term.
+        (2, longer, True, False),
+        (2, longer, False, True),
+        (2, own, False, False),
+        (2, Position(Term(0), LogIndex(9)), False, False),
+        (2, Position(Term(2), LogIndex(1)), False, True),
+    ):
+        said_to = RULES.heeds_stranger(Term(seen), Term(1), said, own, leader_is_recent=recent)
+        assert said_to is heeded, (seen, said, recent)
+
+
+def test_who_did_not_win_pulls_from_a_longer_log_before_it_campaigns_again() -> None:
+    own, longer = Position(Term(1), LogIndex(5)), Position(Term(2), LogIndex(1))
+    assert RULES.campaigns_again(own, ())
+    assert RULES.campaigns_again(own, (own, ORIGIN))
+    assert not RULES.campaigns_again(own, (ORIGIN, longer))
 
 
 def test_leadership_goes_only_to_a_log_as_long_as_the_leaders() -> None:

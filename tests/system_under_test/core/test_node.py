@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.gossip import STRANGERS_MAX
 from system_under_test.gossip_raft.core.messages import (
     Body,
     GetStatus,
     GossipRecord,
     Heartbeat,
+    HeartbeatReply,
     Message,
     PulledEntries,
     PullEntries,
@@ -145,7 +147,8 @@ def test_clients_teach_no_terms_and_strangers_enter_no_map() -> None:
 
 
 def test_a_stranger_is_heard_but_deposes_no_live_leader() -> None:
-    # It may be a member of which we do not know yet, or one that was removed (PROTOCOL rule 13).
+    # It may be a member of which we do not know yet, but only if its log is longer than ours;
+    # or one that was removed (PROTOCOL rule 13, D12).
     node = booted()
     ask = RequestVote(Term(2), ORIGIN, pre_vote=False)
     leader = replace(record("n1", term=1), leader=NodeId("n1"))
@@ -156,8 +159,32 @@ def test_a_stranger_is_heard_but_deposes_no_live_leader() -> None:
     assert node.status.term == 1
     timeout = node.config.election_timeout_min_ns
     node.step(message("n9", ask, term=2), timeout)
+    assert drain(node) == []
+    assert node.status.term == 1
+    longer = record("n9", term=2, last=Position(Term(1), LogIndex(1)))
+    node.step(message("n9", replace(ask, last=longer.last), longer, term=2), timeout)
     votes = [m.body for ready in drain(node) for m in ready.messages if isinstance(m.body, Vote)]
     assert votes == [Vote(Term(2), granted=True, pre_vote=False)]
+
+
+def test_only_so_many_strangers_are_remembered_and_the_silent_make_room() -> None:
+    node = booted()
+    for number in range(3 * STRANGERS_MAX):
+        name = f"s{number}"
+        node.step(message(name, Heartbeat(), record(name)), NOW)
+        node.step(message(name, PullEntries(ORIGIN, ORIGIN, 1, Nanos(2**62))), NOW)
+    heard = {m.target for ready in drain(node) for m in ready.messages}
+    assert heard == {f"s{number}" for number in range(STRANGERS_MAX)}
+    later = Nanos(node.config.election_timeout_min_ns + 1)
+    node.step(message("late", Heartbeat(), record("late")), later)
+    replies = [m for ready in drain(node) for m in ready.messages]
+    # Nobody holds up an answer for longer than this node is willing to.
+    assert "late" in {m.target for m in replies if isinstance(m.body, HeartbeatReply)}
+    assert len([m for m in replies if isinstance(m.body, PulledEntries)]) == STRANGERS_MAX
+    node.step(message("n1", Heartbeat(), record("n1")), later)
+    (reply,) = [m for r in drain(node) for m in r.messages if m.target == "n1"]
+    (own,) = [r for r in reply.gossip if r.node == "n0"]
+    assert own.reachable == ("n1", "late")
 
 
 def test_a_term_in_a_relayed_record_is_adopted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from hypothesis import given
@@ -11,6 +12,8 @@ from system_under_test.gossip_raft.core.messages import (
     Consistency,
     GossipRecord,
     Heartbeat,
+    HeartbeatReply,
+    Lost,
     Message,
     RequestVote,
     Vote,
@@ -275,3 +278,76 @@ def test_a_snapshot_is_installed_only_if_it_moves_the_commit_point_forward() -> 
 
 def test_a_snapshot_stands_where_the_state_machine_does() -> None:
     assert RULES.compaction_point(LogIndex(3), LogIndex(7)) == 3
+
+
+# --- what used to be decided in passing --------------------------------------------
+
+
+def test_only_a_higher_term_is_adopted_and_it_ends_every_leadership() -> None:
+    told = Message("b", "a", RequestId(1), Term(5), (), Heartbeat())
+    assert RULES.adopts_term(told, Term(5), Term(4))
+    assert not RULES.adopts_term(told, Term(5), Term(5))
+    assert not RULES.adopts_term(told, Term(4), Term(5))
+    assert RULES.steps_down(told, leads=True)
+
+
+def test_an_answer_belongs_to_the_election_that_asked_for_it() -> None:
+    assert RULES.is_of_election(RequestId(7), RequestId(7))
+    assert not RULES.is_of_election(RequestId(6), RequestId(7))
+
+
+def test_an_election_time_out_is_drawn_between_its_limits() -> None:
+    rng = random.Random(1)
+    drawn = {RULES.election_timeout(Nanos(10), Nanos(20), rng) for _ in range(200)}
+    assert drawn == set(range(10, 21))
+
+
+def test_silence_is_minded_in_every_term() -> None:
+    assert RULES.minds_silence(Term(0))
+    assert RULES.minds_silence(Term(7))
+
+
+def test_everybody_asks_before_a_campaign_but_who_was_appointed() -> None:
+    assert RULES.asks_before_campaign(transfer=False)
+    assert not RULES.asks_before_campaign(transfer=True)
+
+
+def test_a_leader_needs_a_majority_in_touch() -> None:
+    assert RULES.keeps_leading(3, 5)
+    assert not RULES.keeps_leading(2, 5)
+
+
+def test_a_record_told_again_is_no_news() -> None:
+    assert not RULES.retelling_is_news()
+
+
+def test_entries_are_given_only_after_the_very_entry_that_is_asked_for() -> None:
+    assert RULES.holds_what_is_asked(at(1, 2), at(1, 2))
+    assert not RULES.holds_what_is_asked(at(1, 2), at(2, 2))
+    assert not RULES.holds_what_is_asked(at(1, 2), None)
+
+
+def test_a_commit_point_is_taken_only_as_far_as_the_log_goes() -> None:
+    assert RULES.commit_from_source(LogIndex(5), LogIndex(3)) == 3
+    assert RULES.commit_from_source(LogIndex(2), LogIndex(3)) == 2
+
+
+def test_a_client_waits_for_the_very_entry_and_hears_nothing_definite_when_leadership_ends() -> (
+    None
+):
+    assert RULES.awaited(at(2, 3)) != RULES.awaited(at(1, 3))
+    assert isinstance(RULES.answer_when_deposed(at(2, 3)), Lost)
+
+
+def test_an_answer_confirms_only_in_the_leaders_own_term() -> None:
+    answer = Message("b", "a", RequestId(1), Term(2), (), HeartbeatReply())
+    assert RULES.is_confirmation(answer, Term(2))
+    assert not RULES.is_confirmation(answer, Term(1))
+
+
+def test_a_lease_is_judged_by_the_time_it_is() -> None:
+    assert RULES.lease_is_judged_at(Nanos(9), Nanos(1)) == 9
+
+
+def test_a_refused_transaction_changes_nothing() -> None:
+    assert RULES.changes_of_refused({"x": 1}) == {}

@@ -47,6 +47,7 @@ from system_under_test.gossip_raft.core.types import (
     Append,
     Applied,
     Cas,
+    Compacted,
     Delete,
     Dequeue,
     Enqueue,
@@ -148,7 +149,9 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
     GetStatus: st.just(GetStatus()),
     Results: put_results,
     Values: st.builds(Values, naturals, consistencies, some(values)),
-    LogEntries: st.builds(LogEntries, some(entries), naturals),
+    LogEntries: st.builds(
+        LogEntries, some(entries), naturals, st.builds(Compacted, naturals, naturals)
+    ),
     NotLeader: not_leaders,
     Unavailable: unavailable,
     Lost: lost,

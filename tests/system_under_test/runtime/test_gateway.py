@@ -6,11 +6,28 @@ from pathlib import Path
 import httpx
 import pytest
 
-from system_under_test.gossip_raft.core.types import Append, NodeId, Put, Raw
+from system_under_test.gossip_raft.core.client_session import SessionTimeouts
+from system_under_test.gossip_raft.core.messages import LogEntries, ReadLog
+from system_under_test.gossip_raft.core.types import (
+    Append,
+    Compacted,
+    Entry,
+    LogIndex,
+    NodeId,
+    Put,
+    Raw,
+    Term,
+)
 from system_under_test.gossip_raft.runtime.child_process import Death
 from system_under_test.gossip_raft.runtime.cluster import GatewayProcess, ReservedPort
+from system_under_test.gossip_raft.runtime.configuration import Configuration
 from system_under_test.gossip_raft.runtime.errors import BadRequest, ProcessFailed
-from system_under_test.gossip_raft.runtime.gateway import BODY_BYTES_MAX, parse_objects
+from system_under_test.gossip_raft.runtime.gateway import (
+    BODY_BYTES_MAX,
+    GatewayService,
+    RawObjects,
+    parse_objects,
+)
 from tests.system_under_test.runtime.live import live_cluster
 
 
@@ -43,6 +60,31 @@ def test_what_is_no_list_of_objects_is_a_bad_request(body: bytes, problem: str) 
         parse_objects(body)
 
 
+async def test_a_window_that_moves_while_it_is_read_leaves_no_gap(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def entry(index: int) -> Entry:
+        return Entry(Term(1), LogIndex(index), None, (Raw(f"{index}"), Raw("x"), Put("k", 1)))
+
+    pages = {
+        1: LogEntries((entry(1), entry(2)), LogIndex(9)),
+        3: LogEntries((entry(8),), LogIndex(9), Compacted(LogIndex(7), 14)),
+        9: LogEntries((entry(9),), LogIndex(9), Compacted(LogIndex(7), 14)),
+    }
+
+    async def ask(_service: GatewayService, _node: NodeId, question: ReadLog) -> LogEntries:
+        return pages[question.first]
+
+    monkeypatch.setattr(GatewayService, "ask", ask)
+    configuration = Configuration(tmp_path / "c.json", "test", {NodeId("n0"): "127.0.0.1:1"})
+    service = GatewayService(configuration, SessionTimeouts())
+    assert await service.log() == RawObjects(14, ("8", "x", "9", "x"))
+    pages[3] = LogEntries((entry(8), entry(9)), LogIndex(9), Compacted(LogIndex(2), 4))
+    # What was read before is gone meanwhile, but nothing is missing in between.
+    assert await service.log() == RawObjects(0, ("1", "x", "2", "x", "8", "x", "9", "x"))
+    await service.close()
+
+
 @pytest.mark.live
 async def test_put_all_answers_when_committed_whichever_node_leads(tmp_path: Path) -> None:
     async with live_cluster(tmp_path) as cluster:
@@ -63,6 +105,12 @@ async def test_put_all_answers_when_committed_whichever_node_leads(tmp_path: Pat
             assert (await http.get("/kv/x")).json()["value"] == 1
             assert (await http.get("/kv/l")).json()["value"] == ["a"]
             assert (await http.get("/kv/none/such")).json()["value"] is None
+            for consistency in ("linearizable", "lease", "local"):
+                read = (await http.get(f"/kv/x?consistency={consistency}")).json()
+                assert read["consistency"] == consistency
+                assert read["value"] == 1 or consistency == "local"  # Which may be stale.
+            assert (await http.get("/kv/x")).json()["consistency"] == "linearizable"
+            assert (await http.get("/kv/x?consistency=perhaps")).status_code == 400
 
             leader = await cluster.leader()
             await cluster.processes.nodes[leader].kill()

@@ -15,6 +15,7 @@ import pytest
 
 from system_under_test.gossip_raft.core.client_session import Answered, Ending, Execute
 from system_under_test.gossip_raft.core.messages import Results
+from system_under_test.gossip_raft.core.raw_log import WINDOW
 from system_under_test.gossip_raft.core.types import (
     Applied,
     ClientId,
@@ -279,3 +280,31 @@ async def test_with_tls_the_whole_way_needs_certificates(tmp_path: Path) -> None
             for number in range(4):
                 await put_until_known(http, {"n": number}, f"k{number}")
             assert len(await written(cluster, http)) >= 1
+
+
+@pytest.mark.live
+async def test_the_log_is_a_window_that_survives_restarts_and_says_what_is_gone(
+    tmp_path: Path,
+) -> None:
+    compacting = {"snapshot_entries_max": 2, "log_keep": 0}
+    async with (
+        live_cluster(tmp_path, size=1, timing=compacting) as cluster,
+        gateway_of(cluster, tmp_path) as (_, http),
+    ):
+        third = WINDOW.commands_max * 6 // 10
+        for start in (0, third, 2 * third):
+            numbers = [{"n": number} for number in range(start, start + third)]
+            answer = await http.post("/put_all", json=numbers)
+            assert answer.status_code == 200, answer.text
+        kept = [{"n": number} for number in range(2 * third, 3 * third)]
+        for _ in range(2):
+            whole = await http.get("/log")
+            assert (whole.headers["Log-First"], whole.json()) == (str(2 * third), kept)
+            rest = await http.get(f"/log?from={3 * third - 1}")
+            assert rest.json() == kept[-1:]
+            gone = await http.get("/log?from=0")
+            assert (gone.status_code, gone.json()["first"]) == (410, 2 * third)
+            (node,) = cluster.processes.nodes.values()
+            await node.kill()
+            await node.start()
+            await cluster.leader()

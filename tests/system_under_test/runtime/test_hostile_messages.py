@@ -25,6 +25,7 @@ from protos.generated import gossip_raft_pb2 as wire
 from system_under_test.gossip_raft.core.messages import (
     Body,
     GetStatus,
+    GossipRecord,
     Heartbeat,
     Message,
     PullEntries,
@@ -35,7 +36,16 @@ from system_under_test.gossip_raft.core.messages import (
     Status,
     UpdatePosition,
 )
-from system_under_test.gossip_raft.core.types import RequestId, Term
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    Incarnation,
+    LogIndex,
+    NodeId,
+    Position,
+    RequestId,
+    Term,
+)
+from system_under_test.gossip_raft.runtime.calls import parse_request
 from system_under_test.gossip_raft.runtime.codec import Codec
 from system_under_test.gossip_raft.runtime.errors import CodecError
 from system_under_test.gossip_raft.runtime.rpc import (
@@ -44,7 +54,6 @@ from system_under_test.gossip_raft.runtime.rpc import (
     GOSSIP_RAFT,
     METHODS,
     Method,
-    parse_request,
 )
 from tests.system_under_test.runtime.in_process import NOBODY, NodeInProcess, node_in_process
 from tests.system_under_test.runtime.messages import BODIES, messages
@@ -54,8 +63,10 @@ BY_NAME = {method.path.rpartition("/")[2]: method for method in ALL}
 ENVELOPE = wire.Envelope(
     cluster="test", source="n1", target="n0", request=1, term=99, gossip=wire.GossipMap()
 )
+EXCHANGE_PATH = "/hearsay.gossip_raft.GossipRaft/ExchangeRPC"
 UNKNOWN = b"\xfa\x3f\x03abc"
 """Field 1023, which no message has."""
+LONG = Position(Term(99), LogIndex(99))
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Other tests may have the processor."""
 
@@ -104,6 +115,65 @@ async def test_bytes_that_are_no_message_are_refused_by_every_method(
         assert await code_of(node, method.path, data) is grpc.StatusCode.INVALID_ARGUMENT, data
     assert state(node) == before
     assert "Traceback" not in node.log()
+
+
+async def test_bytes_that_are_no_message_are_refused_one_by_one_in_a_stream(
+    node: NodeInProcess,
+) -> None:
+    before = state(node)
+    full = wire.HeartbeatRequest(envelope=ENVELOPE).SerializeToString()
+    bad = [(method.name, full + UNKNOWN) for method in METHODS[GOSSIP_RAFT]]
+    bad += [("HeartbeatRPC", b""), ("HeartbeatRPC", b"\xff" * 20), ("NoRPC", full)]
+    questions = [
+        wire.Question(number=number, method=name, request=data, timeout_ns=10**10)
+        for number, (name, data) in enumerate(bad)
+    ]
+    codes = {answer.number: answer.code for answer in await exchange(node, questions)}
+    unknown = codes.pop(len(bad) - 1)
+    assert unknown == grpc.StatusCode.UNIMPLEMENTED.value[0]
+    assert set(codes.values()) == {grpc.StatusCode.INVALID_ARGUMENT.value[0]}
+    assert state(node) == before
+    # The control: the same without unknown fields, in one message with another bad one.
+    questions = [
+        wire.Question(number=1, method="HeartbeatRPC", request=b"?", timeout_ns=10**10),
+        wire.Question(number=2, method="HeartbeatRPC", request=full, timeout_ns=10**10),
+    ]
+    refused, answered = sorted(await exchange(node, questions), key=lambda a: a.number)
+    assert (refused.code, answered.code) == (3, 0)
+    assert wire.HeartbeatReply.FromString(answered.reply).envelope.source == "n0"
+    assert node.status.term >= 99 > before.term
+    assert "Traceback" not in node.log()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff" * 20,
+        wire.Questions(questions=[wire.Question(number=1)]).SerializeToString() + UNKNOWN,
+    ],
+)
+async def test_a_stream_of_bytes_that_are_no_questions_is_refused(
+    node: NodeInProcess, data: bytes
+) -> None:
+    before = state(node)
+    async with grpc.aio.insecure_channel(node.address) as channel:
+        stream: Any = channel.stream_stream(EXCHANGE_PATH)(timeout=5)
+        await stream.write(data)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert state(node) == before
+    assert "a stream is refused" in node.log()
+    assert "Traceback" not in node.log()
+
+
+async def exchange(node: NodeInProcess, questions: list[wire.Question]) -> list[wire.Answer]:
+    """All answers to questions in one message, as any client would ask them."""
+    async with grpc.aio.insecure_channel(node.address) as channel:
+        stream: Any = channel.stream_stream(EXCHANGE_PATH)(timeout=10)
+        await stream.write(wire.Questions(questions=questions).SerializeToString())
+        await stream.done_writing()
+        return [answer async for data in stream for answer in wire.Answers.FromString(data).answers]
 
 
 def _with_unknown(envelope: wire.Envelope) -> wire.Envelope:
@@ -215,12 +285,33 @@ async def test_what_does_not_even_speak_http2_is_hung_up_on(node: NodeInProcess)
     assert state(node) == before
 
 
-async def test_a_strangers_peer_messages_raise_the_term_at_most(node: NodeInProcess) -> None:
+async def test_a_strangers_term_is_not_heeded_unless_its_log_is_longer(node: NodeInProcess) -> None:
     before = state(node)
-    said = Message("n7", "n0", RequestId(1), Term(99), (), Heartbeat())
-    data = Codec("test").encode(said).SerializeToString()
-    # It may be a member that our log does not name yet (PROTOCOL D12).
-    await send(node, BY_NAME["HeartbeatRPC"].path, data)
+    for last, said_of, heeded in (
+        (before.last, "n7", False),
+        (LONG, "n1", False),  # What it says of others is no reason.
+        (LONG, "n7", True),  # It may be a member (PROTOCOL D12).
+    ):
+        record = GossipRecord(
+            node=NodeId(said_of),
+            incarnation=Incarnation(1),
+            counter=1,
+            term=Term(99),
+            leader=None,
+            last=last,
+            commit=ORIGIN,
+            source=None,
+            reachable=(),
+        )
+        said = Message("n7", "n0", RequestId(1), Term(99), (record,), Heartbeat())
+        data = Codec("test").encode(said).SerializeToString()
+        if heeded:
+            await send(node, BY_NAME["HeartbeatRPC"].path, data)
+        else:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await send(node, BY_NAME["HeartbeatRPC"].path, data, timeout_s=0.5)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert state(node).term == (99 if heeded else before.term)
     assert replace(state(node), term=before.term) == before
 
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import Append, ClientId, NodeId, Put
 from system_under_test.gossip_raft.runtime.administration import Administrator
+from system_under_test.gossip_raft.runtime.certificates import make_certificates
 from system_under_test.gossip_raft.runtime.client import GrpcClient
 from system_under_test.gossip_raft.runtime.cluster import NodeProcess, NodeSpec, ReservedPort
 from system_under_test.gossip_raft.runtime.errors import NotConnected
@@ -33,12 +35,15 @@ from tests.system_under_test.runtime.live import PATIENCE, TIMING, LiveCluster, 
 pytestmark = pytest.mark.live
 
 N3 = NodeId("n3")
+NOW = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
 TIME_S = 30.0
 
 
 @asynccontextmanager
 async def fourth(cluster: LiveCluster) -> AsyncIterator[NodeProcess]:
     """n3, which knows the others and is known to nobody."""
+    if cluster.tls is not None:
+        make_certificates(cluster.tls, [N3], NOW)  # By the authority that is there.
     port = ReservedPort()
     spec = NodeSpec(
         id=N3,
@@ -46,6 +51,7 @@ async def fourth(cluster: LiveCluster) -> AsyncIterator[NodeProcess]:
         peers=dict(cluster.addresses),
         directory=cluster.directory / N3,
         timing=TIMING,
+        tls=cluster.tls,
         members=tuple(cluster.addresses),
     )
     node = NodeProcess("test", spec, cluster.deaths.put_nowait)
@@ -65,7 +71,9 @@ class Writer:
         self.progress = asyncio.Event()
         self._stopping = False
         addresses = {**cluster.addresses, N3: fourth}
-        self._client = GrpcClient(ClientId(name), addresses, NodeId("n0"), "test", PATIENCE)
+        self._client = GrpcClient(
+            ClientId(name), addresses, NodeId("n0"), "test", PATIENCE, security=cluster.security
+        )
         self._name = name
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -105,12 +113,16 @@ def trace(directory: Path, node: str) -> list[NodeEvent]:
     return [decoder.decode(line) for line in lines]
 
 
-async def test_nodes_join_leave_and_hand_over_under_load(tmp_path: Path) -> None:
-    async with live_cluster(tmp_path) as cluster, fourth(cluster) as n3:
+@pytest.mark.parametrize("tls", [False, True], ids=["in the clear", "TLS"])
+async def test_nodes_join_leave_and_hand_over_under_load(tmp_path: Path, tls: bool) -> None:
+    certificates = tmp_path / "tls" if tls else None
+    if certificates is not None:
+        make_certificates(certificates, ["n0", "n1", "n2"], NOW)
+    async with live_cluster(tmp_path, tls=certificates) as cluster, fourth(cluster) as n3:
         await cluster.write(Put("x", 1))
         address = (await n3.start()).address
         writers = [Writer(f"w{number}", cluster, address) for number in range(4)]
-        async with Administrator(cluster.addresses, "test") as admin:
+        async with Administrator(cluster.addresses, "test", cluster.security) as admin:
             first, _ = await admin.leader()
             await progress(writers)
             assert isinstance(await admin.ask(AddServer(N3, address), TIME_S), Results)
@@ -140,7 +152,9 @@ async def test_nodes_join_leave_and_hand_over_under_load(tmp_path: Path) -> None
             await progress(writers)
         for writer in writers:
             await writer.stop()
-        client = GrpcClient(ClientId("last"), {N3: address}, N3, "test", PATIENCE)
+        client = GrpcClient(
+            ClientId("last"), {N3: address}, N3, "test", PATIENCE, security=cluster.security
+        )
         ending = await client.call(Execute((Put("y", 1),)))
         assert isinstance(ending, Answered)
         await client.close()

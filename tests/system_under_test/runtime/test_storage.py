@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from system_under_test.gossip_raft.core.durable_log import Owner
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     DurableState,
@@ -28,7 +29,6 @@ from system_under_test.gossip_raft.runtime.errors import (
     StorageError,
 )
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
-from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
 
 OWNER = Owner("test", NodeId("n0"))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from system_under_test.gossip_raft.core.durable_log import Owner
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     DurableState,
@@ -29,7 +30,6 @@ from system_under_test.gossip_raft.runtime import storage as storage_module
 from system_under_test.gossip_raft.runtime.errors import CorruptLog, StorageError
 from system_under_test.gossip_raft.runtime.files import Files
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
-from system_under_test.gossip_raft.runtime.write_ahead_log import Owner
 from tests.system_under_test.runtime.failing_files import (
     Crash,
     CrashingFiles,
@@ -106,6 +106,24 @@ def loaded(path: Path, rebuild_as: int | None = None) -> DurableState:
 
 def unfinished(path: Path) -> list[Path]:
     return list(path.glob("*.tmp"))
+
+
+def test_a_compaction_keeps_what_was_written_and_dropped_before_it(tmp_path: Path) -> None:
+    persists = (
+        Persist(hard(1), None, (entry(1), entry(2))),
+        Persist(hard(2), None, (entry(3), entry(4))),
+        Persist(hard(3), LogIndex(4), (entry(4, 3),)),
+        Persist(hard(4), None, (entry(5, 4),)),
+        Persist(hard(5), None, (), snapshot(2), at(2)),
+        Persist(hard(6), None, (entry(6, 6),)),
+        Persist(hard(7), None, (), snapshot(4, 3), at(3)),
+    )
+    filled(tmp_path, persists)
+    state = DurableState()
+    for persist in persists:
+        state = persist.applied_to(state)
+    assert loaded(tmp_path) == state
+    assert [entry.index for entry in state.log] == [4, 5, 6]
 
 
 def test_what_was_compacted_is_gone_and_the_rest_is_there(tmp_path: Path) -> None:

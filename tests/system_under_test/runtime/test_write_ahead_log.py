@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from system_under_test.gossip_raft.core.durable_log import Owner
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     ClientId,
@@ -20,7 +21,6 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.runtime.errors import CorruptLog
 from system_under_test.gossip_raft.runtime.write_ahead_log import (
-    Owner,
     owner_record,
     persist_record,
     recover,

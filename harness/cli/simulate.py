@@ -1,0 +1,273 @@
+"""``hearsay simulate``: many seeds in virtual time, over all cores."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from checker.base import Budget
+from checker.verdict import combine
+from harness.analysis import analyze
+from harness.cli.conclusion import store_verdict
+from harness.cli.words import COLOURS
+from harness.errors import BadInput
+from harness.exit_codes import ExitCode, of_verdict, worst
+from harness.provenance import record_of
+from harness.simulated import Simulated, simulate
+from harness.simulated_files import write_run
+from harness.store import RunStore
+from harness.swarm import Given, draw_plan
+from harness.verdict_file import sentence, word
+from harness.wall_clock import RunClock, deadline_after
+from harness.workers import spread
+from histories.event import Completed, FaultBegan
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
+from workloads.catalogue import workload
+from workloads.errors import WorkloadError
+
+CHECK_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The options of ``hearsay simulate`` as they were typed."""
+
+    seeds: str
+    jobs: int
+    workload: str | None
+    nodes: int | None
+    faults: str | None
+    time_s: float | None
+    concurrency: int | None
+    rate_hz: float | None
+    operation_timeout_ms: int | None
+    bug: str | None
+    reads: str | None
+    failures_max: int
+    keep: bool
+
+    def given(self) -> Given:
+        """Raises: BadInput: An option makes no sense; the message names it."""
+        faults = None
+        if self.faults is not None:
+            names = [] if self.faults == "none" else self.faults.split(",")
+            faults = tuple(filter(None, (name.strip() for name in names)))
+        given = Given(
+            workload=self.workload,
+            nodes=self.nodes,
+            faults=faults,
+            time_s=self.time_s,
+            concurrency=self.concurrency,
+            rate_hz=self.rate_hz,
+            operation_timeout_ms=self.operation_timeout_ms,
+            bug=self.bug,
+            reads=self.reads,
+        )
+        if given.bug is not None and given.bug not in CATALOGUE:
+            raise BadInput(f"--bug: no bug is named {given.bug!r} (hearsay run --bug list)")
+        if given.workload is not None:
+            try:
+                workload(given.workload)
+            except WorkloadError as error:
+                raise BadInput(f"--workload: {error}") from error
+        if self.jobs < 0:
+            raise BadInput(f"--jobs: {self.jobs} is below 0")
+        if self.failures_max < 1:
+            raise BadInput(f"--failures: {self.failures_max} is not at least 1")
+        return given
+
+    def range(self) -> range:
+        """Raises: BadInput."""
+        first, dots, last = self.seeds.partition("..")
+        try:
+            seeds = range(int(first), int(last if dots else first) + 1)
+        except ValueError as error:
+            raise BadInput(f"--seeds: {self.seeds!r} is not A..B") from error
+        if not seeds or seeds[0] < 0:
+            raise BadInput(f"--seeds: {self.seeds!r} holds no seed from 0 on")
+        return seeds
+
+    def command(self, seed: int) -> str:
+        """The one command that runs exactly this seed again."""
+        words = ["hearsay", "simulate", "--seeds", f"{seed}..{seed}"]
+        for name, value in (
+            ("workload", self.workload),
+            ("nodes", self.nodes),
+            ("faults", self.faults),
+            ("time", None if self.time_s is None else f"{self.time_s:g}"),
+            ("concurrency", self.concurrency),
+            ("rate", None if self.rate_hz is None else f"{self.rate_hz:g}"),
+            ("timeout", self.operation_timeout_ms),
+            ("bug", self.bug),
+            ("reads", self.reads),
+        ):
+            if value is not None:
+                words += [f"--{name}", str(value)]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What one seed came to.  ``run``: its directory, if it has one."""
+
+    seed: int
+    code: ExitCode
+    verdict: str
+    sentence: str
+    run: str | None
+    command: str
+    steps: int
+    virtual_ns: int
+    ops: int
+    faults: dict[str, int]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Over all seeds so far."""
+
+    seeds: int = 0
+    steps: int = 0
+    virtual_ns: int = 0
+    ops: int = 0
+    failing: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def add(self, judged: Judged) -> None:
+        self.seeds += 1
+        self.steps += judged.steps
+        self.virtual_ns += judged.virtual_ns
+        self.ops += judged.ops
+        self.failing += judged.code is not ExitCode.VALID
+        self.verdicts[judged.verdict] += 1
+        self.faults.update(judged.faults)
+
+
+def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCode:
+    """Run and judge every seed; the worst code of all."""
+    console = Console(highlight=False, soft_wrap=True)
+    given, seeds = chosen.given(), chosen.range()
+    draw_plan(seeds[0], given)  # What cannot be is said at once.
+    jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(seeds))
+    clock, tally = RunClock(), Tally()
+    codes: list[ExitCode] = []
+    results = spread(partial(_judge, chosen, given, store, arguments), seeds, jobs)
+    interrupted = False
+    try:
+        for judged in _shown(console, results, len(seeds), tally):
+            codes.append(judged.code)
+            if tally.failing == chosen.failures_max:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        results.close()
+    _say_tally(console, tally, clock)
+    if interrupted:
+        console.print("interrupted", style="yellow")
+        codes.append(ExitCode.UNKNOWN)
+    return worst(codes)
+
+
+def _judge(
+    chosen: Chosen, given: Given, store: Path, arguments: tuple[str, ...], seed: int
+) -> Judged:
+    """In a worker: everything about one seed."""
+    plan = draw_plan(seed, given)
+    simulated = simulate(plan)
+    verdict = combine(simulated.verdicts(_budget()).values())
+    run = None
+    if chosen.keep or of_verdict(verdict) is not ExitCode.VALID:
+        runs = RunStore(store)
+        record = record_of(plan.config, chosen.command(seed), arguments, 0, plan.world)
+        directory = write_run(runs, record, simulated)
+        analysis = analyze(directory, _budget())
+        verdict = analysis.verdict
+        store_verdict(runs, directory, analysis)
+        run = str(directory.path)
+    return Judged(
+        seed=seed,
+        code=of_verdict(verdict),
+        verdict=word(verdict),
+        sentence=sentence(verdict),
+        run=run,
+        command=chosen.command(seed),
+        steps=simulated.steps,
+        virtual_ns=simulated.time,
+        ops=sum(isinstance(event, Completed) for event in simulated.events),
+        faults=_faults(simulated),
+    )
+
+
+def _faults(simulated: Simulated) -> dict[str, int]:
+    kinds = Counter(event.kind for event in simulated.events if isinstance(event, FaultBegan))
+    return dict(kinds)
+
+
+def _budget() -> Budget:
+    return Budget(deadline=deadline_after(CHECK_SECONDS))
+
+
+def _shown(
+    console: Console, results: Iterator[tuple[int, Judged]], total: int, tally: Tally
+) -> Iterator[Judged]:
+    """The results, while a bar shows how far it is and failing seeds are told of."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    # The workers are forked before the bar has a thread.
+    first = next(results, None)
+    with bar:
+        task = bar.add_task("seeds", total=total)
+        while first is not None:
+            judged = first[1]
+            tally.add(judged)
+            if judged.code is not ExitCode.VALID:
+                _say_failure(console, judged)
+            bar.update(task, advance=1, description=f"seeds, {tally.failing} failing")
+            yield judged
+            first = next(results, None)
+
+
+def _say_failure(console: Console, judged: Judged) -> None:
+    console.print(
+        f"seed {judged.seed}: {judged.sentence}",
+        style=f"bold {COLOURS[judged.verdict]}",
+        markup=False,
+    )
+    console.print(f"  run     {judged.run}", markup=False)
+    console.print(f"  again   {judged.command}", markup=False)
+
+
+def _say_tally(console: Console, tally: Tally, clock: RunClock) -> None:
+    seconds = clock.now() / 1e9
+    counted = ", ".join(f"{number:,} {verdict}" for verdict, number in tally.verdicts.items())
+    console.print(f"{tally.seeds:,} seeds: {counted or 'none judged'}", style="bold")
+    console.print(
+        f"{tally.steps:,} events, {tally.ops:,} operations, {tally.virtual_ns / 1e9:,.0f} virtual"
+        f" seconds in {seconds:,.1f} s ({tally.steps / max(seconds, 1e-9):,.0f} events a second)"
+    )
+    faults = ", ".join(f"{kind} {number:,}" for kind, number in sorted(tally.faults.items()))
+    console.print(f"faults: {faults or 'none'}")

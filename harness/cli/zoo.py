@@ -1,0 +1,146 @@
+"""``hearsay zoo``: every known bug switched on in turn, and what it took to catch it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from checker.base import Budget
+from harness.errors import BadInput, EnvironmentFailure
+from harness.exit_codes import ExitCode
+from harness.wall_clock import cpu_seconds, deadline_after
+from harness.workers import spread
+from harness.zoo import CORRECT, Hunt, HuntBudget, Row, hunt, rows_of
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
+
+JUDGING_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The options of ``hearsay zoo`` as they were typed."""
+
+    bugs: tuple[str, ...]
+    hunts: int
+    runs: int
+    seconds: float
+    jobs: int
+    json: Path | None
+
+    def check(self) -> None:
+        """Raises: BadInput: An option makes no sense; the message names it."""
+        for bug in self.bugs:
+            if bug not in CATALOGUE and bug != CORRECT:
+                raise BadInput(f"no bug is named {bug!r} (hearsay run --bug list names them)")
+        if self.hunts < 1:
+            raise BadInput(f"--hunts: {self.hunts} is not at least 1")
+        if self.runs < 1:
+            raise BadInput(f"--runs: {self.runs} is not at least 1")
+        if self.seconds <= 0:
+            raise BadInput(f"--seconds: {self.seconds:g} is not above 0")
+        if self.jobs < 0:
+            raise BadInput(f"--jobs: {self.jobs} is below 0")
+
+
+def run_zoo(chosen: Chosen) -> ExitCode:
+    """Hunt; invalid if a bug that is known to be found was missed, or the control was not quiet."""
+    chosen.check()
+    console = Console(highlight=False)
+    bugs = chosen.bugs or (*CATALOGUE, CORRECT)
+    items = [(bug, number) for bug in bugs for number in range(chosen.hunts)]
+    jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(items))
+    budget = HuntBudget(runs_max=chosen.runs, seconds_max=chosen.seconds)
+    hunts: list[Hunt] = []
+    results = spread(partial(_hunt, budget), items, jobs)
+    # The workers are forked before the bar has a thread.
+    first = next(results)
+    hunts.append(first[1])
+    for _, one in track(
+        results,
+        description="hunting",
+        total=len(items) - 1,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
+        hunts.append(one)
+    rows = rows_of(hunts)
+    console.print(_table(rows))
+    _say_sum(console, rows)
+    if chosen.json is not None:
+        _write(chosen.json, rows)
+    return ExitCode.INVALID if any(row.disappoints for row in rows) else ExitCode.VALID
+
+
+def _hunt(budget: HuntBudget, item: tuple[str, int]) -> Hunt:
+    bug, number = item
+    return hunt(bug, number, budget, cpu_seconds, _judging)
+
+
+def _judging() -> Budget:
+    return Budget(deadline=deadline_after(JUDGING_SECONDS))
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(title="The bug zoo: medians over the hunts, the hardest to catch first")
+    table.add_column("bug", no_wrap=True)
+    table.add_column("caught", justify="right")
+    table.add_column("runs", justify="right")
+    table.add_column("virtual s", justify="right")
+    table.add_column("CPU s", justify="right")
+    table.add_column("by")
+    for row in sorted(rows, key=lambda row: (row.bug == CORRECT, row.caught, -row.runs)):
+        missed = row.disappoints
+        table.add_row(
+            row.bug,
+            f"{row.caught}/{len(row.hunts)}",
+            f"{row.runs:g}",
+            f"{row.virtual_s:,.0f}",
+            f"{row.seconds:.1f}",
+            "; ".join(row.found[:3]),
+            style="red" if missed else None,
+        )
+    return table
+
+
+def _say_sum(console: Console, rows: Sequence[Row]) -> None:
+    bugs = [row for row in rows if row.bug != CORRECT]
+    caught = sum(row.caught * 2 >= len(row.hunts) for row in bugs)
+    if bugs:
+        console.print(f"{caught} of {len(bugs)} bugs caught", style="bold")
+    for row in rows:
+        if row.bug == CORRECT:
+            runs = sum(one.runs for one in row.hunts)
+            quiet = "quiet" if not row.caught else f"ACCUSED of {'; '.join(row.found)}"
+            console.print(f"correct nodes: {quiet} in {runs:,} runs")
+        elif row.disappoints:
+            console.print(f"{row.bug} is known to be found and was missed", style="red")
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    text = msgspec.json.format(msgspec.json.encode([_plain(row) for row in rows]), indent=1)
+    try:
+        path.write_bytes(text + b"\n")
+    except OSError as error:
+        raise EnvironmentFailure(f"{path}: {error.strerror}") from error
+
+
+def _plain(row: Row) -> dict[str, object]:
+    return {
+        "bug": row.bug,
+        "caught": row.caught,
+        "runs": row.runs,
+        "virtual_s": row.virtual_s,
+        "cpu_s": round(row.seconds, 3),
+        "found": row.found,
+        "hunts": row.hunts,
+    }

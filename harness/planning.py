@@ -1,0 +1,89 @@
+"""From a configuration to what a run does, for live and simulated runs alike.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from harness.config import RunConfig
+from harness.driver import PATIENCE, Driver, DriverOptions, FaultTime
+from harness.errors import BadInput
+from harness.seeds import derive
+from histories.op import Nanos
+from nemesis.errors import ImpossiblePlan
+from nemesis.plan import KINDS, Pace, plan
+from nemesis.schedule import Schedule
+from system_under_test.gossip_raft.core import types as core
+from system_under_test.gossip_raft.core.client_session import SessionTimeouts
+from workloads.base import Workload
+from workloads.draws import draws_from
+from workloads.generator import Stagger
+
+GRACE_MS: Final = 1000
+"""What the driver allows a call beyond the client's own time-out, which says more."""
+
+_MS: Final = 1_000_000
+
+
+def plan_faults(
+    config: RunConfig,
+    known: Sequence[str] = KINDS,
+    *,
+    pace: Pace | None = None,
+    leader_first: bool = True,
+) -> Schedule:
+    """The faults that ``config`` means, all of ``known`` kinds; see ``nemesis.plan.plan``.
+
+    Raises:
+        BadInput: A kind of fault is unknown, or cannot be had in this cluster or time.
+    """
+    for kind in config.faults:
+        if kind in KINDS and kind not in known:
+            raise BadInput(f"--faults: {kind}: only simulated clusters can suffer that")
+    nodes = [core.NodeId(f"n{number}") for number in range(config.nodes)]
+    until = core.Nanos(int(config.time_s * 1e9))
+    try:
+        return plan(
+            derive(config.seed, "nemesis"),
+            config.faults,
+            nodes,
+            until,
+            pace=pace,
+            leader_first=leader_first,
+        )
+    except ImpossiblePlan as error:
+        raise BadInput(f"--faults: {error}") from error
+
+
+def driver_of(
+    config: RunConfig,
+    workload: Workload,
+    schedule: Schedule,
+    *,
+    settle_max: Nanos = PATIENCE,
+) -> Driver:
+    """The driver of a run that has not begun."""
+    return Driver(
+        DriverOptions(
+            concurrency=config.concurrency,
+            nodes_count=config.nodes,
+            time_limit=Nanos(int(config.time_s * 1e9)),
+            operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * _MS),
+            settle_max=settle_max,
+        ),
+        Stagger(
+            Nanos(max(1, int(1e9 / config.rate_hz))),
+            draws_from(derive(config.seed, "pace")),
+            workload.generator(derive(config.seed, "workload")),
+        ),
+        workload.final_generator,
+        [FaultTime(Nanos(s.at_ns), Nanos(s.duration_ns)) for s in schedule.steps[:-1]],
+    )
+
+
+def session_timeouts(config: RunConfig) -> SessionTimeouts:
+    """How long clients wait: half of it for one node, so that another can be asked."""
+    return SessionTimeouts(
+        attempt=core.Nanos(config.operation_timeout_ms * _MS // 2),
+        operation=core.Nanos(config.operation_timeout_ms * _MS),
+    )

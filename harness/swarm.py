@@ -1,0 +1,148 @@
+"""Every seed draws its own configuration (swarm testing: Groce et al., ISSTA 2012).
+
+A run with everything switched on hides what only shows with something switched off: so each
+seed also draws which faults there are, and limits so small that they matter all the time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from harness.config import RunConfig
+from harness.planning import plan_faults
+from harness.seeds import derive
+from harness.simulated import Plan
+from nemesis.plan import KINDS, SECOND, Pace
+from system_under_test.gossip_raft.core.messages import Consistency
+from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
+from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
+from system_under_test.gossip_raft.simulation.storage import DiskOptions
+from workloads.catalogue import WORKLOADS
+
+MS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the user fixed; ``None`` leaves it to each seed."""
+
+    workload: str | None = None
+    nodes: int | None = None
+    faults: tuple[str, ...] | None = None
+    time_s: float | None = None
+    concurrency: int | None = None
+    rate_hz: float | None = None
+    operation_timeout_ms: int | None = None
+    reads: str | None = None
+    bug: str | None = None
+
+
+def draw_plan(seed: int, given: Given) -> Plan:
+    """The run that ``seed`` stands for, under what is ``given``.
+
+    Raises:
+        BadInput: What is given cannot be.
+    """
+    rng = derive(seed, "swarm")
+    # Everything is drawn, in one order, whatever is given: what one option fixes must not
+    # change what the others become.
+    drawn = RunConfig(
+        seed=seed,
+        workload=rng.choice(tuple(WORKLOADS)),
+        nodes=rng.choice((3, 3, 3, 3, 4, 5, 5, 5, 6, 7)),
+        faults=_faults(rng),
+        time_s=rng.choice((10.0, 15.0, 20.0)),
+        concurrency=rng.choice((5, 10, 10, 20)),
+        # Fewer calls, and a run may be too poor to mean anything.
+        rate_hz=rng.choice((20.0, 30.0, 50.0)),
+        operation_timeout_ms=rng.choice((500, 1000, 1000, 3000)),
+        reads=rng.choice((Consistency.LINEARIZABLE.value, Consistency.LEASE.value)),
+    )
+    node = _node(rng)
+    network = _network(rng)
+    disk = _disk(rng)
+    drift = rng.choice((0, 0, 100, 4_000))
+    rare = rng.choice((0.0, 0.0, 0.001, 0.01))
+    pace = _pace(rng, int(node["election_timeout_max_ns"] or 0))
+    chosen = {
+        name: getattr(drawn, name) if getattr(given, name) is None else getattr(given, name)
+        for name in Given.__dataclass_fields__
+    }
+    config = RunConfig(seed=seed, **chosen)
+    config.check()
+    if given.faults is None and config.reads == Consistency.LEASE.value:
+        # A lease is only promised to hold while clocks drift within bounds.
+        kept = tuple(kind for kind in config.faults if kind != "clock")
+        config = replace(config, faults=kept)
+    world = WorldOptions(
+        nodes=config.nodes,
+        node=node,
+        network=network,
+        disk=disk,
+        clock=ClockOptions(drift_max_ppm=drift),
+        rare=rare,
+    )
+    schedule = plan_faults(config, pace=pace, leader_first=False)
+    return Plan(config=config, schedule=schedule, world=world)
+
+
+def _faults(rng: random.Random) -> tuple[str, ...]:
+    """Sometimes none, mostly a few kinds, sometimes all."""
+    chosen = rng.sample(KINDS, rng.choice((0, 1, 2, 3, 4, 6, len(KINDS))))
+    return tuple(sorted(chosen, key=KINDS.index))
+
+
+def _pace(rng: random.Random, election_timeout_max_ns: int) -> Pace:
+    """From calm, where the cluster comes to rest between faults, to one after the other."""
+    shortest, recovery = rng.choice(((2000, 1500), (500, 1500), (500, 200), (100, 100)))
+    return Pace(
+        first_ns=rng.choice((0, 1, 3)) * SECOND,
+        duration_min_ns=shortest * MS,
+        duration_max_ns=max(shortest * 2, rng.choice((1000, 5000))) * MS,
+        recovery_ns=recovery * MS,
+        interval_ns=(shortest + recovery) * rng.choice((1, 2)) * MS,
+        # Time for an election, and for calls that show what the faults have done.
+        tail_ns=election_timeout_max_ns + 2 * SECOND,
+    )
+
+
+def _node(rng: random.Random) -> Mapping[str, int | str | None]:
+    election_ms = rng.choice((300, 500, 1000, 1000, 2000))
+    settings: dict[str, int | str | None] = {
+        "election_timeout_min_ns": election_ms * MS,
+        "election_timeout_max_ns": election_ms * rng.choice((15, 20)) // 10 * MS,
+        "heartbeat_interval_ns": election_ms * rng.choice((100, 200, 200)) // 1000 * MS,
+        "pull_wait_ns": rng.choice((0, 200, 500, 500)) * MS,
+        "request_timeout_ns": rng.choice((200, 500, 500)) * MS,
+        "commit_news_delay_ns": rng.choice((0, 10, 10, 50)) * MS,
+        "fanout": rng.choice((1, 2, 4)),
+        "entries_max": rng.choice((1, 2, 256)),
+    }
+    if rng.random() < 0.5:
+        settings["snapshot_entries_max"] = rng.choice((1, 3, 10, 100))
+        settings["log_keep"] = rng.choice((0, 1, 5, 50))
+        settings["snapshot_chunk_bytes"] = rng.choice((2_000, 20_000, 256 * 1024))
+    if rng.random() < 0.3:
+        settings["children_max"] = rng.choice((1, 2))
+    return settings
+
+
+def _network(rng: random.Random) -> NetworkOptions:
+    weather = Weather(
+        loss=rng.choice((0.0, 0.0, 0.01, 0.05)),
+        duplication=rng.choice((0.0, 0.0, 0.01, 0.05)),
+        straggling=rng.choice((0.0, 0.0, 0.01, 0.05)),
+    )
+    slowest = rng.choice((2, 2, 10, 40))
+    return NetworkOptions(
+        latency_max_ns=slowest * MS, jitter=rng.choice((0.2, 1.0, 5.0)), weather=weather
+    )
+
+
+def _disk(rng: random.Random) -> DiskOptions:
+    return DiskOptions(sync_max_ns=rng.choice((1, 3, 10, 50)) * MS)

@@ -1,0 +1,193 @@
+"""Hunting the bugs of the zoo: how many simulated runs until each is caught, and by whom.
+
+Every other run of a hunt is drawn blindly; the others have at least the faults that the
+catalogue says a bug needs, as somebody would choose them who has a suspicion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from checker.base import Budget
+from checker.verdict import Invalid, Verdict
+from harness.simulated import Plan, simulate
+from harness.swarm import Given, draw_plan
+from nemesis.plan import KINDS
+from system_under_test.gossip_raft.core.messages import Consistency
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
+
+CORRECT: Final = "correct"
+"""The name under which correct nodes stand in the table: the control."""
+
+SEEDS_PER_HUNT: Final = 100_000
+"""Hunts do not share seeds."""
+
+FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
+    Need.ELECTION: ("kill", "partition"),
+    Need.CRASH: ("kill", "crash"),
+    Need.POWER_LOSS: ("power",),
+    Need.WIPED_DISK: ("disk",),
+    Need.DISK_ERROR: ("disk",),
+    Need.BIT_FLIP: ("disk",),
+    Need.PARTITION: ("partition",),
+    Need.ONE_WAY_PARTITION: ("partition",),
+    Need.LOSS: ("weather",),
+    Need.DELAY: ("weather", "slow"),
+    Need.DUPLICATION: ("weather",),
+    Need.CLOCK_DRIFT: ("drift",),
+    Need.PAUSE: ("pause",),
+    Need.RETRIES: ("weather", "slow"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuntBudget:
+    """``runs_max`` simulated runs, and no further one after ``seconds_max`` of computing."""
+
+    runs_max: int = 300
+    seconds_max: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunt:
+    """One hunt for one bug.
+
+    Attributes:
+        bug: Its name, or ``CORRECT``.
+        seed: Of the run that caught it; ``None`` if none did.
+        found: "checker: kind of anomaly" of everything that it was caught by.
+        runs: Tried, that one included.
+        virtual_ns: Simulated time in all of them together.
+        seconds: Of computing.
+    """
+
+    bug: str
+    seed: int | None
+    found: tuple[str, ...]
+    runs: int
+    virtual_ns: int
+    seconds: float
+
+    @property
+    def caught(self) -> bool:
+        return self.seed is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """All hunts for one bug.  Medians over the hunts, missed ones with what they spent."""
+
+    bug: str
+    hunts: tuple[Hunt, ...]
+
+    @property
+    def caught(self) -> int:
+        return sum(hunt.caught for hunt in self.hunts)
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """By what it was caught, the most frequent first."""
+        counts: dict[str, int] = {}
+        for hunt in self.hunts:
+            for name in hunt.found:
+                counts[name] = counts.get(name, 0) + 1
+        return tuple(sorted(counts, key=lambda name: -counts[name]))
+
+    @property
+    def runs(self) -> float:
+        return median(hunt.runs for hunt in self.hunts)
+
+    @property
+    def virtual_s(self) -> float:
+        return median(hunt.virtual_ns for hunt in self.hunts) / 1e9
+
+    @property
+    def seconds(self) -> float:
+        return median(hunt.seconds for hunt in self.hunts)
+
+    @property
+    def disappoints(self) -> bool:
+        """Whether it was missed although it is known to be found, or the control was not quiet."""
+        if self.bug == CORRECT:
+            return self.caught > 0
+        return CATALOGUE[self.bug].random and self.caught * 2 < len(self.hunts)
+
+
+def hunt(
+    bug: str,
+    number: int,
+    budget: HuntBudget,
+    spent: Callable[[], float],
+    judging: Callable[[], Budget],
+) -> Hunt:
+    """Hunt ``bug`` for the ``number``-th time.
+
+    ``spent`` is how many seconds we have computed so far; ``judging`` what checkers may spend
+    on one run.
+    """
+    mutant = None if bug == CORRECT else CATALOGUE[bug]
+    first, began, virtual_ns, runs = number * SEEDS_PER_HUNT, spent(), 0, 0
+    found: tuple[str, ...] = ()
+    while not found and runs < budget.runs_max and spent() - began < budget.seconds_max:
+        simulated = simulate(plan_of(first + runs, mutant, guided=runs % 2 == 0))
+        found = anomalies(simulated.verdicts(judging()))
+        virtual_ns += simulated.time
+        runs += 1
+    return Hunt(
+        bug=bug,
+        seed=first + runs - 1 if found else None,
+        found=found,
+        runs=runs,
+        virtual_ns=virtual_ns,
+        seconds=spent() - began,
+    )
+
+
+def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
+    """The run of ``seed`` on nodes with that bug; ``guided`` by what the bug needs."""
+    if mutant is None:
+        return draw_plan(seed, Given())
+    plan = draw_plan(seed, Given(bug=mutant.name, nodes=_nodes(mutant, seed)))
+    if not guided or not mutant.needs:
+        return plan
+    kinds = {kind for need in mutant.needs for kind in FAULTS_FOR.get(need, ())}
+    return draw_plan(
+        seed,
+        Given(
+            bug=mutant.name,
+            nodes=plan.config.nodes,
+            faults=tuple(sorted(kinds, key=KINDS.index)) or None,
+            workload="append" if Need.TRANSACTIONS in mutant.needs else None,
+            reads=Consistency.LEASE.value if Need.LEASE_READS in mutant.needs else None,
+        ),
+    )
+
+
+def anomalies(verdicts: dict[str, Verdict]) -> tuple[str, ...]:
+    """ "checker: kind" of each kind of anomaly found, in the order of the checkers."""
+    return tuple(
+        dict.fromkeys(
+            f"{name}: {anomaly.kind}"
+            for name, verdict in verdicts.items()
+            if isinstance(verdict, Invalid)
+            for anomaly in verdict.anomalies
+        )
+    )
+
+
+def rows_of(hunts: Iterable[Hunt]) -> list[Row]:
+    """The table, in the order of the catalogue, the control last."""
+    by_bug: dict[str, list[Hunt]] = {}
+    for one in hunts:
+        by_bug.setdefault(one.bug, []).append(one)
+    order = [bug for bug in (*CATALOGUE, CORRECT) if bug in by_bug]
+    return [Row(bug=bug, hunts=tuple(by_bug[bug])) for bug in order]
+
+
+def _nodes(mutant: Mutant, seed: int) -> int | None:
+    """Drawn, unless in a small cluster the bug does no harm."""
+    return None if mutant.nodes_min <= 3 else mutant.nodes_min + seed % 3

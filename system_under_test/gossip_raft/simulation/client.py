@@ -1,0 +1,108 @@
+"""A simulated client: it transmits what a client session says, and tells it what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from system_under_test.gossip_raft.core.client_session import (
+    Answered,
+    ClientSession,
+    Ending,
+    Refused,
+    Request,
+    SessionEffect,
+    SessionTimeouts,
+    TimedOut,
+    Transmit,
+    WakeAt,
+)
+from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
+from system_under_test.gossip_raft.simulation.scheduler import Scheduler, Timer
+
+SEND_MARGIN: Final = Nanos(20_000_000)
+"""So shortly before its deadline an operation is not sent any more, as live clients do it."""
+
+
+class SimulatedClient:
+    """One logical client on the world's own clock; one operation at a time.
+
+    A connection to a node that is down is refused, and one to a node that goes down breaks:
+    the session hears of both, as over gRPC.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        timeouts: SessionTimeouts,
+        scheduler: Scheduler,
+        transmit: Callable[[Message], None],
+    ) -> None:
+        self._session = session
+        self._timeouts = timeouts
+        self._scheduler = scheduler
+        self._send = transmit
+        self._timer = Timer(scheduler, self._woken)
+        self._ended: Callable[[Ending], None] | None = None
+        self._deadline = Nanos(0)
+        self._open: dict[RequestId, str] = {}
+
+    def call(self, request: Request, ended: Callable[[Ending], None]) -> None:
+        """Begin an operation; ``ended`` is told once, how."""
+        now = self._scheduler.now
+        self._ended = ended
+        self._deadline = Nanos(now + self._timeouts.operation)
+        self._obey(self._session.begin(request, now))
+
+    def abandon(self) -> None:
+        """Nobody wants to know any more."""
+        self._ended = None
+        self._timer.cancel()
+        self._open.clear()
+
+    def receive(self, message: Message) -> None:
+        self._open.pop(message.request, None)
+        self._obey(self._session.receive(message, self._scheduler.now))
+
+    def undelivered(self, request: RequestId) -> None:
+        """The node was down: the transmission certainly had no effect."""
+        self._open.pop(request, None)
+        self._obey(self._session.undelivered(request, self._scheduler.now))
+
+    def connection_broke(self, node: NodeId) -> None:
+        """``node`` went down: nobody knows what became of what it was sent."""
+        if node not in self._open.values():
+            return
+        broken = [request for request, target in self._open.items() if target == node]
+        for request in broken:
+            del self._open[request]
+            self._obey(self._session.unknown_fate(request, self._scheduler.now))
+
+    def _woken(self) -> None:
+        self._obey(self._session.wake(self._scheduler.now))
+
+    def _obey(self, effects: tuple[SessionEffect, ...]) -> None:
+        ended = self._ended
+        if ended is None:
+            return
+        too_late: Message | None = None
+        now = self._scheduler.now
+        for effect in effects:
+            match effect:
+                case Transmit(message=message) if now + SEND_MARGIN > self._deadline:
+                    too_late = message
+                case Transmit(message=message):
+                    self._open[message.request] = message.target
+                    self._send(message)
+                case WakeAt(time=time):
+                    self._timer.set(time)
+                case Answered() | Refused() | TimedOut():
+                    self._ended = None
+                    self._timer.cancel()
+                    self._open.clear()
+                    ended(effect)
+                case _:
+                    assert_never(effect)
+        if too_late is not None:
+            self._obey(self._session.undelivered(too_late.request, now))

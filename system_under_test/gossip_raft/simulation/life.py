@@ -1,0 +1,161 @@
+"""One life of one simulated node: from its start to its crash, and the ports it is given."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from system_under_test.control import Moment
+from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.node import Node
+from system_under_test.gossip_raft.core.ready import Persist
+from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.trace import TraceEvent
+from system_under_test.gossip_raft.core.types import (
+    DurableState,
+    InvariantViolation,
+    Nanos,
+)
+from system_under_test.gossip_raft.host import Host
+from system_under_test.gossip_raft.ports import Storage
+from system_under_test.gossip_raft.simulation.clock import SimulatedClock, Wake
+from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
+from system_under_test.gossip_raft.simulation.scheduler import Scheduler
+from system_under_test.gossip_raft.simulation.storage import SimulatedDisk
+from system_under_test.gossip_raft.simulation.trace import NodeTrace
+
+
+class Life:
+    """Clock, network, storage and recorder of one host; ``alive`` until it ends.
+
+    1. Once dead, nothing it does has any effect, and nothing reaches it.
+    2. While it is paused everything that comes waits, and comes at once when it resumes.
+    3. It may be set to end between two effects, as a real process may.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        *,
+        scheduler: Scheduler,
+        clock: SimulatedClock,
+        network: SimulatedNetwork,
+        disk: SimulatedDisk,
+        trace: NodeTrace,
+        rng: random.Random,
+        rules: Rules,
+        wrap_storage: Callable[[Storage], Storage],
+        on_end: Callable[[InvariantViolation | None], None],
+    ) -> None:
+        """``on_end`` hears of an end that came from inside: by a broken invariant, or by a
+        crash that it was set to."""
+        self._scheduler = scheduler
+        self._clock = clock
+        self._transmit = network.send
+        self._disk = disk
+        self._trace = trace
+        self._on_end = on_end
+        self._wake = Wake(scheduler, clock)
+        self._waiting: list[tuple[Callable[[Any], None], Any]] = []
+        self._crash_before: tuple[Moment, int] | None = None
+        self.alive = True
+        self.paused = False
+        self.incarnation = 0
+
+        def make_node(durable: DurableState, now: Nanos) -> Node:
+            return Node(config, durable, rng, now, rules)
+
+        self.host = Host(
+            make_node,
+            clock=self,
+            network=self,
+            storage=wrap_storage(self),
+            recorder=self,
+            on_stopped=self._violated,
+            inbox_max=config.inbox_max,
+        )
+
+    # --- what comes ------------------------------------------------------------------
+
+    def receive(self, message: Message) -> None:
+        if self.paused:
+            self._waiting.append((self.receive, message))
+        elif self.alive:
+            self.host.receive(message)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        waiting, self._waiting = self._waiting, []
+        for act, argument in waiting:
+            act(argument)
+
+    def end(self) -> None:
+        """From now on nothing of it has any effect."""
+        self.alive = self.paused = False
+        self._waiting.clear()
+
+    def crash_at(self, moment: Moment, count: int) -> None:
+        """Let it end by itself right before the ``count``-th such effect from now on."""
+        assert count >= 1, count
+        self._crash_before = (moment, count)
+
+    def let_live(self) -> None:
+        self._crash_before = None
+
+    def clock_changed(self) -> None:
+        self._wake.clock_changed()
+
+    def _violated(self, violation: InvariantViolation) -> None:
+        self.end()
+        self._on_end(violation)
+
+    def _survives(self, moment: Moment) -> bool:
+        """Count one effect, which is not obeyed if the life ends before it."""
+        if self._crash_before is not None:
+            awaited, count = self._crash_before
+            if awaited is moment or awaited is Moment.ANY:
+                self._crash_before = (awaited, count - 1)
+                if count == 1:
+                    self.end()
+                    self._on_end(None)
+        return self.alive
+
+    # --- ports -----------------------------------------------------------------------
+
+    def now(self) -> Nanos:
+        return self._clock.now()
+
+    def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
+        self._wake.at(time, lambda: self._woken(wake))
+
+    def _woken(self, wake: Callable[[], None]) -> None:
+        if self.paused:
+            self._waiting.append((self._woken, wake))
+        elif self.alive:
+            wake()
+
+    def send(self, message: Message) -> None:
+        if self.alive and (self._crash_before is None or self._survives(Moment.SEND)):
+            self._transmit(message)
+
+    def record(self, events: tuple[TraceEvent, ...]) -> None:
+        if self.alive:
+            self._trace.record(events)
+
+    def load(self) -> DurableState:
+        return self._disk.load()
+
+    def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
+        if self.alive and (self._crash_before is None or self._survives(Moment.PERSIST)):
+            self._disk.persist(persist, lambda: self._synced(durable))
+
+    def _synced(self, durable: Callable[[], None]) -> None:
+        if self.paused:
+            self._waiting.append((self._synced, durable))
+        elif self.alive and (self._crash_before is None or self._survives(Moment.PERSISTED)):
+            durable()

@@ -1,0 +1,44 @@
+"""Every bug of the zoo has a directed schedule that reveals it, and only it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
+from system_under_test.gossip_raft.simulation.directed.transcript import parse, replay
+from tests.system_under_test.mutants.judge import JudgedWorld, findings
+
+ZOO = Path(__file__).parents[2] / "golden" / "zoo"
+
+
+def script(name: str) -> Path:
+    return ZOO / f"{name}.txt"
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_the_schedule_of_a_bug_comes_out_as_written(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    path = script(name)
+    replayed = replay(path.read_text(), JudgedWorld().handle)
+    if request.config.getoption("--rewrite"):
+        path.write_text(replayed.text)
+    else:
+        assert not replayed.differences, f"{path}:\n" + "\n\n".join(replayed.differences)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_the_schedule_reveals_the_bug_and_is_quiet_without_it(name: str) -> None:
+    mutant = CATALOGUE[name]
+    wrong, right = JudgedWorld(), JudgedWorld(obeys_rules=False)
+    for stanza in parse(script(name).read_text()):
+        wrong.handle(stanza)
+        right.handle(stanza)
+    assert findings(wrong) == mutant.revealed_by
+    assert findings(right) == ()
+
+
+def test_no_schedule_is_left_over() -> None:
+    assert {path.stem for path in ZOO.glob("*.txt")} == set(CATALOGUE)

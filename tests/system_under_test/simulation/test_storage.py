@@ -1,0 +1,162 @@
+"""A simulated disk keeps what was synced, and nothing else for certain."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from system_under_test.gossip_raft.core.ready import Persist
+from system_under_test.gossip_raft.core.types import (
+    DurableState,
+    Entry,
+    HardState,
+    Incarnation,
+    LogIndex,
+    Membership,
+    NodeId,
+    Position,
+    Snapshot,
+    Term,
+)
+from system_under_test.gossip_raft.simulation.scheduler import Scheduler
+from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
+
+SECOND = 1_000_000_000
+HARD = HardState(Incarnation(1), Term(1))
+
+
+def entry(index: int, term: int = 1) -> Entry:
+    return Entry(Term(term), LogIndex(index), None, ())
+
+
+def appending(first: int, last: int) -> Persist:
+    return Persist(HARD, None, tuple(entry(index) for index in range(first, last + 1)))
+
+
+class Machine:
+    def __init__(self, seed: int = 0, options: DiskOptions | None = None) -> None:
+        self.scheduler = Scheduler()
+        self.disk = SimulatedDisk(
+            NodeId("n0"), self.scheduler, random.Random(seed), options or DiskOptions()
+        )
+        assert self.disk.open() == ""
+        self.synced = 0
+
+    def write(self, *persists: Persist) -> None:
+        for persist in persists:
+            self.begin(persist)
+            self.scheduler.run_for(10 * SECOND)
+
+    def begin(self, persist: Persist) -> None:
+        self.disk.persist(persist, self._count)
+
+    def _count(self) -> None:
+        self.synced += 1
+
+    def restarted(self) -> DurableState:
+        self.disk.open()
+        return self.disk.load()
+
+
+def test_what_was_synced_survives_a_power_loss_and_what_was_not_does_not() -> None:
+    machine = Machine()
+    machine.write(appending(1, 3))
+    machine.begin(appending(4, 5))
+    machine.disk.power_lost()
+    machine.scheduler.run_for(SECOND)
+    assert machine.synced == 1
+    assert machine.restarted() == DurableState(HARD, appending(1, 3).entries)
+
+
+def test_what_a_killed_process_was_writing_is_there_whole_or_not_at_all() -> None:
+    lengths = set()
+    for seed in range(30):
+        machine = Machine(seed)
+        machine.write(appending(1, 3))
+        machine.begin(appending(4, 5))
+        machine.disk.process_killed()
+        lengths.add(len(machine.restarted().log))
+    assert lengths == {3, 5}
+
+
+def test_a_torn_tail_is_cut_and_the_log_goes_on_after_it() -> None:
+    machine = Machine()
+    machine.write(appending(1, 3))
+    machine.begin(appending(4, 5))
+    machine.disk.power_lost(torn=True)
+    assert machine.disk.open() == "the tail was torn"
+    machine.write(appending(4, 4))
+    assert len(machine.restarted().log) == 4
+
+
+def test_every_write_means_what_the_port_says() -> None:
+    """The twin: ``Persist.applied_to``."""
+    for seed in range(200):
+        rng, machine, state = random.Random(seed), Machine(seed), DurableState()
+        for _ in range(20):
+            persist = random_persist(rng, state)
+            state = persist.applied_to(state)
+            machine.write(persist)
+            if rng.random() < 0.3:
+                assert machine.restarted() == state, f"seed {seed}"
+        assert machine.restarted() == state, f"seed {seed}"
+
+
+def random_persist(rng: random.Random, state: DurableState) -> Persist:
+    base, last = state.base.index, state.base.index + len(state.log)
+    truncate_from = (
+        LogIndex(rng.randint(base + 1, last)) if last > base and rng.random() < 0.3 else None
+    )
+    kept = last if truncate_from is None else truncate_from - 1
+    snapshot, compact_to = None, None
+    if kept > base and rng.random() < 0.3:
+        index = LogIndex(rng.randint(base + 1, kept))
+        position = Position(Term(1), index)
+        snapshot = Snapshot(position, index, Membership((NodeId("n0"),)), b"image")
+        compact_to = position if rng.random() < 0.7 else None
+    entries = tuple(entry(index) for index in range(kept + 1, kept + 1 + rng.randrange(4)))
+    return Persist(HARD, truncate_from, entries, snapshot, compact_to)
+
+
+def test_a_flipped_bit_is_noticed_and_the_node_begins_anew_as_one_that_knows() -> None:
+    for seed in range(20):
+        machine = Machine(seed)
+        machine.write(appending(1, 3), appending(4, 4), appending(5, 5))
+        assert "flipped" in machine.disk.flip_bit()
+        assert not machine.disk.is_sound
+        assert "rebuilt" in machine.disk.open()
+        state = machine.disk.load()
+        assert (state.hard.recovering, state.log) == (True, ())
+        assert state.hard.incarnation > HARD.incarnation
+        assert machine.disk.is_sound
+
+
+def test_a_lost_disk_is_noticed_unless_it_shall_not_be() -> None:
+    machine = Machine()
+    machine.write(appending(1, 3))
+    machine.disk.lose()
+    assert machine.restarted().hard.recovering
+    machine.disk.lose(unnoticed=True)
+    assert machine.restarted() == DurableState()
+
+
+@pytest.mark.parametrize("fault", ["make_read_only", "fail_next_sync"])
+def test_a_failed_write_is_told_and_never_reported_durable(fault: str) -> None:
+    machine, told = Machine(), list[str]()
+    machine.disk.on_error = told.append
+    getattr(machine.disk, fault)()
+    machine.write(appending(1, 3))
+    assert (machine.synced, len(told)) == (0, 1)
+
+
+def test_a_full_disk_holds_entries_back_until_there_is_room() -> None:
+    machine = Machine()
+    machine.disk.is_full = True
+    machine.write(Persist(HARD, None, ()))
+    assert machine.synced == 1
+    machine.write(appending(1, 3))
+    assert machine.synced == 1
+    machine.disk.repair()
+    machine.scheduler.run_for(SECOND)
+    assert machine.synced == 2
