@@ -6,7 +6,7 @@ slots and lanes, who can still see what, and who can still install what.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -74,6 +74,31 @@ class Layout:
     rows: Int64s
     slots: int
     lanes: int
+
+
+def stretch(operations: Operations, last: int, size: int) -> tuple[Int64s, Operations]:
+    """The ``size`` ops invoked last before the one in row ``last`` returns, and their rows.
+
+    What was open when the first of them began may have happened before or not, and
+    what is still open at the end may have happened or not: such ops count as
+    indeterminate.  If the stretch has no linearization from any initial value, the
+    whole has none.
+    """
+    end = operations.completed[last]
+    before = np.flatnonzero(operations.invoked <= end)
+    start = operations.invoked[before[-min(size, before.size)]]
+    inside = (operations.invoked >= start) & (operations.invoked <= end)
+    certain = inside & (operations.completed <= end)
+    open_at_start = (operations.invoked < start) & (operations.completed >= start)
+    optional = (open_at_start | (inside & ~certain)) & (operations.observer == 0)
+    rows = np.flatnonzero(certain | optional)
+    part = operations.only(rows)
+    fresh = np.iinfo(np.int64).max - np.arange(rows.size)
+    return rows, replace(
+        part,
+        completed=np.where(optional[rows], FOREVER, part.completed),
+        process=np.where(optional[rows], fresh, part.process),
+    )
 
 
 def lay_out(operations: Operations, *, look_ahead: bool) -> Layout:
