@@ -17,7 +17,7 @@ from checker.linearizability.window.search import search_window
 from checker.models.counter import Counter
 from checker.models.register import CasRegister
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid
-from histories.call import Indeterminate, Ok, Read, Write
+from histories.call import Call, Indeterminate, Ok, Read, Write
 from histories.history import History
 from histories.op import FOREVER, Nanos, Op, ProcessId
 from tests.checker.oracle import is_linearization
@@ -260,6 +260,8 @@ def test_a_bad_stretch_is_bad_far_into_a_wide_history() -> None:
     shape = Shape(ops=3000, processes=14, values=3, unknown=0.0, failed=0.0)
     history = correct_history(random.Random(3), shape)
     end = history.ops[-1].invoked + 10**6
+    calls: list[tuple[Call, Ok]] = [(Write("k0", 1), Ok()), (Read("k0"), Ok((2,)))]
+    calls.append((Write("k0", 2), Ok()))
     bad = [
         Op(
             index=3000 + number,
@@ -269,9 +271,7 @@ def test_a_bad_stretch_is_bad_far_into_a_wide_history() -> None:
             invoked=Nanos(end + 2 * number),
             completed=Nanos(end + 2 * number + 1),
         )
-        for number, (call, outcome) in enumerate(
-            [(Write("k0", 1), Ok()), (Read("k0"), Ok((2,))), (Write("k0", 2), Ok())]
-        )
+        for number, (call, outcome) in enumerate(calls)
     ]
     found = search_window([*history.ops, *bad], MODEL, Budget())
     assert isinstance(found, Stuck)
