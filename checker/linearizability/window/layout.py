@@ -167,6 +167,8 @@ def _assembled(
     look_ahead: bool,
 ) -> Layout:
     after = _after(part)
+    followed = np.zeros(after.size, dtype=np.uint8)
+    followed[after[after >= 0]] = 1
     certain = (returned_at != _NEVER).astype(np.uint8)
     group, member_from, members, expiry = _groups(certain, part.kind, after, until)
     event_type, event_op, slot, sizes = _allocate(invoked_at, returned_at, certain, group, expiry)
@@ -186,6 +188,7 @@ def _assembled(
         slot=slot,
         returns=returned_at,
         after=after,
+        followed=followed,
         hides=hides,
         in_time=in_time,
         group=group,
