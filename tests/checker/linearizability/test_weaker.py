@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
 
@@ -40,7 +41,7 @@ def holds(history: History, condition: Condition) -> bool:
     return isinstance(verdict, Valid)
 
 
-def is_sequential(ops: tuple[Op, ...], model: Model[Any]) -> bool:
+def is_sequential(ops: Sequence[Op], model: Model[Any]) -> bool:
     """Every order of every choice of the indeterminate, as the definition says."""
     ops = tuple(op for op in ops if not isinstance(op.outcome, Failed))
     answered = frozenset(op.index for op in ops if isinstance(op.outcome, Ok))
@@ -80,7 +81,7 @@ def test_sequential_consistency_is_that_of_the_definition(histories: int) -> Non
     assert min(of_each_sort) > 5
 
 
-def may_have_seen(ops: tuple[Op, ...], read: Op) -> bool:
+def may_have_seen(ops: Sequence[Op], read: Op) -> bool:
     """Regularity of one read, straight from its definition."""
     value = MODEL.needs(read.call, read.outcome if isinstance(read.outcome, Ok) else None)
     writes = [

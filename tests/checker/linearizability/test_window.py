@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from checker.base import Budget
 from checker.linearizability.check import check
 from checker.linearizability.search import Exhausted, Linearizable, Stuck
+from checker.linearizability.window.encode import encode
+from checker.linearizability.window.engine import Explained, decide
+from checker.linearizability.window.layout import stretch
 from checker.linearizability.window.search import search_window
 from checker.models.counter import Counter
 from checker.models.register import CasRegister
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid
-from histories.call import Indeterminate, Ok, Read, Write
+from histories.call import Call, Indeterminate, Ok, Read, Write
 from histories.history import History
 from histories.op import FOREVER, Nanos, Op, ProcessId
 from tests.checker.oracle import is_linearization
@@ -230,3 +234,45 @@ def test_a_large_bad_history_is_explained_by_a_small_part(name: str) -> None:
     assert isinstance(verdict, Invalid)
     evidence = verdict.anomalies[0].evidence
     assert isinstance(check(history.only(evidence), model), Invalid)
+
+
+def test_no_stretch_of_a_good_history_is_refuted_by_itself(histories: int) -> None:
+    """Whatever was there when it began, and whether or not open calls had happened."""
+    rng = random.Random(77)
+    vocabulary = VOCABULARIES["cas-register"]
+    for _ in range(histories):
+        shape = Shape(ops=24, processes=4, spread=rng.choice((0, 4, 9)))
+        history = random_history(rng, shape, vocabulary, MODEL, 0.0)
+        operations = encode(history.ops, MODEL).operations
+        answered = [row for row, end in enumerate(operations.completed) if end != FOREVER]
+        if answered:
+            _, part = stretch(operations, rng.choice(answered), rng.randrange(1, 12))
+            budget = Budget()
+            initial = range(operations.values + 1)
+            verdicts = [
+                decide(replace(part, initial=value), budget, look_ahead=True) for value in initial
+            ]
+            assert any(isinstance(each, Explained) for each in verdicts)
+
+
+def test_a_bad_stretch_is_bad_far_into_a_wide_history() -> None:
+    """Found by itself, without keeping everything that is possible on the way there."""
+    shape = Shape(ops=3000, processes=14, values=3, unknown=0.0, failed=0.0)
+    history = correct_history(random.Random(3), shape)
+    end = history.ops[-1].invoked + 10**6
+    calls: list[tuple[Call, Ok]] = [(Write("k0", 1), Ok()), (Read("k0"), Ok((2,)))]
+    calls.append((Write("k0", 2), Ok()))
+    bad = [
+        Op(
+            index=3000 + number,
+            process=ProcessId(5000),
+            call=call,
+            outcome=outcome,
+            invoked=Nanos(end + 2 * number),
+            completed=Nanos(end + 2 * number + 1),
+        )
+        for number, (call, outcome) in enumerate(calls)
+    ]
+    found = search_window([*history.ops, *bad], MODEL, Budget())
+    assert isinstance(found, Stuck)
+    assert found.op.index > 2900
