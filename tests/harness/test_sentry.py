@@ -41,9 +41,7 @@ def test_the_run_is_stopped_once_and_the_watcher_sees_everything() -> None:
     assert reasons == []
     for number in range(2, 5):
         sentry.saw(Invoked(time=Nanos(10 * number), op=number, process=one, call=Read("x")))
-        sentry.saw(
-            Completed(time=Nanos(10 * number + 1), op=number, process=one, outcome=Ok((1,)))
-        )
+        sentry.saw(Completed(time=Nanos(10 * number + 1), op=number, process=one, outcome=Ok((1,))))
     assert len(reasons) == 1
     assert "key x: nothing explains process 1: read x -> nil" in reasons[0]
     assert len(onlooker.events) == 10
