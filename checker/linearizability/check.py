@@ -78,7 +78,7 @@ def witness(
     """
     orders: dict[str, tuple[int, ...]] = {}
     for key, part in history.by_key().items():
-        found, _ = find(part.ops, as_model(model), budget or Budget(), traced=True)
+        found, _ = find(tuple(part.ops), as_model(model), budget or Budget(), traced=True)
         if not isinstance(found, Linearizable):
             return None
         orders[key] = found.order
@@ -122,7 +122,7 @@ def _judge_near_linear(
             within = [history.ops[row] for row in answer.evidence]
             found, _ = find(within, model, budget)
             if isinstance(found, Stuck):
-                anomaly = explain(key, part, found, model, budget, within=within)
+                anomaly = explain(key, _in_memory(part), found, model, budget, within=within)
                 judged[key] = _Judged(Invalid((anomaly,)), NEAR_LINEAR)
     return judged
 
@@ -147,7 +147,13 @@ def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Bud
         return _Judged(Unknown(UnknownCause.CHECKER_CRASHED, what), "nothing")
 
 
+def _in_memory(part: History) -> History:
+    """The same with all its ops made, as they will be looked at again and again."""
+    return History(tuple(part.ops), part.faults)
+
+
 def _judge(key: str, part: History, model: Model[State], budget: Budget) -> _Judged:
+    part = _in_memory(part)
     found, engine = find(part.ops, model, budget)
     match found:
         case Linearizable():

@@ -6,7 +6,7 @@ slots and lanes, who can still see what, and who can still install what.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -76,6 +76,31 @@ class Layout:
     lanes: int
 
 
+def stretch(operations: Operations, last: int, size: int) -> tuple[Int64s, Operations]:
+    """The ``size`` ops invoked last before the one in row ``last`` returns, and their rows.
+
+    What was open when the first of them began may have happened before or not, and
+    what is still open at the end may have happened or not: such ops count as
+    indeterminate.  If the stretch has no linearization from any initial value, the
+    whole has none.
+    """
+    end = operations.completed[last]
+    before = np.flatnonzero(operations.invoked <= end)
+    start = operations.invoked[before[-min(size, before.size)]]
+    inside = (operations.invoked >= start) & (operations.invoked <= end)
+    certain = inside & (operations.completed <= end)
+    open_at_start = (operations.invoked < start) & (operations.completed >= start)
+    optional = (open_at_start | (inside & ~certain)) & (operations.observer == 0)
+    rows = np.flatnonzero(certain | optional)
+    part = operations.only(rows)
+    fresh = np.iinfo(np.int64).max - np.arange(rows.size)
+    return rows, replace(
+        part,
+        completed=np.where(optional[rows], FOREVER, part.completed),
+        process=np.where(optional[rows], fresh, part.process),
+    )
+
+
 def lay_out(operations: Operations, *, look_ahead: bool) -> Layout:
     """The events of these operations.
 
@@ -142,6 +167,8 @@ def _assembled(
     look_ahead: bool,
 ) -> Layout:
     after = _after(part)
+    followed = np.zeros(after.size, dtype=np.uint8)
+    followed[after[after >= 0]] = 1
     certain = (returned_at != _NEVER).astype(np.uint8)
     group, member_from, members, expiry = _groups(certain, part.kind, after, until)
     event_type, event_op, slot, sizes = _allocate(invoked_at, returned_at, certain, group, expiry)
@@ -161,6 +188,7 @@ def _assembled(
         slot=slot,
         returns=returned_at,
         after=after,
+        followed=followed,
         hides=hides,
         in_time=in_time,
         group=group,
