@@ -20,7 +20,7 @@ from checker.linearizability.fast.base import (
     judge,
     shrunk,
 )
-from checker.linearizability.fast.sorting import ascending, distinct, first_from
+from checker.linearizability.sorting import ascending, distinct, first_from
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER
 

@@ -19,7 +19,7 @@ from checker.linearizability.fast.base import (
     Violation,
     closed_evidence,
 )
-from checker.linearizability.fast.sorting import ascending
+from checker.linearizability.sorting import ascending
 from histories.columns import Int64s
 from histories.op import FOREVER
 

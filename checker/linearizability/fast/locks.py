@@ -19,7 +19,7 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
-from checker.linearizability.fast.sorting import ascending
+from checker.linearizability.sorting import ascending
 from histories.columns import Columns, Int64s
 
 _CALLS: Final = ("acquire", "release")

@@ -41,7 +41,7 @@ from checker.linearizability.fast.items import (
     plain_violation,
     stretches,
 )
-from checker.linearizability.fast.sorting import ascending, distinct, first_from
+from checker.linearizability.sorting import ascending, distinct, first_from
 from histories.call import Value
 from histories.columns import Columns, Int64s
 

@@ -45,7 +45,7 @@ from checker.linearizability.fast.items import (
     plain_violation,
     stretches,
 )
-from checker.linearizability.fast.sorting import ascending
+from checker.linearizability.sorting import ascending
 from histories.columns import Columns, Int64s
 
 _HINTS: Final = {

@@ -19,7 +19,7 @@ from checker.linearizability.fast.base import (
     judge,
 )
 from checker.linearizability.fast.lists import Numbers, is_plain, tuple_of
-from checker.linearizability.fast.sorting import ascending
+from checker.linearizability.sorting import ascending
 from histories.call import Scalar, Value
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER

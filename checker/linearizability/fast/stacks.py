@@ -45,7 +45,6 @@ from checker.linearizability.fast.items import (
     plain_violation,
     stretches,
 )
-from checker.linearizability.fast.sorting import ascending, first_from
 from checker.linearizability.fast.trees import (
     NOWHERE,
     add,
@@ -55,6 +54,7 @@ from checker.linearizability.fast.trees import (
     tree_of,
     tree_of_sums,
 )
+from checker.linearizability.sorting import ascending, first_from
 from histories.columns import Columns, Int64s
 
 _HINTS: Final = {

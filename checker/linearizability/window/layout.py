@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from checker.linearizability.sorting import ascending, first_from
 from checker.linearizability.window.jit import jit
 from checker.linearizability.window.problem import (
     ANY,
@@ -286,7 +287,7 @@ def _allocate(
         if certain[op]:
             base[returned_at[op]] = ~op
     groups = expiry.size
-    ends = np.argsort(expiry)
+    ends = ascending(expiry)
     event_type = np.zeros(ops + returning + groups, dtype=np.uint8)
     event_op = np.zeros(ops + returning + groups, dtype=np.int32)
     slot = np.full(ops, -1, dtype=np.int32)
@@ -370,7 +371,7 @@ def _foresight(
         value = need[kind[op]]
         if value != ANY and returned_at[op] != _NEVER:
             mine = starts[installer_from[value] : installer_from[value + 1]]
-            in_time[op] = np.searchsorted(mine, returned_at[op])
+            in_time[op] = first_from(mine, returned_at[op])
             least_in_time[filled[value]] = in_time[op]
             filled[value] += 1
     for value in range(values):
@@ -425,7 +426,7 @@ def _find_hiding(
         value = put[kind[op]]
         if observer[op] or value == ANY or need[kind[op]] != ANY or returned_at[op] == _NEVER:
             continue
-        later = np.searchsorted(invoked_at, returned_at[op])
+        later = first_from(invoked_at, returned_at[op])
         horizon = replaced_by[later]
         low, high = offsets[value], offsets[value + 1]
         count = np.searchsorted(starts[low:high], horizon)

@@ -10,16 +10,20 @@ kernels must not use ``np.sort``, ``np.argsort``, ``np.unique`` or
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numba import njit
+
+from histories.columns import Int32s, Int64s
+
+Ints: TypeAlias = Int32s | Int64s
 
 _BLOCK: Final = 16
 
 
 @njit(cache=True)
-def ascending(numbers):  # type: ignore[no-untyped-def]
+def ascending(numbers: Ints) -> Int64s:
     """Their positions, ordered by number, then by position.
 
     Cost: O(n log n), and O(n) if no number is far from its place: merges are of
@@ -45,7 +49,7 @@ def ascending(numbers):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _merge(numbers, order, low, middle, high, aside):  # type: ignore[no-untyped-def]
+def _merge(numbers: Ints, order: Int64s, low: int, middle: int, high: int, aside: Int64s) -> None:
     first, last = numbers[order[middle]], numbers[order[middle - 1]]
     left, right = low, middle
     while left < right:
@@ -78,7 +82,7 @@ def _merge(numbers, order, low, middle, high, aside):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def distinct(numbers):  # type: ignore[no-untyped-def]
+def distinct(numbers: Ints) -> Int64s:
     """Each number once, ascending."""
     order = ascending(numbers)
     found = np.empty(numbers.size, dtype=np.int64)
@@ -91,7 +95,7 @@ def distinct(numbers):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def first_from(numbers, least):  # type: ignore[no-untyped-def]
+def first_from(numbers: Ints, least: int) -> int:
     """The position of the first of the ascending numbers that is ``least`` or more."""
     left, right = 0, numbers.size
     while left < right:
