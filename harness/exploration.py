@@ -155,10 +155,11 @@ class CoverageSearch(Explorer):
             return fresh
         first, second = rng.choices(corpus, [self._rarity(member) for member in corpus], k=2)
         other = fresh if rng.random() < 0.5 else second.plan
-        plan = _descendant(first.plan, seed)
+        plan = parent = _descendant(first.plan, seed)
         for _ in range(rng.choice((1, 1, 2, 3, 5))):
             plan = _mutated(rng, plan, other, fresh)
-        return plan
+        # There may have been no faults to change; the very same run would be a waste.
+        return plan if plan != parent else _reseeded(rng, plan, fresh)
 
     def learn(self, trial: Trial, states: frozenset[int]) -> None:
         new = sorted(states - self._visits.keys())
@@ -209,9 +210,7 @@ def _mutated(rng: random.Random, plan: Plan, other: Plan, fresh: Plan) -> Plan:
             nodes = [NodeId(f"n{number}") for number in range(plan.config.nodes)]
             return replace(plan, schedule=mutate(rng, plan.schedule, suitable, nodes))
         case chance if chance < 0.8:
-            reseeded = dict(plan.config.reseeded)
-            reseeded[rng.choice(STREAMS)] = fresh.config.seed
-            return replace(plan, config=structs.replace(plan.config, reseeded=reseeded))
+            return _reseeded(rng, plan, fresh)
         case chance if chance < 0.93:
             part = rng.choice(("node", "network", "disk", "clock", "rare"))
             drawn = {part: getattr(fresh.world, part)}
@@ -220,6 +219,11 @@ def _mutated(rng: random.Random, plan: Plan, other: Plan, fresh: Plan) -> Plan:
             field = rng.choice(("concurrency", "rate_hz", "operation_timeout_ms"))
             config = structs.replace(plan.config, **{field: getattr(fresh.config, field)})
             return replace(plan, config=config)
+
+
+def _reseeded(rng: random.Random, plan: Plan, fresh: Plan) -> Plan:
+    reseeded = {**plan.config.reseeded, rng.choice(STREAMS): fresh.config.seed}
+    return replace(plan, config=structs.replace(plan.config, reseeded=reseeded))
 
 
 def _suitable(schedule: Schedule, config: RunConfig) -> Schedule:

@@ -7,13 +7,13 @@ heals when it did before.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
 from nemesis.fault import Bridge, Fault, Halves, HealAll, MajoritiesRing, OneWay
-from nemesis.schedule import Schedule, Timed
+from nemesis.schedule import Schedule, Timed, arranged
 from nemesis.target import AnyNode, Follower, Leader, Minority, Named, Target
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 
@@ -42,9 +42,9 @@ def mutate(
     if not healed_ns:
         return schedule
     if not steps:
-        return _arranged(others, healed_ns)
+        return arranged(others, healed_ns)
     change = rng.choice(_CHANGES)
-    return _arranged(change(rng, steps, others, nodes, healed_ns), healed_ns)
+    return arranged(change(rng, steps, others, nodes, healed_ns), healed_ns)
 
 
 def _moved(
@@ -149,19 +149,3 @@ def retarget(rng: random.Random, fault: Fault, nodes: Sequence[NodeId]) -> Fault
 def _target(rng: random.Random, nodes: Sequence[NodeId]) -> Target:
     roles: tuple[Target, ...] = (Leader(), Follower(), AnyNode(), Minority())
     return rng.choice((*roles, Named((rng.choice(nodes),))))
-
-
-def _arranged(steps: Iterable[Timed], healed_ns: int) -> Schedule:
-    """In the order of time without overlaps: what would overlap begins later, or is cut short by
-    the end; what would begin after the end is left out."""
-    arranged: Steps = []
-    free_ns = 0
-    for step in sorted(steps, key=lambda step: step.at_ns):
-        at_ns = max(step.at_ns, free_ns)
-        if at_ns >= healed_ns:
-            break
-        duration_ns = min(step.duration_ns, healed_ns - at_ns)
-        arranged.append(replace(step, at_ns=Nanos(at_ns), duration_ns=Nanos(duration_ns)))
-        free_ns = at_ns + duration_ns
-    last = Timed(at_ns=Nanos(healed_ns), duration_ns=Nanos(0), fault=HealAll())
-    return Schedule(steps=(*arranged, last))
