@@ -23,7 +23,6 @@ from histories.strategies import calls
 from nemesis.errors import NemesisError
 from nemesis.fault import Fault
 from nemesis.inject import heal_all, inject
-from nemesis.strategies import faults
 from system_under_test.gossip_raft.core.client_session import Ending, SessionTimeouts
 from system_under_test.gossip_raft.core.types import ClientId, NodeId
 from system_under_test.gossip_raft.mutants.mutant import Mutant
@@ -42,7 +41,7 @@ PATIENCE_NS: Final = 120_000 * MS
 
 
 class ClusterMachine(RuleBasedStateMachine):
-    """Begun by the ``initialize`` of a subclass.
+    """Subclasses say which cluster it is and what it suffers.
 
     1. After every step no invariant of Raft is broken, and no node has died by itself.
     2. When everything is healed the nodes come to agree, and what clients saw is linearizable.
@@ -82,8 +81,7 @@ class ClusterMachine(RuleBasedStateMachine):
 
         client.call(self.workload.to_request(call), ended)
 
-    @rule(fault=faults(NAMED), seed=st.integers(0, 2**16))
-    def suffer(self, fault: Fault, seed: int) -> None:
+    def _suffer(self, fault: Fault, seed: int) -> None:
         self._step(f"{fault}")
         try:
             _result(inject(fault, self._cluster, derive(seed, "injection")))
