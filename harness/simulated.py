@@ -127,7 +127,7 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
     return Simulated(
         plan=plan,
         events=run.events,
-        traces={node: node_events(trace.events) for node, trace in cluster.traces.items()},
+        traces={node: node_events(trace) for node, trace in cluster.traces.items()},
         problem=run.problem,
         steps=cluster.scheduler.events,
         time=Nanos(cluster.scheduler.now),
