@@ -46,7 +46,7 @@ def test_a_history_that_is_not_is_found_and_shrinks_to_one_read() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_some_calls_are_answered_and_some_are_lost(kind: str) -> None:
-    seen = set()
+    seen: set[type] = set()
 
     @given(linearizable_histories(kind))
     def look(history: History) -> None:

@@ -106,8 +106,8 @@ class ClusterMachine(RuleBasedStateMachine):
             return
         new = []
         for node, trace in self.cluster.traces.items():
-            since, self.watched[node] = self.watched.get(node, 0), len(trace.events)
-            new += [(event.at, node, event) for event in node_events(trace.events[since:])]
+            since, self.watched[node] = self.watched.get(node, 0), len(trace)
+            new += [(event.at, node, event) for event in node_events(trace[since:])]
         for _, node, event in sorted(new, key=lambda item: item[0]):
             self.monitor.feed(node, event)
         assert not self.monitor.violated, self.monitor.anomalies()
@@ -144,9 +144,8 @@ class ClusterMachine(RuleBasedStateMachine):
         cluster.on_death = lambda node, status, _: self.deaths.append(f"{node}: {status}")
         for worker in range(WORKERS):
             self._open(worker, ProcessId(worker))
-        cluster.scheduler.run(
-            lambda: any(s.role == "leader" for s in cluster.statuses().values()), PATIENCE_NS
-        )
+        while not any(status.role == "leader" for status in cluster.statuses().values()):
+            cluster.scheduler.run_for(10 * MS)
 
     @property
     def _cluster(self) -> SimulatedCluster:
