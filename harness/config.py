@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import shlex
 from typing import Final
 
 from msgspec import Struct
 
 from harness.errors import BadInput
+from harness.seeds import derive
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 
@@ -31,6 +33,12 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     tls: bool = False
     reads: str = Consistency.LINEARIZABLE.value
     """``local`` ones may be stale: such a run may well be invalid, with no bug at all."""
+    reseeded: dict[str, int] = {}
+    """Streams of chance ("workload", "world/network" ...) that do not follow ``seed``, and the
+    seed that each follows instead: a search draws one anew and keeps the others."""
+
+    def stream(self, *path: str) -> random.Random:
+        return derive(self.reseeded.get("/".join(path), self.seed), *path)
 
     def check(self) -> None:
         """Raises: BadInput: A value cannot be; names the option."""

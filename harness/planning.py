@@ -73,8 +73,8 @@ def driver_of(
         ),
         Stagger(
             Nanos(max(1, int(1e9 / config.rate_hz))),
-            draws_from(derive(config.seed, "pace")),
-            workload.generator(derive(config.seed, "workload")),
+            draws_from(config.stream("pace")),
+            workload.generator(config.stream("workload")),
         ),
         workload.final_generator,
         [FaultTime(Nanos(s.at_ns), Nanos(s.duration_ns)) for s in schedule.steps[:-1]],

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from checker.base import Budget
+from checker.raft.coverage import visited
 from checker.verdict import Verdict, combine
 from harness.analysis import verdicts_of
 from harness.config import RunConfig
 from harness.errors import BadInput
 from harness.planning import driver_of, session_timeouts
-from harness.seeds import derive
 from harness.simulated_run import SimulatedRun
 from harness.store import RunDirectory
 from harness.traces import node_events
@@ -81,6 +81,10 @@ class Simulated:
     def history(self) -> History:
         return pair(self.events)
 
+    def states(self) -> frozenset[int]:
+        """The abstract states that it visited."""
+        return visited(self.traces, self.events)
+
     def verdicts(self, budget: Budget) -> dict[str, Verdict]:
         """What every checker says."""
         chosen = workload(self.plan.config.workload)
@@ -103,11 +107,10 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
     mutant = mutant_of(plan) if mutant is None else mutant
     config = plan.config
     chosen = workload(config.workload)
-    seed = config.seed
 
     cluster = SimulatedCluster(
         plan.world,
-        lambda name: derive(seed, "world", name),
+        lambda name: config.stream("world", name),
         rules=mutant.rules,
         wrap_storage=mutant.storage,
     )
@@ -116,7 +119,7 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
         cluster=cluster,
         workload=chosen,
         schedule=plan.schedule,
-        rng=derive(seed, "injection"),
+        rng=config.stream("injection"),
         timeouts=session_timeouts(config),
         reads=Consistency(config.reads),
     )

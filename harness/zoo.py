@@ -6,14 +6,15 @@ catalogue says a bug needs, as somebody would choose them who has a suspicion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from checker.base import Budget
 from checker.verdict import Invalid, Verdict
-from harness.simulated import Plan, simulate
+from harness.exploration import Explorer, RandomSearch, Trial, explore
+from harness.simulated import Plan, Simulated, simulate
 from harness.swarm import Given, draw_plan
 from nemesis.plan import KINDS
 from system_under_test.gossip_raft.core.messages import Consistency
@@ -123,20 +124,25 @@ def hunt(
     budget: HuntBudget,
     spent: Callable[[], float],
     judging: Callable[[], Budget],
+    *,
+    explorer: type[Explorer] = RandomSearch,
 ) -> Hunt:
     """Hunt ``bug`` for the ``number``-th time.
 
     ``spent`` is how many seconds we have computed so far; ``judging`` what checkers may spend
-    on one run.
+    on one run; ``explorer`` chooses the runs.
     """
     mutant = None if bug == CORRECT else CATALOGUE[bug]
     first, began, virtual_ns, runs = number * SEEDS_PER_HUNT, spent(), 0, 0
     found: tuple[str, ...] = ()
-    while not found and runs < budget.runs_max and spent() - began < budget.seconds_max:
-        simulated = simulate(plan_of(first + runs, mutant, guided=runs % 2 == 0))
+    search = explorer(lambda seed: plan_of(seed, mutant, guided=seed % 2 == 0))
+    seeds = range(first, first + budget.runs_max)
+    for _, simulated in explore(search, seeds, _in_turn, Simulated.states):
         found = anomalies(simulated.verdicts(judging()))
         virtual_ns += simulated.time
         runs += 1
+        if found or spent() - began >= budget.seconds_max:
+            break
     return Hunt(
         bug=bug,
         seed=first + runs - 1 if found else None,
@@ -145,6 +151,10 @@ def hunt(
         virtual_ns=virtual_ns,
         seconds=spent() - began,
     )
+
+
+def _in_turn(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Simulated]]:
+    return ((trial, simulate(trial.plan)) for trial in trials)
 
 
 def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:

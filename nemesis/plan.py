@@ -209,7 +209,7 @@ def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[
                 DriftClock(AnyNode(), 1_000_000),
             )
         case "drift":
-            return (DriftClock(Leader(), -_DRIFT_PPM), DriftClock(Follower(), _DRIFT_PPM))
+            return (DriftClock(Leader(), -DRIFT_PPM), DriftClock(Follower(), DRIFT_PPM))
         case _:
             return _machine_faults(kind)
 
@@ -252,7 +252,7 @@ LIVE_KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
 SIMULATED_KINDS: Final = ("weather", "clock", "drift", "power", "crash", "disk")
 KINDS: Final = LIVE_KINDS + SIMULATED_KINDS
 
-_DRIFT_PPM: Final = 4_000
+DRIFT_PPM: Final = 4_000
 """Two clocks that drift apart by this stay within what leases allow for."""
 
 

@@ -62,6 +62,13 @@ DrawOption = Annotated[
 ]
 SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ExploreOption = Annotated[
+    str,
+    typer.Option(
+        help="How runs are chosen: random; coverage (near those that reached new states);"
+        " pct (random priorities of messages)."
+    ),
+]
 STORE = Path("runs")
 
 
@@ -128,6 +135,7 @@ def simulate(
     ] = None,
     bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
     reads: Annotated[str | None, typer.Option(help="linearizable, lease, or local.")] = None,
+    explore: ExploreOption = "random",
     failures: Annotated[int, typer.Option(help="Stop after so many failing seeds.")] = 10,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave a run directory of every seed.")
@@ -149,6 +157,7 @@ def simulate(
         operation_timeout_ms=timeout,
         bug=bug,
         reads=reads,
+        explore=explore,
         failures_max=failures,
         keep=keep,
     )
@@ -164,13 +173,20 @@ def zoo(
     runs: Annotated[int, typer.Option(help="Simulated runs of one hunt at most.")] = 300,
     seconds: Annotated[float, typer.Option(help="CPU seconds of one hunt, about.")] = 60.0,
     jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    explore: ExploreOption = "random",
     json: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
 ) -> None:
     """Switch on every known bug in turn, and see what it takes to catch it."""
     from harness.cli.zoo import Chosen, run_zoo
 
     chosen = Chosen(
-        bugs=tuple(bugs or ()), hunts=hunts, runs=runs, seconds=seconds, jobs=jobs, json=json
+        bugs=tuple(bugs or ()),
+        hunts=hunts,
+        runs=runs,
+        seconds=seconds,
+        jobs=jobs,
+        explore=explore,
+        json=json,
     )
     raise typer.Exit(run_zoo(chosen))
 

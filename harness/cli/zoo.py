@@ -17,6 +17,7 @@ from rich.table import Table
 from checker.base import Budget
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
+from harness.exploration import explorer_of
 from harness.wall_clock import cpu_seconds, deadline_after
 from harness.workers import spread
 from harness.zoo import CORRECT, Hunt, HuntBudget, Row, hunt, rows_of
@@ -34,6 +35,7 @@ class Chosen:
     runs: int
     seconds: float
     jobs: int
+    explore: str
     json: Path | None
 
     def check(self) -> None:
@@ -49,6 +51,7 @@ class Chosen:
             raise BadInput(f"--seconds: {self.seconds:g} is not above 0")
         if self.jobs < 0:
             raise BadInput(f"--jobs: {self.jobs} is below 0")
+        explorer_of(self.explore)
 
 
 def run_zoo(chosen: Chosen) -> ExitCode:
@@ -60,7 +63,7 @@ def run_zoo(chosen: Chosen) -> ExitCode:
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(items))
     budget = HuntBudget(runs_max=chosen.runs, seconds_max=chosen.seconds)
     hunts: list[Hunt] = []
-    results = spread(partial(_hunt, budget), items, jobs)
+    results = spread(partial(_hunt, budget, chosen.explore), items, jobs)
     # The workers are forked before the bar has a thread.
     first = next(results)
     hunts.append(first[1])
@@ -81,9 +84,9 @@ def run_zoo(chosen: Chosen) -> ExitCode:
     return ExitCode.INVALID if any(row.disappoints for row in rows) else ExitCode.VALID
 
 
-def _hunt(budget: HuntBudget, item: tuple[str, int]) -> Hunt:
+def _hunt(budget: HuntBudget, explore: str, item: tuple[str, int]) -> Hunt:
     bug, number = item
-    return hunt(bug, number, budget, cpu_seconds, _judging)
+    return hunt(bug, number, budget, cpu_seconds, _judging, explorer=explorer_of(explore))
 
 
 def _judging() -> Budget:
