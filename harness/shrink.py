@@ -33,6 +33,9 @@ MS: Final = simpler.MS
 WORLDS: Final = 3
 """Other worlds in which a promising candidate is tried."""
 
+NODES_MIN: Final = 3
+"""Fewer survive no fault at all, and are no example of anything."""
+
 PREFERRED: Final = ("raft", "linearizable")
 """Checkers that need the least to find something, the best first."""
 
@@ -186,7 +189,7 @@ class Shrinking:
         descend(self.best, simpler.calmer, self._fails_anew)
 
     def _drop_nodes(self) -> None:
-        for nodes in range(1, self.best.config.nodes):
+        for nodes in range(NODES_MIN, self.best.config.nodes):
             if self.fails_somewhere(simpler.with_nodes(self.best, nodes)):
                 return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, Final
 
 from msgspec.structs import asdict, replace
@@ -200,9 +201,9 @@ def fewer_workers(plan: Plan) -> Iterator[Plan]:
     nodes = plan.config.nodes
     kept: dict[int, int] = {}
     for worker in used:
-        same = (n for n in range(worker % nodes, worker + 1, nodes) if n not in kept.values())
-        kept[worker] = next(same)
-    for numbers in ({worker: 0 for worker in used}, {w: n for n, w in enumerate(used)}, kept):
+        same_contact = count(worker % nodes, nodes)
+        kept[worker] = next(n for n in same_contact if n not in kept.values())
+    for numbers in (dict.fromkeys(used, 0), {w: n for n, w in enumerate(used)}, kept):
         calls = (dataclasses.replace(c, worker=numbers[c.worker]) for c in calls_of(plan))
         config = replace(plan.config, concurrency=max(numbers.values(), default=0) + 1)
         fewer = dataclasses.replace(with_calls(plan, calls), config=config)
