@@ -9,7 +9,7 @@ in a few other worlds, which differ in their seed only.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -76,20 +76,21 @@ class Spent(Exception):
 class Shrinking:
     """A search under way; ``best`` is at any time the smallest plan known to fail.
 
-    ``may_go_on`` is asked before each run and ``saw`` told after it.
+    Of ``failures`` it settles for the one that comes first in the run.  ``may_go_on`` is asked
+    before each run and ``saw`` told after it.
     """
 
     def __init__(
         self,
         plan: Plan,
-        failure: Failure,
+        failures: Sequence[Failure],
         *,
         judging: Callable[[], Budget],
         may_go_on: Callable[[Shrinking], bool],
         saw: Callable[[Shrinking], None] = lambda _: None,
     ) -> None:
         self.best = plan
-        self.failure: Final = failure
+        self.failures = tuple(failures)
         self.runs = 0
         self.doing = "writing down what clients did"
         self._judging = judging
@@ -114,11 +115,14 @@ class Shrinking:
         return any(self.fails(simpler.with_seed(plan, seed)) for seed in seeds)
 
     def _shows(self, plan: Plan) -> bool:
-        if not self.failure.is_in(
-            self._run(plan).verdict_by(self.failure.checker, self._judging())
-        ):
+        if not self._shown_in(self._run(plan)):
             return False
         return plan.config.bug is None or not self._accuses_correct_nodes(plan)
+
+    def _shown_in(self, simulated: Simulated) -> tuple[Failure, ...]:
+        names = dict.fromkeys(failure.checker for failure in self.failures)
+        verdicts = {name: simulated.verdict_by(name, self._judging()) for name in names}
+        return tuple(one for one in self.failures if one.is_in(verdicts[one.checker]))
 
     def _accuses_correct_nodes(self, plan: Plan) -> bool:
         return isinstance(simulate(plan, CORRECT).verdict(self._judging()), Invalid)
@@ -141,30 +145,28 @@ class Shrinking:
             Spent: The budget is, before that; ``best`` is good all the same.
         """
         self._write_down()
-        self._shrink()
-        self.doing = "rounding times"
-        self._round()
-
-    def _shrink(self) -> None:
-        before: Plan | None = None
-        while before != self.best:
-            before = self.best
+        self._choose_failure()
+        steps = steps_of(self.best) + 1
+        while steps_of(self.best) < steps:
+            steps = steps_of(self.best)
             for doing, work in (
                 ("ending early", self._end_early),
                 ("calming the world", self._calm),
-                ("dropping nodes", self._drop_nodes),
                 ("naming whom faults hit", self._name_targets),
                 ("dropping faults", self._drop_faults),
                 ("dropping operations", self._drop_calls),
                 ("dropping settings", self._drop_settings),
                 ("dropping clients", self._drop_workers),
+                ("shortening times", self._shorten),
+                ("dropping nodes", self._drop_nodes),
                 ("dropping one step after the other", self._drop_steps),
                 ("simplifying faults", self._simplify_faults),
                 ("simplifying operations", self._simplify_calls),
-                ("shortening times", self._shorten),
             ):
                 self.doing = doing
                 work()
+        self.doing = "rounding times"
+        self._round()
 
     def _write_down(self) -> None:
         if self.best.script is not None:
@@ -173,6 +175,13 @@ class Shrinking:
         calls = script_of(simulated.events, self.best.config.concurrency)
         if not any(self.fails(plan) for plan in simpler.scripts(self.best, calls)):
             raise BadInput("with its operations written down the run no longer fails")
+
+    def _choose_failure(self) -> None:
+        """That which comes first takes the least."""
+        if len(self.failures) > 1:
+            self._end_early()
+            self.failures = self._shown_in(self._run(self.best))[:1]
+            self._known.clear()
 
     def _end_early(self) -> None:
         def earlier(plan: Plan) -> Iterator[Plan]:
@@ -186,6 +195,9 @@ class Shrinking:
         descend(self.best, earlier, self._fails_anew)
 
     def _calm(self) -> None:
+        steady = next(simpler.calmer(self.best), None)
+        if steady is not None and self.fails_somewhere(steady):
+            return
         descend(self.best, simpler.calmer, self._fails_anew)
 
     def _drop_nodes(self) -> None:

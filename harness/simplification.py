@@ -23,7 +23,6 @@ from nemesis.fault import (
     Fault,
     FlipBit,
     Halves,
-    HealAll,
     Isolate,
     Kill,
     LoseDisk,
@@ -33,7 +32,7 @@ from nemesis.fault import (
     SlowLinks,
     kind_of,
 )
-from nemesis.schedule import Schedule, Timed
+from nemesis.schedule import Schedule, Timed, heal_at
 from nemesis.target import Named, Target
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core import types as core
@@ -99,12 +98,11 @@ def with_faults(plan: Plan, faults: Iterable[Timed]) -> Plan:
     """Healing comes at the end of the main phase, or of the last fault."""
     chosen = tuple(faults)
     last = max((step.at_ns + step.duration_ns for step in chosen), default=0)
-    heal = Timed(at_ns=Nanos(max(last, end_of(plan))), duration_ns=Nanos(0), fault=HealAll())
     kinds = tuple(dict.fromkeys(kind_of(step.fault) for step in chosen))
     return dataclasses.replace(
         plan,
         config=replace(plan.config, faults=kinds),
-        schedule=Schedule(steps=(*chosen, heal)),
+        schedule=Schedule(steps=(*chosen, heal_at(max(last, end_of(plan))))),
     )
 
 

@@ -68,6 +68,11 @@ class Schedule(Struct, frozen=True, kw_only=True):
         return "\n".join(_line(step) for step in self.steps)
 
 
+def heal_at(at_ns: int) -> Timed:
+    """The step that ends a schedule."""
+    return Timed(at_ns=Nanos(at_ns), duration_ns=Nanos(0), fault=HealAll())
+
+
 def encode(schedule: Schedule) -> bytes:
     """As JSON, indented for people.  ``decode`` gives back an equal value."""
     return msgspec.json.format(msgspec.json.encode(schedule), indent=2) + b"\n"

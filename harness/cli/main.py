@@ -150,6 +150,23 @@ def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
 
 
 @app.command(epilog=EPILOG)
+def shrink(
+    run: RunArgument = "latest-failed",
+    anomaly: Annotated[
+        str | None, typer.Option(help="'CHECKER: KIND'; default: the first in the run.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="CPU seconds, about.")] = 120.0,
+    runs: Annotated[int, typer.Option(help="Simulated runs at most.")] = 10_000,
+    store: StoreOption = STORE,
+) -> None:
+    """Find the fewest steps with which a simulated run still fails, and write a test of them."""
+    from harness.cli.shrink import Chosen, shrink_run
+
+    chosen = Chosen(run=run, anomaly=anomaly, seconds=seconds, runs=runs)
+    raise typer.Exit(shrink_run(chosen, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
 def check(
     target: Annotated[str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")],
     model: Annotated[
