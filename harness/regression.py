@@ -6,6 +6,8 @@ way to draw plans changes what it does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +17,8 @@ from msgspec import Struct
 from checker.base import Budget
 from checker.verdict import Invalid
 from harness.config import RunConfig, Script
-from harness.errors import BadInput
-from harness.shrink import Failure, story_of
+from harness.errors import BadInput, EnvironmentFailure
+from harness.shrink import Failure, Shrinking, Spent, failures_in, story_of
 from harness.simplification import calls_of, faults_of, script_of, with_faults
 from harness.simulated import CORRECT, Plan, simulate
 from nemesis.schedule import Schedule, Timed, heal_at
@@ -88,6 +90,20 @@ def regression_of(plan: Plan, failure: Failure) -> Regression:
     )
 
 
+def shrunk(
+    plan: Plan, judging: Callable[[], Budget], spent: Callable[[], bool]
+) -> Regression | None:
+    """``plan``, which fails, as small as it becomes until ``spent``; ``None`` if written down
+    it does not fail any more."""
+    failures = failures_in(simulate(plan).verdicts(judging()))
+    shrinking = Shrinking(plan, failures, judging=judging, may_go_on=lambda _: not spent())
+    with suppress(Spent, BadInput):
+        shrinking.search()
+    if shrinking.best.script is None:
+        return None
+    return regression_of(shrinking.best, shrinking.failure)
+
+
 def encode(regression: Regression) -> bytes:
     """As JSON: a line for each field, and for each step."""
     fields = [
@@ -95,6 +111,15 @@ def encode(regression: Regression) -> bytes:
         for name, value in ((name, getattr(regression, name)) for name in _FIELDS)
     ]
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode()
+
+
+def write_regression(path: Path, regression: Regression) -> None:
+    """Raises: EnvironmentFailure."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(regression))
+    except OSError as error:
+        raise EnvironmentFailure(f"{path}: {error.strerror}") from error
 
 
 def read_regression(path: Path) -> Regression:
@@ -108,6 +133,11 @@ def read_regression(path: Path) -> Regression:
     if read.schema_version != SCHEMA_VERSION:
         raise BadInput(f"{path}: schema_version {read.schema_version} is not known")
     return read
+
+
+def read_steps(directory: Path) -> dict[str, int]:
+    """How many steps each regression test in ``directory`` has, by its name."""
+    return {path.stem: read_regression(path).steps for path in sorted(directory.glob("*.json"))}
 
 
 def test_file(regression: Regression, data: str) -> str:

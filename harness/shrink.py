@@ -176,6 +176,11 @@ class Shrinking:
         if not any(self.fails(plan) for plan in simpler.scripts(self.best, calls)):
             raise BadInput("with its operations written down the run no longer fails")
 
+    @property
+    def failure(self) -> Failure:
+        """What ``best`` shows, of ``failures``."""
+        return self._shown_in(simulate(self.best))[0]
+
     def _choose_failure(self) -> None:
         """That which comes first takes the least."""
         if len(self.failures) > 1:
@@ -309,7 +314,7 @@ def steps_of(plan: Plan) -> int:
 
 def story_of(plan: Plan) -> tuple[str, ...]:
     """The steps in words, one a line, in the order of time."""
-    told = [
+    told: list[tuple[int, str]] = [
         (step.at_ns, f"{describe(step.fault)}{_lasting(step.duration_ns)}")
         for step in simpler.faults_of(plan)
     ]

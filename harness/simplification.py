@@ -137,7 +137,7 @@ def ended(plan: Plan, end: int) -> Plan:
 
 def moments(plan: Plan) -> tuple[int, ...]:
     """When something begins or ends, ascending; the end of the main phase is the last."""
-    times = {call.at_ns for call in calls_of(plan)}
+    times: set[int] = {call.at_ns for call in calls_of(plan)}
     for step in faults_of(plan):
         times |= {step.at_ns, step.at_ns + step.duration_ns}
     end = end_of(plan)

@@ -167,6 +167,12 @@ def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
     )
 
 
+def caught_plan(one: Hunt) -> Plan:
+    """The run that ended ``one``, which caught its bug."""
+    assert one.seed is not None, "nothing was caught"
+    return plan_of(one.seed, CATALOGUE[one.bug], guided=one.runs % 2 == 1)
+
+
 def anomalies(verdicts: dict[str, Verdict]) -> tuple[str, ...]:
     """ "checker: kind" of each kind of anomaly found, in the order of the checkers."""
     return tuple(

@@ -131,12 +131,23 @@ def zoo(
     seconds: Annotated[float, typer.Option(help="CPU seconds of one hunt, about.")] = 60.0,
     jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+    golden: Annotated[
+        Path | None, typer.Option(help="Shrink what was caught into files in this directory.")
+    ] = None,
+    shrink_seconds: Annotated[float, typer.Option(help="CPU seconds of shrinking a run.")] = 20.0,
 ) -> None:
     """Switch on every known bug in turn, and see what it takes to catch it."""
     from harness.cli.zoo import Chosen, run_zoo
 
     chosen = Chosen(
-        bugs=tuple(bugs or ()), hunts=hunts, runs=runs, seconds=seconds, jobs=jobs, json=json
+        bugs=tuple(bugs or ()),
+        hunts=hunts,
+        runs=runs,
+        seconds=seconds,
+        jobs=jobs,
+        json=json,
+        golden=golden,
+        shrink_seconds=shrink_seconds,
     )
     raise typer.Exit(run_zoo(chosen))
 

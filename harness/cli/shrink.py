@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,12 +16,12 @@ from harness.cli.simulate import CHECK_SECONDS
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
 from harness.provenance import record_of
-from harness.regression import Regression, encode, regression_of, test_file
+from harness.regression import Regression, regression_of, test_file, write_regression
 from harness.shrink import Failure, Shrinking, Spent, failures_in, steps_of
 from harness.simulated import Plan, read_plan, simulate
 from harness.simulated_files import write_run
 from harness.store import RunDirectory, RunStore
-from harness.wall_clock import cpu_seconds, deadline_after
+from harness.wall_clock import deadline_after, spent_after
 
 JUDGING_SECONDS: Final = 30.0
 
@@ -57,7 +56,7 @@ def shrink_run(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitC
     plan = read_plan(first)
     failures = _failures(plan, chosen.anomaly, first)
     console.print(f"shrinking {first.path.name}", markup=False)
-    spent = spent_by(chosen.seconds)
+    spent = spent_after(chosen.seconds)
     with console.status("") as status:
         shrinking = Shrinking(
             plan,
@@ -71,7 +70,7 @@ def shrink_run(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitC
         console.print(f"{outcome} before anything was shrunk", style="yellow")
         return ExitCode.UNKNOWN
     console.print(f"{outcome} after {shrinking.runs:,} runs: {_size(shrinking.best)}", style="bold")
-    regression = regression_of(shrinking.best, shrinking.failures[0])
+    regression = regression_of(shrinking.best, shrinking.failure)
     for line in regression.story:
         console.print(f"  {line}", markup=False)
     return _store(runs, shrinking.best, regression, arguments, console)
@@ -79,12 +78,6 @@ def shrink_run(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitC
 
 def judging() -> Budget:
     return Budget(deadline=deadline_after(JUDGING_SECONDS))
-
-
-def spent_by(seconds: float) -> Callable[[], bool]:
-    """Whether so much was computed since the call."""
-    end = cpu_seconds() + seconds
-    return lambda: cpu_seconds() >= end
 
 
 def _failures(plan: Plan, anomaly: str | None, run: RunDirectory) -> tuple[Failure, ...]:
@@ -130,8 +123,8 @@ def _store(
     command = f"hearsay shrink {' '.join(arguments[1:])}".rstrip()
     record = record_of(plan.config, command, arguments, 0, world=plan.world, script=plan.script)
     run = write_run(runs, record, simulate(plan))
+    write_regression(run.shrunk, regression)
     try:
-        run.shrunk.write_bytes(encode(regression))
         run.regression_test.write_text(test_file(regression, run.shrunk.name), encoding="utf-8")
     except OSError as error:
         raise EnvironmentFailure(f"{run.path}: {error.strerror}") from error
