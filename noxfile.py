@@ -6,6 +6,7 @@ that a job costs no second installation.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -51,6 +52,26 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Histories with known verdicts: our corpus, and a collection from other projects.
+
+    The collection is a folder with a ``run.py``, named by the first argument or by
+    HEARSAY_CONFORMANCE; without it, that half is skipped.
+    """
+    session.run(PYTHON, "-m", "pytest", "-q", "tests/histories/test_corpus.py")
+    named = [*session.posargs, os.environ.get("HEARSAY_CONFORMANCE", "")][0]
+    runner = Path(named) / "run.py"
+    if not named or not runner.is_file():
+        session.skip(
+            f"{runner} is not there: name the collection's folder, 'nox -s conformance -- FOLDER'"
+            if named
+            else "only our corpus: no folder of other projects' histories was named "
+            "(nox -s conformance -- FOLDER, or HEARSAY_CONFORMANCE)"
+        )
+    session.run(PYTHON, str(runner), "--command", f"{HEARSAY} check")
+
+
+@nox.session
 def campaign(session: nox.Session) -> None:
     """One live fault campaign; arguments go to ``hearsay run``."""
     session.run(HEARSAY, "run", *session.posargs)
@@ -72,3 +93,10 @@ def nightly(session: nox.Session) -> None:
 def endurance(session: nox.Session) -> None:
     """Two minutes of kills, a damaged log and a lost disk under 16 clients; nothing may be lost."""
     session.run(PYTHON, "-m", "tests.system_under_test.runtime.endurance", *session.posargs)
+
+
+@nox.session
+def differential(session: nox.Session) -> None:
+    """Thirty thousand small histories of transactions, judged as brute force judges them."""
+    count = session.posargs or ["30000"]
+    session.run(PYTHON, "-m", "tests.checker.transactions.differential", *count)

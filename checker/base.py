@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -67,6 +67,38 @@ class ValueModel(Protocol):
         ...
 
 
+@runtime_checkable
+class SumModel(Protocol):
+    """A model whose state is a sum, to which calls add and which answers tell."""
+
+    @property
+    def first_sum(self) -> int: ...
+
+    def adds(self, call: Call, outcome: Ok | None) -> tuple[int | None, int] | None:
+        """The sum right after, if the answer tells, and what is added.
+
+        None if the answer is no sum at all.
+        """
+        ...
+
+
+@runtime_checkable
+class ElementModel(Protocol):
+    """A model of elements that come and go, each independent of the others.
+
+    Then of a linearizable history the part without all operations on an element is
+    linearizable too.
+    """
+
+    def offers(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        """What others may rely on because of this operation."""
+        ...
+
+    def relies_on(self, call: Call, outcome: Ok | None) -> Iterable[Hashable]:
+        """What this operation cannot be judged without: all who offer it."""
+        ...
+
+
 class Deadline(Protocol):
     def __call__(self) -> bool: ...
 
@@ -80,10 +112,14 @@ def never() -> bool:
 class Budget:
     """How much a check may cost before it must answer ``Unknown``.
 
-    ``deadline`` tells whether the time is over; checkers read no clocks.
+    Attributes:
+        states_max: How many configurations of an object a search may keep.
+        bytes_max: And how much memory it may take for them.
+        deadline: Tells whether the time is over; checkers read no clocks.
     """
 
     states_max: int = 2_000_000
+    bytes_max: int = 2 * 2**30
     deadline: Deadline = never
 
 

@@ -45,7 +45,10 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
+    """``note`` says what follows from the anomalies together ("rules out serializable")."""
+
     anomalies: tuple[Anomaly, ...]
+    note: str = ""
 
     def __post_init__(self) -> None:
         assert self.anomalies, "an invalid verdict carries its evidence"
@@ -65,24 +68,26 @@ Verdict: TypeAlias = Valid | Invalid | Unknown
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """Merge verdicts: invalid beats unknown beats valid (as in Jepsen).
 
-    All anomalies are kept, in order; of several unknowns the first.  No verdicts
+    All anomalies and their notes are kept, in order; of several unknowns the first.  No verdicts
     at all is ``Unknown``: a run that checked nothing is not a pass.
     """
     anomalies: list[Anomaly] = []
     unknowns: list[Unknown] = []
     notes: list[str] = []
+    consequences: list[str] = []
     for verdict in verdicts:
         match verdict:
             case Valid(note=note):
                 notes.append(note)
-            case Invalid(anomalies=found):
+            case Invalid(anomalies=found, note=note):
                 anomalies.extend(found)
+                consequences.append(note)
             case Unknown():
                 unknowns.append(verdict)
             case _:
                 assert_never(verdict)
     if anomalies:
-        return Invalid(tuple(anomalies))
+        return Invalid(tuple(anomalies), "; ".join(filter(None, consequences)))
     if unknowns:
         return unknowns[0]
     if not notes:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from msgspec import structs
 
-from checker.base import Budget, Checker
+from checker.base import Budget
 from checker.liveness import check_liveness
 from checker.raft.invariants import check_traces
 from checker.raft.life import ClusterLife, cluster_life
 from checker.stats import Stats, stats
-from checker.verdict import Unknown, UnknownCause, Verdict, combine
+from checker.verdict import Verdict, combine
 from harness.config import RunRecord
 from harness.errors import BadInput
+from harness.judging import guarded, judge
 from harness.store import RunDirectory
 from histories.event import Event
 from histories.history import History
@@ -102,18 +103,6 @@ def checks_of(
     checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
     checks["liveness"] = partial(guarded, lambda: check_liveness(events))
     return checks
-
-
-def judge(checker: Checker, history: History, budget: Budget) -> Verdict:
-    """The verdict of ``checker``; if it breaks, that proves nothing and is unknown."""
-    return guarded(lambda: checker.check(history, budget))
-
-
-def guarded(check: Callable[[], Verdict]) -> Verdict:
-    try:
-        return check()
-    except Exception as error:  # noqa: BLE001  A checker that breaks has proven nothing.
-        return Unknown(UnknownCause.CHECKER_CRASHED, f"{type(error).__name__}: {error}")
 
 
 def _read_traces(

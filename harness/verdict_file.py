@@ -83,8 +83,8 @@ def _checked(name: str, verdict: Verdict) -> _Checked:
     match verdict:
         case Valid(note=note):
             return _Checked(checker=name, verdict=word(verdict), note=note)
-        case Invalid(anomalies=anomalies):
-            return _Checked(checker=name, verdict=word(verdict), anomalies=anomalies)
+        case Invalid(anomalies=anomalies, note=note):
+            return _Checked(checker=name, verdict=word(verdict), note=note, anomalies=anomalies)
         case Unknown(cause=cause, detail=detail):
             return _Checked(checker=name, verdict=word(verdict), cause=cause, detail=detail)
         case _:
@@ -95,8 +95,8 @@ def _verdict(path: Path, checked: _Checked) -> Verdict:
     match checked:
         case _Checked(verdict="valid", note=note):
             return Valid(note)
-        case _Checked(verdict="invalid", anomalies=anomalies) if anomalies:
-            return Invalid(anomalies)
+        case _Checked(verdict="invalid", anomalies=anomalies, note=note) if anomalies:
+            return Invalid(anomalies, note)
         case _Checked(verdict="unknown", cause=UnknownCause() as cause, detail=detail):
             return Unknown(cause, detail)
         case _:

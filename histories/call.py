@@ -172,6 +172,17 @@ def answers_with(call: Call, count: int) -> bool:
             assert_never(call)
 
 
+def function_of(call: Call) -> str:
+    """Its tag, as in a journal: "read", "write" ..."""
+    return str(call.__struct_config__.tag)
+
+
+def functions_of(call: Call) -> tuple[str, ...]:
+    """Its tag, and after that of a transaction those of its steps, sorted, each once."""
+    steps = {function_of(step) for step in call.micro} if isinstance(call, Txn) else set[str]()
+    return function_of(call), *sorted(steps)
+
+
 class Ok(Struct, frozen=True, gc=False, tag_field="type", tag="ok"):
     """Took effect exactly once.  ``values``: one per observation, in call order."""
 

@@ -31,6 +31,7 @@ from histories.call import (
     Txn,
     Value,
     Write,
+    function_of,
 )
 from histories.op import Op
 from histories.values import identity
@@ -44,6 +45,13 @@ FUNCTIONS: Final = (
     *("increment", "acquire", "release", "generate-id", "transfer", "txn"),
 )
 """What the numbers of ``Columns.f`` mean: the tags of the calls."""
+
+SAMPLES: Final[tuple[Call, ...]] = (
+    *(Read(""), Write("", 0), CompareAndSet("", 0, 0), Append("", 0), Add("", 0), Remove("", 0)),
+    *(Contains("", 0), Enqueue("", 0), Dequeue(""), Increment("", 0), Acquire("", 0)),
+    *(Release("", 0), GenerateId(""), Transfer("", "", "", 0), Txn("", ())),
+)
+"""A call of each function, in their order."""
 
 _NUMBER_OF_F: Final = {f: number for number, f in enumerate(FUNCTIONS)}
 
@@ -89,6 +97,50 @@ class Columns:
     keys: tuple[str, ...]
     values: tuple[Value, ...]
 
+    def __post_init__(self) -> None:
+        for column in (self.index, self.invoked, self.completed, self.process):
+            column.flags.writeable = False
+        for small in (self.key, self.argument, self.expected, self.result):
+            small.flags.writeable = False
+        self.f.flags.writeable = self.outcome.flags.writeable = False
+
+    def only(self, rows: Int64s) -> Columns:
+        """The columns of these rows alone, ascending.  Cost: O(n log n) of their number."""
+        key, keys = in_order_of_first_use(self.key[rows][:, None])
+        numbers = np.stack([self.argument[rows], self.expected[rows], self.result[rows]], axis=1)
+        renumbered, values = in_order_of_first_use(numbers)
+        return Columns(
+            index=self.index[rows],
+            invoked=self.invoked[rows],
+            completed=self.completed[rows],
+            process=self.process[rows],
+            f=self.f[rows],
+            outcome=self.outcome[rows],
+            key=key[:, 0],
+            argument=renumbered[:, 0],
+            expected=renumbered[:, 1],
+            result=renumbered[:, 2],
+            keys=tuple(map(self.keys.__getitem__, keys)),
+            values=tuple(map(self.values.__getitem__, values)),
+        )
+
+
+def in_order_of_first_use(numbers: Int32s) -> tuple[Int32s, list[int]]:
+    """Renumber from 0, row by row and from left to right; ``NO_VALUE`` stays.
+
+    Returns:
+        The new numbers, same shape, and for each of them the old one.
+    """
+    flat = numbers.ravel()
+    used = flat != NO_VALUE
+    old, first, where = np.unique(flat[used], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    new = np.empty(old.size, dtype=np.int32)
+    new[order] = np.arange(old.size, dtype=np.int32)
+    renumbered = np.full(flat.size, NO_VALUE, dtype=np.int32)
+    renumbered[used] = new[where]
+    return renumbered.reshape(numbers.shape), old[order].tolist()
+
 
 def to_columns(ops: Sequence[Op]) -> Columns:
     """The columns of these ops.  Cost: O(n)."""
@@ -101,29 +153,34 @@ def to_columns(ops: Sequence[Op]) -> Columns:
     for row, op in enumerate(ops):
         call = op.call
         small[0, row] = keys.setdefault(call.key, len(keys))
-        f[row] = _NUMBER_OF_F[str(call.__struct_config__.tag)]
-        for column, value in enumerate(_arguments(call), start=1):
+        f[row] = number_of_call(call)
+        for column, value in enumerate(arguments(call), start=1):
             small[column, row] = values.number(value)
-        outcome[row] = _outcome_number(op.outcome)
+        outcome[row] = outcome_number(op.outcome)
         if isinstance(op.outcome, Ok) and op.outcome.values and not isinstance(call, Txn):
             small[3, row] = values.number(op.outcome.values[0])
     return Columns(
-        index=_frozen(np.fromiter((op.index for op in ops), np.int64, count)),
-        invoked=_frozen(np.fromiter((op.invoked for op in ops), np.int64, count)),
-        completed=_frozen(np.fromiter((op.completed for op in ops), np.int64, count)),
-        process=_frozen(np.fromiter((op.process for op in ops), np.int64, count)),
-        f=_frozen_bytes(f),
-        outcome=_frozen_bytes(outcome),
-        key=_frozen_small(small[0]),
-        argument=_frozen_small(small[1]),
-        expected=_frozen_small(small[2]),
-        result=_frozen_small(small[3]),
+        index=np.fromiter((op.index for op in ops), np.int64, count),
+        invoked=np.fromiter((op.invoked for op in ops), np.int64, count),
+        completed=np.fromiter((op.completed for op in ops), np.int64, count),
+        process=np.fromiter((op.process for op in ops), np.int64, count),
+        f=f,
+        outcome=outcome,
+        key=small[0],
+        argument=small[1],
+        expected=small[2],
+        result=small[3],
         keys=tuple(keys),
         values=tuple(values.values),
     )
 
 
-def _arguments(call: Call) -> tuple[Value, ...]:
+def number_of_call(call: Call) -> int:
+    """The number of its function in ``FUNCTIONS``."""
+    return _NUMBER_OF_F[function_of(call)]
+
+
+def arguments(call: Call) -> tuple[Value, ...]:
     """What goes to ``argument`` and ``expected``."""
     match call:
         case Read() | Dequeue() | GenerateId() | Transfer() | Txn():
@@ -154,7 +211,8 @@ class _Interner:
         return number
 
 
-def _outcome_number(outcome: Outcome) -> int:
+def outcome_number(outcome: Outcome) -> int:
+    """Its number in ``OUTCOMES``."""
     match outcome:
         case Ok():
             return 0
@@ -164,18 +222,3 @@ def _outcome_number(outcome: Outcome) -> int:
             return 2
         case _:
             assert_never(outcome)
-
-
-def _frozen(column: Int64s) -> Int64s:
-    column.flags.writeable = False
-    return column
-
-
-def _frozen_small(column: Int32s) -> Int32s:
-    column.flags.writeable = False
-    return column
-
-
-def _frozen_bytes(column: UInt8s) -> UInt8s:
-    column.flags.writeable = False
-    return column

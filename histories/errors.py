@@ -14,6 +14,7 @@ class MalformedHistory(HistoryError, ValueError):
         problem: What is wrong, in words, without the place.
         file: Where it was read from, if anywhere.
         line: The line in that file, counted from 1.
+        column: The column in that line, counted from 1.
         field: The field that is wrong.
     """
 
@@ -23,17 +24,20 @@ class MalformedHistory(HistoryError, ValueError):
         *,
         file: str | None = None,
         line: int | None = None,
+        column: int | None = None,
         field: str | None = None,
     ) -> None:
+        at = [f"{what} {number}" for what, number in (("line", line), ("column", column)) if number]
         place = [
             *([file] if file else []),
-            *([f"line {line}"] if line is not None else []),
+            *([", ".join(at)] if at else []),
             *([f"field {field!r}"] if field else []),
         ]
         super().__init__(": ".join([*place, " ".join(problem.split())]))
         self.problem = problem
         self.file = file
         self.line = line
+        self.column = column
         self.field = field
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from histories.call import Indeterminate, Ok, answers_with
+from histories.call import Failed, Indeterminate, Ok, Outcome, answers_with
 from histories.columns import Columns, to_columns
 from histories.errors import MalformedHistory
+from histories.lazy_ops import LazyOps, first_of_each_function
 from histories.op import FOREVER, Nanos, Op, ProcessId
 
 _PROCESS_MAX: Final = 2**63 - 1
@@ -42,9 +44,12 @@ class History:
     they follow from those of its run.
 
     Build one with ``of``, which checks the laws; the constructor does not.
+
+    ``ops`` is a tuple, or equal to one: a large history read from a file keeps its
+    columns and makes an ``Op`` whenever somebody looks at it.
     """
 
-    ops: tuple[Op, ...]
+    ops: Sequence[Op]
     faults: tuple[FaultWindow, ...] = ()
 
     @classmethod
@@ -79,17 +84,32 @@ class History:
 
     def by_key(self) -> Mapping[str, History]:
         """One part per key, keys in the order of their first call; all see all faults."""
+        if isinstance(self.ops, LazyOps):
+            return {key: History(ops, self.faults) for key, ops in self.ops.by_key().items()}
         parts: dict[str, list[Op]] = {}
         for op in self.ops:
             parts.setdefault(op.call.key, []).append(op)
         return {key: History(tuple(ops), self.faults) for key, ops in parts.items()}
 
+    def first_of_each_function(self) -> tuple[Op, ...]:
+        """The first op with each ``functions_of`` its call, in their order.  Cost: O(n)."""
+        if isinstance(self.ops, LazyOps):
+            return self.ops.first_of_each_function()
+        return first_of_each_function(self.ops)
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many ops are answered, failed, indeterminate.  Cost: O(n)."""
+        if isinstance(self.ops, LazyOps):
+            return self.ops.counts()
+        outcomes = Counter[type[Outcome]](type(op.outcome) for op in self.ops)
+        return outcomes[Ok], outcomes[Failed], outcomes[Indeterminate]
+
     def columns(self) -> Columns:
         """The same as arrays, for kernels and statistics.  Cost: O(n), not remembered."""
-        return to_columns(self.ops)
+        return self.ops.own_columns() if isinstance(self.ops, LazyOps) else to_columns(self.ops)
 
 
-def _require_laws(ops: tuple[Op, ...]) -> None:
+def _require_laws(ops: Sequence[Op]) -> None:
     latest = Nanos(0)
     free_from: dict[ProcessId, Nanos] = {}
     for position, op in enumerate(ops):

@@ -126,7 +126,7 @@ def read_journal(path: Path) -> Journal:
     torn: str | None = None
     for number, line in _lines(path):
         if not line.endswith(b"\n"):
-            torn = _torn(number, line)
+            torn = torn_line(number, line)
             break
         if number == 1:
             _require_schema(line, file)
@@ -154,7 +154,7 @@ def read_trace(path: Path) -> Trace:
     torn: str | None = None
     for number, line in _lines(path):
         if not line.endswith(b"\n"):
-            torn = _torn(number, line)
+            torn = torn_line(number, line)
             break
         events.append(_decoded(decoder, line, file, number))
     return Trace(tuple(events), torn, file)
@@ -228,7 +228,8 @@ def _require_schema(line: bytes, file: str) -> None:
         )
 
 
-def _torn(number: int, line: bytes) -> str:
+def torn_line(number: int, line: bytes) -> str:
+    """An unfinished last line in words, for ``Journal.torn``."""
     return f"line {number} is torn and was left out: {_quoted(line)}"
 
 

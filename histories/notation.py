@@ -150,7 +150,12 @@ def clock_for(ops: Iterable[Op]) -> Clock:
 
     Seconds with 3, 6 or 9 decimals; nanoseconds if all times are tiny.
     """
-    times = {time for op in ops for time in (op.invoked, op.completed) if time != FOREVER}
+    return clock_for_times(time for op in ops for time in (op.invoked, op.completed))
+
+
+def clock_for_times(moments: Iterable[Nanos]) -> Clock:
+    """The same for moments, ``FOREVER`` left aside."""
+    times = {time for time in moments if time != FOREVER}
     if max(times, default=0) < _COUNTED_MAX:
         return nanoseconds
     for decimals in (3, 6):

@@ -9,3 +9,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="replace the expected output in tests/golden by the actual one; then read the diff",
     )
+    parser.addoption(
+        "--histories",
+        type=int,
+        default=150,
+        help="how many random histories of each model the checkers are compared on",
+    )
+
+
+@pytest.fixture
+def histories(request: pytest.FixtureRequest) -> int:
+    """How many random histories of a model to look at; some hundreds unless told."""
+    return int(request.config.getoption("--histories"))

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Generic, assert_never
+from typing import Generic, assert_never
 
 from checker.base import Budget, Model, State
+from checker.errors import ForeignCall
+from checker.linearizability.engines import (
+    NEAR_LINEAR,
+    SMALL_OPS_MAX,
+    SMALL_STATES_MAX,
+    find,
+)
 from checker.linearizability.explanation import explain
-from checker.linearizability.search import Exhausted, Linearizable, Stuck, search
+from checker.linearizability.search import Exhausted, Linearizable, Stuck
+from checker.models.catalogue import known_as
+from checker.models.nondeterministic import Specification, as_model
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict, combine
-from histories.call import Failed, Ok
+from histories.call import Ok
 from histories.history import History
 from histories.notation import describe_key, describe_op
-
-_FIRST_ROUND_STATES: Final = 20_000
-"""All keys get this much first, so that one hard key does not starve the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinearizabilityChecker(Generic[State]):
     """``check`` as a checker."""
 
-    model: Model[State]
+    model: Model[State] | Specification[State]
     name: str = "linearizable"
 
     def check(self, history: History, budget: Budget) -> Verdict:
         return check(history, self.model, budget=budget)
 
 
-def check(history: History, model: Model[State], *, budget: Budget | None = None) -> Verdict:
+def check(
+    history: History, model: Model[State] | Specification[State], *, budget: Budget | None = None
+) -> Verdict:
     """Whether every key behaves as one ``model``.
+
+    All keys get a little first, so that one hard key does not starve the others.
 
     Returns:
         ``Invalid`` with one anomaly per key that does not, its evidence a minimal
@@ -39,21 +50,26 @@ def check(history: History, model: Model[State], *, budget: Budget | None = None
         other is invalid, or if the history is empty or nothing in it was answered.
         (Where every call failed, that is an answer: Jepsen's failed
         compare-and-set.  Whether a run showed enough is for ``VacuityChecker``.)
+
+    Raises:
+        ForeignCall: The model does not know some call.
     """
     budget = budget or Budget()
-    verdicts: dict[str, Verdict] = {}
+    known = as_model(model)
     parts = history.by_key()
-    for states_max in (min(_FIRST_ROUND_STATES, budget.states_max), budget.states_max):
+    _require_known(history, known)
+    judged = _judge_near_linear(history, parts, known, budget)
+    for states_max in (min(SMALL_STATES_MAX, budget.states_max), budget.states_max):
         for key, part in parts.items():
-            if _is_undecided(verdicts.get(key), states_max):
-                verdicts[key] = _judge_at_the_door(
-                    key, part, model, replace(budget, states_max=states_max)
+            if key not in judged or _is_undecided(judged[key].verdict, states_max):
+                judged[key] = _judge_at_the_door(
+                    key, part, known, replace(budget, states_max=states_max)
                 )
-    return _summary(history, [verdicts[key] for key in parts])
+    return _summary(history, [judged[key] for key in parts])
 
 
 def witness(
-    history: History, model: Model[State], *, budget: Budget | None = None
+    history: History, model: Model[State] | Specification[State], *, budget: Budget | None = None
 ) -> Mapping[str, tuple[int, ...]] | None:
     """Per key one linearization, as op indices, if every key has one.
 
@@ -62,52 +78,95 @@ def witness(
     """
     orders: dict[str, tuple[int, ...]] = {}
     for key, part in history.by_key().items():
-        found = search(part.ops, model, budget or Budget(), traced=True)
+        found, _ = find(part.ops, as_model(model), budget or Budget(), traced=True)
         if not isinstance(found, Linearizable):
             return None
         orders[key] = found.order
     return orders
 
 
-def _is_undecided(verdict: Verdict | None, states_max: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is known of one key, and what found it out."""
+
+    verdict: Verdict
+    engine: str
+
+
+def _require_known(history: History, model: Model[State]) -> None:
+    for op in history.first_of_each_function():
+        model.observes_only(op.call, op.outcome if isinstance(op.outcome, Ok) else None)
+
+
+def _judge_near_linear(
+    history: History, parts: Mapping[str, History], model: Model[State], budget: Budget
+) -> dict[str, _Judged]:
+    """The keys of a large history for which there is a near-linear algorithm.
+
+    What it says is bad is searched once more, in the part that it says is bad.
+    """
+    identified = known_as(model)
+    judged: dict[str, _Judged] = {}
+    if len(history.ops) <= SMALL_OPS_MAX or identified is None:
+        return judged
+    # These need numba, which small histories do not pay for.
+    from checker.linearizability.fast.base import Linearizable as Proven  # noqa: PLC0415
+    from checker.linearizability.fast.base import Violation  # noqa: PLC0415
+    from checker.linearizability.fast.choose import dispatch_all  # noqa: PLC0415
+
+    answers = dispatch_all(history.columns(), *identified)
+    for (key, part), answer in zip(parts.items(), answers, strict=True):
+        if isinstance(answer, Proven):
+            judged[key] = _Judged(Valid(), NEAR_LINEAR)
+        elif isinstance(answer, Violation):
+            within = [history.ops[row] for row in answer.evidence]
+            found, _ = find(within, model, budget)
+            if isinstance(found, Stuck):
+                anomaly = explain(key, part, found, model, budget, within=within)
+                judged[key] = _Judged(Invalid((anomaly,)), NEAR_LINEAR)
+    return judged
+
+
+def _is_undecided(verdict: Verdict, states_max: int) -> bool:
     match verdict:
-        case None:
-            return True
         case Unknown(cause=cause):
-            return cause is UnknownCause.MEMORY_LIMIT and states_max > _FIRST_ROUND_STATES
+            return cause is UnknownCause.MEMORY_LIMIT and states_max > SMALL_STATES_MAX
         case Valid() | Invalid():
             return False
         case _:
             assert_never(verdict)
 
 
-def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Budget) -> Verdict:
+def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Budget) -> _Judged:
     try:
         return _judge(key, part, model, budget)
+    except ForeignCall:
+        raise
     except Exception as error:  # noqa: BLE001  a model or search that breaks proves nothing
         what = f"key {describe_key(key)}: {type(error).__name__}: {error}"
-        return Unknown(UnknownCause.CHECKER_CRASHED, what)
+        return _Judged(Unknown(UnknownCause.CHECKER_CRASHED, what), "nothing")
 
 
-def _judge(key: str, part: History, model: Model[State], budget: Budget) -> Verdict:
-    found = search(part.ops, model, budget)
+def _judge(key: str, part: History, model: Model[State], budget: Budget) -> _Judged:
+    found, engine = find(part.ops, model, budget)
     match found:
         case Linearizable():
-            return Valid()
+            return _Judged(Valid(), engine)
         case Stuck():
-            return Invalid((explain(key, part, found, model, budget),))
+            return _Judged(Invalid((explain(key, part, found, model, budget),)), engine)
         case Exhausted(cause=cause, op=op, configurations=configurations):
-            return Unknown(
-                cause,
+            what = (
                 f"key {describe_key(key)} is undecided from op {op.index} on "
-                f"({describe_op(op)}): stopped after {configurations:,} configurations",
+                f"({describe_op(op)}): stopped after {configurations:,} configurations"
             )
+            return _Judged(Unknown(cause, what), engine)
         case _:
             assert_never(found)
 
 
-def _summary(history: History, verdicts: Sequence[Verdict]) -> Verdict:
-    acknowledged = sum(isinstance(op.outcome, Ok) for op in history.ops)
+def _summary(history: History, judged: Sequence[_Judged]) -> Verdict:
+    acknowledged, failed, _ = history.counts()
+    verdicts = [each.verdict for each in judged]
     verdict = combine(verdicts)
     match verdict:
         case Invalid():
@@ -120,14 +179,23 @@ def _summary(history: History, verdicts: Sequence[Verdict]) -> Verdict:
                 return verdict
             return Unknown(verdict.cause, f"{verdict.detail}; {undecided} keys are undecided")
         case Valid():
-            if not acknowledged and not all(isinstance(op.outcome, Failed) for op in history.ops):
+            if not acknowledged and failed < len(history.ops):
                 return Unknown(
                     UnknownCause.NOTHING_TO_CHECK,
                     f"none of {len(history.ops):,} operations was answered",
                 )
-            return Valid(f"{_count(len(verdicts), 'key')}, {_count(acknowledged, 'answered op')}")
+            seen = f"{_count(len(verdicts), 'key')}, {_count(acknowledged, 'answered op')}"
+            return Valid(f"{seen} ({_engines(judged)})")
         case _:
             assert_never(verdict)
+
+
+def _engines(judged: Sequence[_Judged]) -> str:
+    """``by search``, ``near-linear for 3 keys, by windowed search for 1 key``."""
+    counts = Counter(each.engine for each in judged)
+    if len(counts) == 1:
+        return f"by {judged[0].engine}"
+    return ", ".join(f"by {engine} for {_count(many, 'key')}" for engine, many in counts.items())
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from checker.base import Budget, Model, State, ValueModel
+from checker.base import Budget, ElementModel, Model, State, ValueModel
+from checker.linearizability.elements import tell_of_elements
+from checker.linearizability.engines import find
 from checker.linearizability.minimal import minimal_part
-from checker.linearizability.search import DeadEnd, Stuck, search
+from checker.linearizability.search import DeadEnd, Stuck
 from checker.linearizability.zones import Zone, conflict
+from checker.models.register import CasRegister
 from checker.verdict import Anomaly
 from histories.call import Call, CompareAndSet, Failed, Ok, Read, Scalar, Value, Write
 from histories.history import History
@@ -34,16 +37,27 @@ SOURCE: Final = "Herlihy & Wing 1990"
 
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
-_PREFIX_STATES_MAX: Final = 200_000
+_PREFIX_STATES_MAX: Final = 100_000
 """The prefix is an extra: it must not cost as much as the verdict did."""
 
 
-def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: Budget) -> Anomaly:
-    """The anomaly of one key, from where its search got stuck."""
-    evidence = minimal_part(part.ops, stuck, model, budget)
+def explain(
+    key: str,
+    part: History,
+    stuck: Stuck,
+    model: Model[State],
+    budget: Budget,
+    *,
+    within: Sequence[Op] | None = None,
+) -> Anomaly:
+    """The anomaly of one key, from where its search got stuck.
+
+    ``within``: a closed part that is bad by itself and got stuck there, if one is known.
+    """
+    evidence = minimal_part(part.ops if within is None else within, stuck, model, budget)
     culprit = _first_stuck(evidence, model, budget) or stuck
     story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
-    sentence = story.sentence(model) if isinstance(model, ValueModel) else story.fallback()
+    sentence = story.sentence(model)
     return Anomaly(
         kind=KIND,
         source=SOURCE,
@@ -55,7 +69,7 @@ def explain(key: str, part: History, stuck: Stuck, model: Model[State], budget: 
 
 def _first_stuck(ops: Sequence[Op], model: Model[State], budget: Budget) -> Stuck | None:
     bounded = replace(budget, states_max=min(budget.states_max, _PREFIX_STATES_MAX))
-    found = search(ops, model, bounded, traced=True, prophetic=False)
+    found, _ = find(ops, model, bounded, traced=True, prophetic=False)
     return found if isinstance(found, Stuck) else None
 
 
@@ -98,7 +112,15 @@ class _Story:
     stuck: Stuck
     clock: Clock
 
-    def sentence(self, model: ValueModel) -> str:
+    def sentence(self, model: Model[State]) -> str:
+        told: str | None = None
+        if isinstance(model, CasRegister):
+            told = self._of_values(model)
+        elif isinstance(model, ElementModel):
+            told = tell_of_elements(self.ops, self.evidence, model, self.clock)
+        return told or self.fallback()
+
+    def _of_values(self, model: ValueModel) -> str | None:
         facts = _Facts(self.ops, model)
         templates: tuple[Callable[[_Facts, Op], str | None], ...] = (
             self._phantom,
@@ -113,16 +135,20 @@ class _Story:
                 if facts.seen(op) is not None and (sentence := template(facts, op)):
                     return sentence
         zones = conflict(self.ops, self.evidence, model)
-        return self.fallback() if zones is None else self._both_at_once(*zones, model)
+        return None if zones is None else self._both_at_once(*zones, model)
 
     def fallback(self) -> str:
         op = self.stuck.op
-        states = ", ".join(end.state for end in self.stuck.dead_ends[:_DEAD_ENDS_SHOWN])
+        ends = self.stuck.dead_ends
+        states = ", or ".join(end.state for end in ends[:_DEAD_ENDS_SHOWN])
         possible = f": the state could only be {states}" if states else ""
+        if len(ends) == 1:
+            possible = f": {ends[0].reason}"
+        count = len(self.evidence)
+        shown = f"the {count} operations shown" if count > 1 else "what happened"
         return (
-            f"no order of the {len(self.evidence)} operations shown explains "
-            f"{self._did(op)} between {self.clock(op.invoked)} and "
-            f"{self.clock(op.completed)}{possible}"
+            f"no order of {shown} explains {self._did(op)} between "
+            f"{self.clock(op.invoked)} and {self.clock(op.completed)}{possible}"
         )
 
     def _phantom(self, facts: _Facts, op: Op) -> str | None:
@@ -245,6 +271,9 @@ class _Story:
                     f"process {op.process} found {describe_value(values[0])} "
                     f"(in {describe_call(op.call)})"
                 )
+            case _, Ok(values=values) if values:
+                answer = describe_outcome(op.call, op.outcome)
+                return f"process {op.process}'s {describe_call(op.call)} {answer}"
             case _:
                 return f"process {op.process}'s {describe_call(op.call)}"
 

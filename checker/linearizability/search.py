@@ -19,7 +19,7 @@ and only then others are linearized before it.  What keeps the set small:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -117,7 +117,9 @@ def search(
     """
     relevant = _relevant(ops, model)
     look_ahead = LookAhead(relevant, model) if prophetic and isinstance(model, ValueModel) else None
-    return _Search(model, budget, traced, look_ahead).run(relevant)
+    predecessors = _tied_predecessors(relevant)
+    state = _Search(model, budget, traced=traced, look_ahead=look_ahead, tied=bool(predecessors))
+    return state.run(relevant, predecessors)
 
 
 def _relevant(ops: Sequence[Op], model: Model[State]) -> list[Op]:
@@ -148,6 +150,32 @@ def _noticed(certain: Sequence[Op], optional: Sequence[Op], model: ValueModel) -
             if needed is not None:
                 work.append(needed)
     return noticed
+
+
+class OpenSearch(Generic[State]):
+    """The search one event at a time, for histories that are not over.
+
+    It keeps configurations and what is open, nothing of what is over.
+    ``states_max`` is for each completion.
+
+    Events come in time order, at one instant invocations first; an op comes with
+    its outcome at its invocation already.
+    """
+
+    def __init__(self, model: Model[State], budget: Budget) -> None:
+        self._search = _Search(model, budget, traced=False, look_ahead=None, tied=True)
+        self._returned = 0
+
+    def invoke(self, op: Op, predecessor: int | None) -> None:
+        """``predecessor``: the op of its process that ends at the very instant it begins."""
+        if isinstance(op.outcome, Ok) or not self._search.observes_only(op):
+            self._search.invoke(op, predecessor)
+
+    def complete(self, op: Op) -> Stuck | Exhausted | None:
+        """What is wrong with the answer, if something is; nothing may follow then."""
+        found = self._search.complete(op, self._returned)
+        self._returned += 1
+        return found
 
 
 @dataclass(slots=True)
@@ -201,7 +229,13 @@ class _OutOfBudget(Exception):
 
 class _Search(Generic[State]):
     def __init__(
-        self, model: Model[State], budget: Budget, traced: bool, look_ahead: LookAhead | None
+        self,
+        model: Model[State],
+        budget: Budget,
+        *,
+        traced: bool,
+        look_ahead: LookAhead | None,
+        tied: bool,
     ) -> None:
         self._model = model
         self._look_ahead = look_ahead
@@ -213,7 +247,7 @@ class _Search(Generic[State]):
         """By bit, mutators and observers alike; the bits are reused."""
         self._mutators: dict[int, Op] = {}
         self._observers: int = 0
-        self._tied = False
+        self._tied = tied
         """Whether some process calls at the very instant of its last answer."""
         self._after: dict[int, int] = {}
         """Bit to the bit of the same process's previous op, where both are open."""
@@ -222,30 +256,40 @@ class _Search(Generic[State]):
         self._kinds: dict[Hashable, _Kind] = {}
         self._guards = 0
 
-    def run(self, ops: Sequence[Op]) -> Found:
+    def run(self, ops: Sequence[Op], predecessors: Mapping[int, int]) -> Found:
         returned = 0
-        predecessors = _tied_predecessors(ops)
-        self._tied = bool(predecessors)
         for is_return, op in _events(ops):
-            try:
-                if not is_return:
-                    self._invoke(op, predecessors.get(op.index))
-                    continue
-                before = self._frontier
-                passed = self._return(op)
-            except _OutOfBudget as out:
-                return Exhausted(cause=out.cause, op=op, configurations=self._explored)
-            if not self._frontier:
-                return Stuck(
-                    op=op, explained=returned, dead_ends=self._dead_ends(op, before, passed)
-                )
+            if not is_return:
+                self.invoke(op, predecessors.get(op.index))
+                continue
+            found = self._complete(op, returned)
+            if found is not None:
+                return found
             returned += 1
         trail = next(iter(self._frontier.values()))[0].trail
         return Linearizable(_order(trail))
 
+    def complete(self, op: Op, returned: int) -> Stuck | Exhausted | None:
+        """The next completion, with a budget of its own; ``returned`` came before."""
+        self._explored = 0
+        return self._complete(op, returned)
+
+    def observes_only(self, op: Op) -> bool:
+        return self._model.observes_only(op.call, None)
+
+    def _complete(self, op: Op, returned: int) -> Stuck | Exhausted | None:
+        before = self._frontier
+        try:
+            passed = self._return(op)
+        except _OutOfBudget as out:
+            return Exhausted(cause=out.cause, op=op, configurations=self._explored)
+        if self._frontier:
+            return None
+        return Stuck(op=op, explained=returned, dead_ends=self._dead_ends(op, before, passed))
+
     # -- invocations
 
-    def _invoke(self, op: Op, predecessor: int | None) -> None:
+    def invoke(self, op: Op, predecessor: int | None) -> None:
         if not isinstance(op.outcome, Ok):
             self._invoke_optional(op, predecessor)
             return

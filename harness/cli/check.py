@@ -3,90 +3,162 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from textwrap import shorten
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
 
-from checker.base import Budget, Checker
+from checker.base import Budget, Checker, Model
+from checker.errors import ForeignCall
 from checker.linearizability.check import LinearizabilityChecker
 from checker.models.catalogue import MODELS
 from checker.stats import VacuityChecker
-from checker.verdict import Unknown, UnknownCause, Verdict, combine
-from harness.analysis import analyze, judge
-from harness.cli.conclusion import COLOURS, conclude
-from harness.cli.words import explanation_lines
+from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
+from harness.cli.collecting import uncollected
+from harness.cli.waiting import waiting
+from harness.cli.words import COLOURS, NO_TIMES, explanation_lines, headline
+from harness.cli.workload_check import NO_WORKLOAD, WorkloadOptions, draw_cycles
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
-from harness.store import RunStore
-from harness.verdict_file import encode_verdicts, sentence, word
+from harness.judging import judge
+from harness.verdict_file import encode_verdicts, word
 from harness.wall_clock import deadline_after
-from histories.call import Scalar
-from histories.formats.read import read_history
-from histories.history import History
+from histories.call import Call, Scalar
+from histories.columns import FUNCTIONS, SAMPLES
+from histories.formats.read import FORMATS, Reading, read_history
+from histories.notation import describe_call
+from histories.op import Op
 
 DEFAULT_MODEL: Final = "cas-register"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """How a history file is to be read and judged, as the user typed it."""
+
+    model: str | None = None
+    initial: str | None = None
+    format: str | None = None
+    workload: WorkloadOptions = NO_WORKLOAD
+
+    def require_none(self, target: str) -> None:
+        """Raises: BadInput: One was given, although ``target`` is no file."""
+        if self != FileOptions():
+            raise BadInput(
+                f"--model, --initial, --format, --workload and --consistency-model go with a "
+                f"history file, and {target} is none"
+            )
+
+
 def check_target(
-    target: str,
-    model: str | None,
-    initial: str | None,
-    seconds: float,
-    store: Path,
-    *,
-    as_json: bool,
+    target: str, options: FileOptions, seconds: float, store: Path, *, as_json: bool
 ) -> ExitCode:
     """Judge ``target``: an existing file by itself, anything else as the name of a run."""
     budget = Budget(deadline=deadline_after(seconds))
     if Path(target).is_file():
-        return _check_file(Path(target), _checker(model, initial), budget, as_json=as_json)
-    if model is not None or initial is not None:
-        raise BadInput(f"--model and --initial go with a history file, and {target} is none")
-    runs = RunStore(store)
-    run = runs.find(target)
-    analysis = analyze(run, budget)
-    if as_json:
-        _print_json(analysis.verdicts)
-        return of_verdict(analysis.verdict)
-    return conclude(runs, run, analysis, Console(highlight=False, soft_wrap=True))
+        return check_file(Path(target), options, budget, as_json=as_json)
+    options.require_none(target)
+    from harness.cli.check_run import check_run
+
+    return check_run(target, store, budget, as_json=as_json)
 
 
-def _checker(model: str | None, initial: str | None) -> Checker:
-    name = model or DEFAULT_MODEL
-    if name not in MODELS:
-        raise BadInput(f"--model: no model is named {name!r}; there are: {', '.join(MODELS)}")
-    return LinearizabilityChecker(MODELS[name](_initial(initial)))
+def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: bool) -> ExitCode:
+    """Judge a history file.
 
-
-def _check_file(path: Path, checker: Checker, budget: Budget, *, as_json: bool) -> ExitCode:
-    reading = read_history(path)
-    if reading.torn is not None:
-        print(f"warning: {path}: {reading.torn}", file=sys.stderr)
-    history = reading.history
-    checkers = [checker]
-    if reading.format == "journal":
-        # Foreign collections hold valid histories in which nothing succeeds; ours must not.
-        checkers.append(VacuityChecker(reads_min=0))
-    verdicts: dict[str, Verdict] = {each.name: judge(each, history, budget) for each in checkers}
-    if not history.ops:
-        nothing = Unknown(UnknownCause.NOTHING_TO_CHECK, f"{path} holds no operations")
-        verdicts = {checker.name: nothing}
+    Raises:
+        BadInput: An option is wrong, or the model knows no such calls as the file's.
+        HistoryError: The file cannot be read, or is no history.
+    """
+    chosen = options.workload.chosen(options.model)
+    if chosen is not None and options.initial is not None:
+        raise BadInput("--initial goes with a sequential model")
+    checker: Checker
+    knows: Callable[[Call], bool]
+    if chosen is None:
+        model = _model(options)
+        takes, checker = taken_by(model), LinearizabilityChecker(model)
+        knows = partial(_knows, model)
+    else:
+        workload, checker = chosen
+        takes, knows = workload.takes, workload.knows
+    if options.format is not None and options.format not in FORMATS:
+        raise BadInput(f"--format: {options.format!r} is none of {', '.join(FORMATS)}")
+    with uncollected(), waiting(path) as wait:
+        reading = read_history(path, format=options.format, takes=takes, progress=wait.read)
+        if reading.torn is not None:
+            print(f"warning: {path}: {reading.torn}", file=sys.stderr)
+        for op in reading.history.first_of_each_function():
+            if not knows(op.call):
+                raise _misfit(path, op, options, takes)
+        wait.judging(len(reading.history.ops))
+        verdicts = _verdicts(path, reading, checker, budget)
+        if options.workload.draw is not None:
+            draw_cycles(checker, reading.history, budget, options.workload.draw)
     if as_json:
         _print_json(verdicts)
     else:
-        _say(verdicts, history)
+        _say(verdicts, reading)
     return of_verdict(combine(verdicts.values()))
 
 
-def _say(verdicts: Mapping[str, Verdict], history: History) -> None:
+def _model(options: FileOptions) -> Model[Any]:
+    name = options.model or DEFAULT_MODEL
+    if name not in MODELS:
+        raise BadInput(f"--model: no model is named {name!r}; there are: {', '.join(MODELS)}")
+    try:
+        return MODELS[name](_initial(options.initial))
+    except ValueError as error:
+        raise BadInput(f"--initial: {error}") from error
+
+
+def taken_by(model: Model[Any]) -> frozenset[str]:
+    """The functions that the model knows."""
+    return frozenset(f for f, call in zip(FUNCTIONS, SAMPLES, strict=True) if _knows(model, call))
+
+
+def _knows(model: Model[Any], call: Call) -> bool:
+    try:
+        model.step(model.initial, call, None)
+    except ForeignCall:
+        return False
+    return True
+
+
+def _misfit(path: Path, op: Op, options: FileOptions, takes: frozenset[str]) -> BadInput:
+    name = options.workload.workload
+    chosen = f"--model {options.model or DEFAULT_MODEL}" if name is None else f"--workload {name}"
+    known = ", ".join(f for f in FUNCTIONS if f in takes)
+    call = shorten(describe_call(op.call), 100, placeholder=" ...")
+    return BadInput(
+        f"{path}: op {op.index}: {chosen} does not fit: it knows {known}, and this is {call!r}"
+    )
+
+
+def _verdicts(path: Path, reading: Reading, checker: Checker, budget: Budget) -> dict[str, Verdict]:
+    checkers = [checker]
+    if not reading.history.ops:
+        nothing = Unknown(UnknownCause.NOTHING_TO_CHECK, f"{path} holds no operations")
+        return {checkers[0].name: nothing}
+    if reading.format == "journal":
+        # Foreign collections hold valid histories in which nothing succeeds; ours must not.
+        checkers.append(VacuityChecker(reads_min=0))
+    return {each.name: judge(each, reading.history, budget) for each in checkers}
+
+
+def _say(verdicts: Mapping[str, Verdict], reading: Reading) -> None:
     verdict = combine(verdicts.values())
     console = Console(highlight=False, soft_wrap=True)
-    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
-    for line in explanation_lines(verdicts, history):
+    console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+    for line in explanation_lines(verdicts, reading.history):
         console.print(line, markup=False)
+    if not isinstance(verdict, Valid) and not reading.timed:
+        console.print(NO_TIMES, markup=False)
 
 
 def _initial(text: str | None) -> Scalar:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from rich.console import Console
 
 from harness.analysis import Analysis
-from harness.cli.words import explanation_lines, statistics_line
+from harness.cli.words import COLOURS, explanation_lines, headline
 from harness.errors import ReportError
 from harness.exit_codes import ExitCode, of_verdict
 from harness.reporting import write_report
 from harness.store import RunDirectory, RunStore
-from harness.verdict_file import sentence, word, write_verdicts
-
-COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
+from harness.verdict_file import word, write_verdicts
 
 
 def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
@@ -23,8 +19,8 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
     report = store_verdict(store, run, analysis)
     for warning in analysis.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
-    console.print(statistics_line(analysis), markup=False)
-    console.print(sentence(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
+    console.print(_statistics_line(analysis), markup=False)
+    console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
     code = of_verdict(verdict)
     if code is not ExitCode.VALID:
         for line in explanation_lines(analysis.verdicts, analysis.history):
@@ -45,3 +41,14 @@ def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str
         # The verdict stands, whatever became of its picture.
         return f"none ({error})"
     return str(run.report)
+
+
+def _statistics_line(analysis: Analysis) -> str:
+    """Operations, faults and the longest silence, in one line."""
+    counts = analysis.stats.counts
+    silence = max((window.length for window in analysis.stats.unavailable), default=0)
+    return (
+        f"{counts.total:,} operations: {counts.ok:,} answered, {counts.failed:,} refused,"
+        f" {counts.unknown:,} unknown; {len(analysis.history.faults)} faults;"
+        f" longest silence {silence / 1e9:.1f} s"
+    )

@@ -9,14 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from checker.base import Budget
 from checker.stats import Counts, Latency, stats
 from checker.verdict import Verdict, combine
-from harness.cli.conclusion import COLOURS
-from harness.cli.words import explanation_lines
+from harness.cli.check import FileOptions, check_file
+from harness.cli.words import COLOURS, explanation_lines, headline
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
 from harness.store import RunDirectory, RunStore
 from harness.verdict_file import read_verdicts, sentence, word
+from harness.wall_clock import deadline_after
 from histories.history import FaultWindow, History
 from histories.journal import read_journal
 from histories.pairing import history_of
@@ -69,8 +71,18 @@ def show_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
     return _code(verdict)
 
 
-def explain_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
-    """Why the run is not valid.  The run's own exit code."""
+def explain_target(
+    target: str, options: FileOptions, seconds: float, store: Path, *, as_json: bool
+) -> ExitCode:
+    """Why a history file or a run is not valid.  The exit code of its verdict."""
+    if Path(target).is_file():
+        budget = Budget(deadline=deadline_after(seconds))
+        return check_file(Path(target), options, budget, as_json=as_json)
+    options.require_none(target)
+    return _explain_run(target, store, as_json=as_json)
+
+
+def _explain_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
     run = RunStore(store).find(name)
     if not run.verdict.exists():
         raise BadInput(f"{run.path}: not judged yet (hearsay check {name} does that)")
@@ -79,12 +91,13 @@ def explain_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
         return _code(run.read_verdict())
     verdicts = read_verdicts(run.verdict)
     console = Console(highlight=False, soft_wrap=True)
-    _say_verdict(console, combine(verdicts.values()))
+    verdict = combine(verdicts.values())
+    console.print(headline(verdict), style=f"bold {COLOURS[word(verdict)]}", markup=False)
     for line in explanation_lines(verdicts, _history(run)):
         console.print(line, markup=False)
     console.print(f"report  {run.report}", markup=False)
     console.print(f"again   {run.read_record().command}", markup=False)
-    return _code(combine(verdicts.values()))
+    return _code(verdict)
 
 
 def list_runs(store: Path, *, as_json: bool) -> ExitCode:

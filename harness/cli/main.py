@@ -31,6 +31,36 @@ StoreOption = Annotated[Path, typer.Option(help="Directory that holds all runs."
 RunArgument = Annotated[
     str, typer.Argument(help="A run's directory or name, 'latest' or 'latest-failed'.")
 ]
+TargetArgument = Annotated[
+    str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")
+]
+ModelOption = Annotated[str | None, typer.Option(help="Sequential model to check a file against.")]
+InitialOption = Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Of the file: journal, jepsen-edn, jepsen-json, porcupine-log, notation; "
+        "found out if not given.",
+    ),
+]
+WorkloadOption = Annotated[
+    str | None, typer.Option(help="Test a file is of: append, wr, bank, set-full, counter ...")
+]
+ConsistencyOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Transactions should keep; may be given again.  [strict-serializable]"),
+]
+SequentialKeysOption = Annotated[
+    bool, typer.Option("--sequential-keys", help="Each register keeps the order of processes.")
+]
+LinearizableKeysOption = Annotated[
+    bool, typer.Option("--linearizable-keys", help="Each register keeps real time.")
+]
+DrawOption = Annotated[
+    Path | None, typer.Option(help="Directory for a picture (SVG) of each cycle found.")
+]
+SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 STORE = Path("runs")
 
@@ -179,19 +209,36 @@ def shrink(
 
 @app.command(epilog=EPILOG)
 def check(
-    target: Annotated[str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")],
-    model: Annotated[
-        str | None, typer.Option(help="Sequential model to check a file against.")
-    ] = None,
-    initial: Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")] = None,
-    seconds: Annotated[float, typer.Option(help="Time budget.")] = 300.0,
+    target: TargetArgument,
+    model: ModelOption = None,
+    initial: InitialOption = None,
+    file_format: FormatOption = None,
+    workload: WorkloadOption = None,
+    consistency_model: ConsistencyOption = None,
+    sequential_keys: SequentialKeysOption = False,
+    linearizable_keys: LinearizableKeysOption = False,
+    draw: DrawOption = None,
+    seconds: SecondsOption = 300.0,
     json: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
     """Judge a history file against a model, or a stored run again."""
-    from harness.cli.check import check_target
+    from harness.cli.check import FileOptions, check_target
+    from harness.cli.workload_check import WorkloadOptions
 
-    raise typer.Exit(check_target(target, model, initial, seconds, store, as_json=json))
+    options = FileOptions(
+        model=model,
+        initial=initial,
+        format=file_format,
+        workload=WorkloadOptions(
+            workload=workload,
+            consistency_models=tuple(consistency_model or ()),
+            sequential_keys=sequential_keys,
+            linearizable_keys=linearizable_keys,
+            draw=draw,
+        ),
+    )
+    raise typer.Exit(check_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()
@@ -204,12 +251,37 @@ def show(run: RunArgument = "latest", json: JsonOption = False, store: StoreOpti
 
 @app.command()
 def explain(
-    run: RunArgument = "latest", json: JsonOption = False, store: StoreOption = STORE
+    target: TargetArgument = "latest",
+    model: ModelOption = None,
+    initial: InitialOption = None,
+    file_format: FormatOption = None,
+    workload: WorkloadOption = None,
+    consistency_model: ConsistencyOption = None,
+    sequential_keys: SequentialKeysOption = False,
+    linearizable_keys: LinearizableKeysOption = False,
+    draw: DrawOption = None,
+    seconds: SecondsOption = 300.0,
+    json: JsonOption = False,
+    store: StoreOption = STORE,
 ) -> None:
-    """Say in words why a run is invalid, with the smallest evidence."""
-    from harness.cli.inspect import explain_run
+    """Say in words why a history file or a run is invalid, with the smallest evidence."""
+    from harness.cli.check import FileOptions
+    from harness.cli.inspect import explain_target
+    from harness.cli.workload_check import WorkloadOptions
 
-    raise typer.Exit(explain_run(run, store, as_json=json))
+    options = FileOptions(
+        model=model,
+        initial=initial,
+        format=file_format,
+        workload=WorkloadOptions(
+            workload=workload,
+            consistency_models=tuple(consistency_model or ()),
+            sequential_keys=sequential_keys,
+            linearizable_keys=linearizable_keys,
+            draw=draw,
+        ),
+    )
+    raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()

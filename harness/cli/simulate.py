@@ -23,7 +23,8 @@ from rich.progress import (
 from checker.base import Budget
 from checker.verdict import combine
 from harness.analysis import analyze
-from harness.cli.conclusion import COLOURS, store_verdict
+from harness.cli.conclusion import store_verdict
+from harness.cli.words import COLOURS
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict, worst
 from harness.provenance import record_of

@@ -86,7 +86,7 @@ def sample_of(history: History, columns: Columns, evidence: frozenset[int]) -> S
     """
     count = len(history.ops)
     if count <= TIMELINE_OPS_MAX:
-        return Sample(history.ops, None)
+        return Sample(tuple(history.ops), None)
     chosen = np.isin(columns.index, np.fromiter(evidence, np.int64, len(evidence)))
     odd = columns.outcome != OK
     keeps_odd = int(odd.sum()) <= TIMELINE_OPS_MAX // 2

@@ -1,16 +1,19 @@
-"""Enough of EDN (github.com/edn-format/edn) to read the histories that Jepsen writes.
+"""Enough of EDN (github.com/edn-format/edn) and all of JSON to read Jepsen's histories.
 
-Data only: nothing is evaluated, tags are dropped, and nesting is limited.
+Data only: nothing is evaluated, tags are dropped, and nesting is limited.  Both become
+the same values, so that a history means the same in either.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias, assert_never
 
-from histories.errors import MalformedHistory
+from histories.formats.source import Place, Source, Token
 
 DEPTH_MAX: Final = 64
 
@@ -31,114 +34,217 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class EdnMap:
-    """A map, its pairs in the order of the text, and the line on which it begins."""
+    """A map, its pairs in the order of the text, and where it and each value begin."""
 
     pairs: tuple[tuple[Edn, Edn], ...]
-    line: int
+    place: Place
+    places: tuple[Place, ...]
 
     def get(self, name: str) -> Edn:
-        """The value of keyword ``name``, or None."""
-        return next((value for key, value in self.pairs if key == Keyword(name)), None)
+        """The value of ``name``, a keyword or a text; None if it is not there."""
+        for key, value in self.pairs:
+            if _name(key) == name:
+                return value
+        return None
+
+    def place_of(self, name: str) -> Place:
+        """Where the value of ``name`` begins; the map itself if it has none."""
+        places = zip(self.pairs, self.places, strict=True)
+        return next((at for (key, _), at in places if _name(key) == name), self.place)
 
 
 Edn: TypeAlias = "bool | int | float | str | Keyword | Symbol | EdnMap | tuple[Edn, ...] | None"
-"""Vectors, lists and sets are all tuples."""
+"""Vectors and lists are tuples; sets are too, in the order of the texts of their elements."""
 
-_TOKEN: Final = re.compile(
-    r"""(?P<space>[\s,]+|;[^\n]*)
-      | (?P<string>"(?:[^"\\]|\\.)*")
+
+def _name(key: Edn) -> Edn:
+    return key.name if isinstance(key, Keyword) else key
+
+
+_EDN_TOKEN: Final = re.compile(
+    r"""(?P<space>(?:[\s,]+|;[^\n]*)*)
+      (?:(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")
       | (?P<open>\#?\{|\[|\()
       | (?P<close>[\]})])
       | (?P<discard>\#_)
       | (?P<tag>\#[^\s,;"()\[\]{}_][^\s,;"()\[\]{}]*)
       | (?P<character>\\(?:\w+|.))
-      | (?P<atom>[^\s,;"()\[\]{}\\]+)""",
+      | (?P<atom>[^\s,;"()\[\]{}\\\#][^\s,;"()\[\]{}\\]*))?""",
+    re.VERBOSE | re.DOTALL,
+)
+_JSON_TOKEN: Final = re.compile(
+    r"""(?P<space>[ \t\r\n]*)
+      (?:(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")
+      | (?P<open>\{|\[)
+      | (?P<close>[\]}])
+      | (?P<mark>[,:])
+      | (?P<atom>[\w.+-]+))?""",
     re.VERBOSE | re.DOTALL,
 )
 _CLOSES: Final = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _INTEGER: Final = re.compile(r"([+-]?\d{1,300})[NM]?")
 _FLOAT: Final = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)M?")
 
 
-def read_edn(text: str, *, file: str | None = None) -> Iterator[Edn]:
-    """The values that ``text`` holds, one after another.
+def read_edn(read: Callable[[int], str], *, file: str = "") -> Iterator[tuple[Place, Edn]]:
+    """The values that a text holds, one after another, and where each begins.
+
+    What one vector or list holds altogether is handed out as if it stood alone: a
+    history is its entries, whether they are in brackets or not.
+
+    Args:
+        read: Gives so many characters of the text, fewer only at its end.
+        file: Named in errors.
 
     Raises:
-        MalformedHistory: The text is not EDN, with the line.
+        MalformedHistory: The text is not EDN, with line and column.
     """
-    reader = _Reader(text, file)
-    while (token := reader.next()) is not None:
-        if token.group("discard"):
-            reader.value(reader.required(), 1)
-            continue
-        yield reader.value(token, 0)
+    return _unwrapped(_EdnReader(Source(read, _EDN_TOKEN, file)), ("[", "("))
 
 
-class _Reader:
-    def __init__(self, text: str, file: str | None) -> None:
-        self._text = text
-        self._file = file
-        self._at = 0
-        self._line = 1
+def read_json(read: Callable[[int], str], *, file: str = "") -> Iterator[tuple[Place, Edn]]:
+    """The same of a JSON array, or of JSON values one after another."""
+    return _unwrapped(_JsonReader(Source(read, _JSON_TOKEN, file)), ("[",))
 
-    def next(self) -> re.Match[str] | None:
-        """The next token that is not blank; None at the end."""
-        while self._at < len(self._text):
-            token = _TOKEN.match(self._text, self._at)
-            if token is None:
-                raise self._broken(f"{self._text[self._at : self._at + 20]!r} is not EDN")
-            self._at = token.end()
-            if not token.group("space"):
-                return token
-            self._line += token.group().count("\n")
-        return None
 
-    def required(self) -> re.Match[str]:
-        token = self.next()
-        if token is None:
-            raise self._broken("ends in the middle of a value")
-        return token
+class _EdnReader:
+    """Reads values from a source of tokens."""
 
-    def value(self, token: re.Match[str], depth: int) -> Edn:
-        """The value that begins with ``token``."""
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def value(self, token: Token, depth: int) -> Edn:
+        """The value that begins with ``token``, which was just read."""
         if depth > DEPTH_MAX:
-            raise self._broken(f"nested deeper than {DEPTH_MAX} levels")
-        text = token.group()
-        match token.lastgroup:
+            raise self.source.broken(f"nested deeper than {DEPTH_MAX} levels")
+        text = token.text
+        match token.kind:
             case "open":
                 return self._collection(text, depth)
+            case "string" if "\\" not in text:
+                return text[1:-1]
             case "string":
-                self._line += text.count("\n")
-                return re.sub(r"\\(.)", lambda part: _ESCAPES.get(part[1], part[1]), text[1:-1])
+                return self._whole(_ESCAPE.sub(_unescaped, text[1:-1]))
             case "tag":
-                return self.value(self.required(), depth + 1)
+                return self.value(self.source.required(), depth + 1)
             case "character":
                 return text[1:]
             case "atom":
-                return _atom(text)
+                return _edn_atom(text)
             case _:
-                raise self._broken(f"{text!r} is out of place")
+                raise self.source.broken(f"{text!r} is out of place")
+
+    def _whole(self, text: str) -> str:
+        """The text with its pairs of surrogates joined."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise self.source.broken("half a character") from error
+
+    def item(self, closing: str, depth: int, count: int) -> Token | None:  # noqa: ARG002  JSON counts
+        """The token with which the next item begins; None if ``closing`` came."""
+        while (token := self.source.required()).text != closing:
+            if token.kind != "discard":
+                return token
+            self.value(self.source.required(), depth + 1)
+        return None
 
     def _collection(self, opening: str, depth: int) -> Edn:
-        line = self._line
+        place = self.source.place
         items: list[Edn] = []
-        while (token := self.required()).group() != _CLOSES[opening]:
-            if token.group("discard"):
-                self.value(self.required(), depth + 1)
-            else:
-                items.append(self.value(token, depth + 1))
+        places: list[Place] = []
+        while (token := self.item(_CLOSES[opening], depth, len(items))) is not None:
+            places.append(self.source.place)
+            items.append(self.value(token, depth + 1))
+        if opening == "#{":
+            return tuple(sorted(items, key=in_edn))
         if opening != "{":
             return tuple(items)
         if len(items) % 2:
-            raise self._broken("a map has a key without a value")
-        return EdnMap(tuple(zip(items[::2], items[1::2], strict=True)), line)
-
-    def _broken(self, problem: str) -> MalformedHistory:
-        return MalformedHistory(problem, file=self._file, line=self._line)
+            raise self.source.broken("a map has a key without a value")
+        pairs = tuple(zip(items[::2], items[1::2], strict=True))
+        return EdnMap(pairs, place, tuple(places[1::2]))
 
 
-def _atom(text: str) -> Edn:
+class _JsonReader(_EdnReader):
+    """The same, with marks between items, and fewer kinds of values."""
+
+    def value(self, token: Token, depth: int) -> Edn:
+        if token.kind not in ("string", "atom"):
+            return super().value(token, depth)
+        try:
+            value: Edn = json.loads(token.text, parse_constant=_no_constant)
+        except ValueError as error:
+            raise self.source.broken(f"{token.text[:20]!r} is no JSON value") from error
+        return self._whole(value) if isinstance(value, str) else value
+
+    def item(self, closing: str, depth: int, count: int) -> Token | None:  # noqa: ARG002
+        token = self.source.required()
+        if token.text == closing and not (closing == "}" and count % 2):
+            return None
+        if count:
+            mark = ":" if closing == "}" and count % 2 else ","
+            if token.text != mark:
+                raise self.source.broken(f"{token.text[:20]!r} where {mark!r} was due")
+            token = self.source.required()
+        if closing == "}" and not count % 2 and token.kind != "string":
+            raise self.source.broken(f"{token.text[:20]!r} where the name of a field was due")
+        return token
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1]
+    return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
+
+
+def _no_constant(name: str) -> Edn:
+    raise ValueError(name)
+
+
+def in_edn(value: Edn) -> str:
+    """The same text for the same value, whatever the order of a map was."""
+    match value:
+        case None:
+            return "nil"
+        case bool():
+            return "true" if value else "false"
+        case Keyword(name=name):
+            return f":{name}"
+        case Symbol(name=name):
+            return name
+        case tuple():
+            return f"[{' '.join(map(in_edn, value))}]"
+        case EdnMap(pairs=pairs):
+            return f"{{{', '.join(sorted(f'{in_edn(k)} {in_edn(v)}' for k, v in pairs))}}}"
+        case str():
+            return json.dumps(value)
+        case int() | float():
+            return repr(value)
+        case _:
+            assert_never(value)
+
+
+def _unwrapped(reader: _EdnReader, brackets: tuple[str, ...]) -> Iterator[tuple[Place, Edn]]:
+    source = reader.source
+    while (token := source.next()) is not None:
+        if token.kind == "discard":
+            reader.value(source.required(), 1)
+            continue
+        if token.text not in brackets:
+            place = source.place
+            yield place, reader.value(token, 1)
+            continue
+        count = 0
+        while (inner := reader.item(_CLOSES[token.text], 0, count)) is not None:
+            place = source.place
+            yield place, reader.value(inner, 1)
+            count += 1
+
+
+@lru_cache(maxsize=4096)
+def _edn_atom(text: str) -> Edn:
     match text:
         case "nil":
             return None

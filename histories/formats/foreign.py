@@ -2,166 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias, assert_never
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
-from histories.call import (
-    CompareAndSet,
-    Failed,
-    Indeterminate,
-    Ok,
-    Outcome,
-    Read,
-    Scalar,
-    Write,
-)
+from histories.call import Call, Failed, Indeterminate, Outcome
 from histories.errors import MalformedHistory
 from histories.event import Completed, Event, Invoked
-from histories.formats.edn import Edn, EdnMap, Keyword, Symbol
+from histories.formats.dialect import DRAINS, Dialect, dialect_of
+from histories.formats.foreign_event import ForeignEvent
 from histories.history import History
 from histories.op import Nanos, ProcessId
 from histories.pairing import pair
 
-ONLY_KEY: Final = "register"
-"""The key of operations that name none."""
-
-_NIL_SAYS_NOTHING: Final = "answered nil, which here means that the value is not known"
-
-
-RegisterCall: TypeAlias = Read | Write | CompareAndSet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignEvent:
-    """One entry of a Jepsen history: an invocation or a completion of a client.
-
-    ``type`` is invoke, ok, fail or info; ``error`` why it is no ok, in words.
-    ``time`` is in nanoseconds, if known.
-    """
-
-    line: int
-    process: int
-    type: str
-    f: str
-    key: str
-    value: Edn
-    error: str
-    time: int | None
+_TYPES: Final = ("invoke", "ok", "fail", "info")
 
 
 def history_of_foreign(
-    events: Sequence[ForeignEvent], *, file: str, nil_is_absent: bool
-) -> History:
-    """Pair the events of a register history.
+    events: Iterable[ForeignEvent],
+    *,
+    file: str,
+    nil_is_absent: bool,
+    takes: Container[str] | None = None,
+) -> tuple[History, bool]:
+    """Pair the events, and make of them the calls that they mean.
 
     Their order is the truth; their times are used only where they agree with it,
     else the n-th event happens at n nanoseconds.
 
     A failed call never took effect.  A successful compare-and-set found what it
-    expected.
+    expected.  A drain is many dequeues, each some time while it went on.
 
     Args:
         events: In the order of the file, without those of the nemesis.
         file: Named in errors.
         nil_is_absent: Whether a read of nil found nothing there (etcd's logs), or
             says nothing at all (Knossos).
+        takes: The calls, by the names of ``histories.columns.FUNCTIONS``, that the
+            history is meant to hold, where that is known: it tells what "add" is.
+
+    Returns:
+        The history, and whether its times are those of the events.
 
     Raises:
-        MalformedHistory: A call is no register's, or they break a law of ``Op``.
+        MalformedHistory: A call is none that is known, or they break a law of ``Op``,
+            with line, column and field.
     """
-    numbers = {event.time for event in events}
-    times = [event.time for event in events if event.time is not None]
-    measured = len(times) == len(events) == len(numbers) and times == sorted(times)
-    open_calls: dict[int, tuple[int, RegisterCall]] = {}
-    paired: list[Event] = []
-    called = 0
+    listed = list(events)
+    answers = _answers(listed, file)
+    dialect = dialect_of(listed, file=file, nil_is_absent=nil_is_absent, takes=takes)
+    times, timed = _times(listed)
+    translation = _Translation(listed, answers, dialect, times)
+    translation.translate()
+    try:
+        return pair(translation.paired, file=file, lines=translation.origins), timed
+    except MalformedHistory as error:
+        # The lines that it was given are positions.
+        if error.line is None:
+            raise
+        raise listed[error.line].broken(error.problem, file, error.field or "process") from error
+
+
+def _answers(events: Sequence[ForeignEvent], file: str) -> dict[int, int]:
+    """The position of the completion of each invocation, by its position."""
+    answers: dict[int, int] = {}
+    open_calls: dict[int, int] = {}
     for position, event in enumerate(events):
-        time = Nanos(times[position] if measured else position)
-        process = ProcessId(event.process)
         if event.type == "invoke":
-            call = _call(event, file)
-            paired.append(Invoked(time=time, op=called, process=process, call=call))
-            open_calls[event.process] = called, call
-            called += 1
-            continue
-        if event.process not in open_calls:
-            raise MalformedHistory(
-                f"process {event.process} has no open call to be completed",
-                file=file,
-                line=event.line,
-                field="process",
+            if event.process in open_calls:
+                raise event.broken(
+                    f"process {event.process} calls while its last call is open", file, "process"
+                )
+            open_calls[event.process] = position
+        elif event.type not in _TYPES:
+            raise event.broken(f"{event.type!r} is none of {', '.join(_TYPES)}", file, "type")
+        elif event.process not in open_calls:
+            raise event.broken(
+                f"process {event.process} has no open call to be completed", file, "process"
             )
-        op, call = open_calls.pop(event.process)
-        outcome = _outcome(event, call, file, nil_is_absent)
-        paired.append(Completed(time=time, op=op, process=process, outcome=outcome))
-    return pair(paired, file=file, lines=[event.line for event in events])
+        else:
+            answers[open_calls.pop(event.process)] = position
+    return answers
 
 
-def _call(event: ForeignEvent, file: str) -> RegisterCall:
-    match event.f, event.value:
-        case "read", _:
-            return Read(event.key)
-        case "write", value:
-            return Write(event.key, _scalar(value, event, file))
-        case "cas", (expected, replacement):
-            return CompareAndSet(
-                event.key, _scalar(expected, event, file), _scalar(replacement, event, file)
-            )
-        case "cas", _:
-            raise MalformedHistory(
-                "a cas needs two values, [expected replacement]",
-                file=file,
-                line=event.line,
-                field="value",
-            )
-        case f, _:
-            raise MalformedHistory(
-                f"{f!r} is no call of a register: read, write or cas",
-                file=file,
-                line=event.line,
-                field="f",
-            )
+def _times(events: Sequence[ForeignEvent]) -> tuple[list[Nanos], bool]:
+    times = [event.time for event in events if event.time is not None]
+    measured = len(times) == len(events) == len(set(times)) and times == sorted(times)
+    if measured and (not times or times[0] >= 0):
+        return [Nanos(time) for time in times], True
+    return [Nanos(position) for position in range(len(events))], False
 
 
-def _outcome(event: ForeignEvent, call: RegisterCall, file: str, nil_is_absent: bool) -> Outcome:
-    match event.type:
-        case "fail":
-            return Failed(event.error or "failed")
-        case "info":
-            return Indeterminate(event.error or "unknown")
-        case "ok":
-            return _answer(event, call, file, nil_is_absent)
-        case other:
-            raise MalformedHistory(
-                f"{other!r} is none of invoke, ok, fail, info",
-                file=file,
-                line=event.line,
-                field="type",
-            )
+@dataclass(slots=True)
+class _Translation:
+    """``paired[i]`` comes from the event at position ``origins[i]``."""
 
+    events: Sequence[ForeignEvent]
+    answers: dict[int, int]
+    dialect: Dialect
+    times: Sequence[Nanos]
+    paired: list[Event] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
+    called: int = 0
+    open: dict[int, list[tuple[int, ProcessId, Outcome]]] = field(default_factory=dict)
 
-def _answer(event: ForeignEvent, call: RegisterCall, file: str, nil_is_absent: bool) -> Outcome:
-    match call:
-        case Read():
-            if event.value is None and not nil_is_absent:
-                return Failed(_NIL_SAYS_NOTHING)
-            return Ok((_scalar(event.value, event, file),))
-        case Write():
-            return Ok()
-        case CompareAndSet(expected=expected):
-            return Ok((expected,))
-        case _:
-            assert_never(call)
+    def translate(self) -> None:
+        fresh = max((event.process for event in self.events), default=0) + 1
+        for position, event in enumerate(self.events):
+            if event.type != "invoke":
+                for op, process, outcome in self.open.pop(position, ()):
+                    self._add(
+                        position,
+                        Completed(
+                            time=self.times[position], op=op, process=process, outcome=outcome
+                        ),
+                    )
+                continue
+            answer = self.answers.get(position)
+            for call, outcome in self._exchanges(event, answer):
+                process = ProcessId(event.process)
+                if event.f in DRAINS:
+                    process, fresh = ProcessId(fresh), fresh + 1
+                op, self.called = self.called, self.called + 1
+                self._add(
+                    position,
+                    Invoked(time=self.times[position], op=op, process=process, call=call),
+                )
+                if answer is not None:
+                    self.open.setdefault(answer, []).append((op, process, outcome))
 
+    def _add(self, position: int, event: Event) -> None:
+        self.paired.append(event)
+        self.origins.append(position)
 
-def _scalar(value: Edn, event: ForeignEvent, file: str) -> Scalar:
-    match value:
-        case Keyword(name=name) | Symbol(name=name):
-            return name
-        case tuple() | EdnMap():
-            raise MalformedHistory(
-                "a register holds single values", file=file, line=event.line, field="value"
-            )
-        case _:
-            return value
+    def _exchanges(self, event: ForeignEvent, answer: int | None) -> Iterator[tuple[Call, Outcome]]:
+        completion = None if answer is None else self.events[answer]
+        if event.f in DRAINS:
+            yield from self.dialect.drained(event, completion)
+            return
+        call = self.dialect.call(event, completion)
+        yield call, self._outcome(event, call, completion)
+
+    def _outcome(self, event: ForeignEvent, call: Call, completion: ForeignEvent | None) -> Outcome:
+        match completion:
+            case None:
+                return Indeterminate("no completion was recorded")
+            case ForeignEvent(type="ok"):
+                return self.dialect.answer(event, call, completion)
+            case ForeignEvent(type="fail", error=error):
+                return Failed(error or "failed")
+            case ForeignEvent(error=error):
+                return Indeterminate(error or "unknown")

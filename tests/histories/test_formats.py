@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from histories.call import CompareAndSet, Failed, Indeterminate, Ok, Read, Write
 from histories.errors import MalformedHistory, UnreadableHistory
 from histories.event import Invoked
-from histories.formats.edn import DEPTH_MAX, EdnMap, Keyword, Symbol, read_edn
+from histories.formats.edn import DEPTH_MAX, EdnMap, Keyword, Symbol, read_edn, read_json
 from histories.formats.read import read_history
+from histories.formats.source import Place
 from histories.journal import JournalWriter
 from histories.op import FOREVER, Nanos, ProcessId
 
@@ -31,6 +33,8 @@ JEPSEN = """\
  {:type :ok, :process 4, :f :read, :value nil}
  {:type :invoke, :process 5, :f :read, :value nil}]
 """
+
+JSON_READ = '{"process":0,"type":"invoke","f":"read"}'
 
 PORCUPINE = """\
 INFO  jepsen.util - 0\t:invoke\t:read\tnil
@@ -102,67 +106,152 @@ def test_our_own_formats_come_through_the_same_door(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "place", "problem"),
     [
-        ("hello", "line 1: neither a journal nor EDN"),
-        ("\x00\x01", "line 1: neither"),
-        (JEPSEN[:-40], "ends in the middle of a value"),
-        ("[{:process 0, :type", "ends in the middle"),
-        ("[{:process 0, :type}]", "a map has a key without a value"),
-        ("[1 2]", "no entry of a history"),
-        ("\n\n[{:type :invoke :f :read}]", "line 3: field 'process': no process"),
-        ("[{:process 0 :f :read}]", "field 'type': missing"),
-        ("[{:process 0 :type :ok :f :read}]", "line 1: field 'process': process 0 has no open"),
-        ("[{:process 0 :type :invoke :f :acquire}]", "'acquire' is no call of a register"),
-        ("[{:process 0 :type :invoke :f :cas :value 1}]", "a cas needs two values"),
-        ("[{:process 0 :type :invoke :f :write :value [1]}]", "a register holds single values"),
+        ("hello", "line 1, column 1", "neither a journal nor EDN"),
+        ("\x00\x01", "line 1, column 1", "neither"),
+        (JEPSEN[:-40], "line 15, column 13", "ends in the middle of a value"),
+        ("[{:process 0, :type", "line 1, column 20", "ends in the middle"),
+        ('[{:process 0, :type "ok', "line 1, column 21", "a text without end"),
+        ("[{:process 0, :type}]", "line 1, column 20", "a map has a key without a value"),
+        ("[1 2]", "line 1, column 2", "'1' is no entry of a history"),
+        ("[{:process 0 ]}]", "line 1, column 14", "']' is out of place"),
+        ("\n\n[{:type :invoke :f :read}]", "line 3, column 2: field 'process'", "no process"),
+        ("[{:process 1.5}]", "line 1, column 12: field 'process'", "no whole number"),
+        ("[{:process 0 :f :read}]", "line 1, column 2: field 'type'", "missing"),
+        ("[{:process 0 :type :invoke}]", "line 1, column 2: field 'f'", "missing"),
+        ("[{:process 0 :type :ok :f :read}]", "line 1, column 2: field 'process'", "no open call"),
+        ("[{:process 0 :type :invoke :f :fly}]", "line 1, column 2: field 'f'", "'fly' is no call"),
+        (
+            "[{:process 0 :type :invoke :f :cas :value 1}]",
+            "line 1, column 43: field 'value'",
+            "needs two values, [expected replacement]",
+        ),
+        (
+            "[{:process 0 :type :invoke :f :transfer :value 1}]",
+            "line 1, column 48: field 'value'",
+            "a transfer needs",
+        ),
+        (
+            "[{:process 0 :type :invoke :f :drain}\n {:process 0 :type :info :f :drain}]",
+            "line 1, column 2: field 'f'",
+            "a drain without an end",
+        ),
+        (
+            "[{:process 0 :type :invoke :f :txn :value [[:r 1 nil]]}\n"
+            " {:process 0 :type :ok :f :txn :value [[:r 2 nil]]}]",
+            "line 2, column 39: field 'value'",
+            "has other steps than the call in line 1",
+        ),
+        (
+            "[{:process 0 :type :invoke :f :txn :value [[:steal 1 2]]}]",
+            "line 1, column 43: field 'value'",
+            "'steal 1 2' is no step of a txn",
+        ),
         (
             "[{:process 0 :type :invoke :f :read}\n{:process 0 :type :invoke :f :read}]",
-            "line 2: field 'process': process 0 calls while op 0 is open",
+            "line 2, column 1: field 'process'",
+            "process 0 calls while its last call is open",
         ),
         (
             "[{:process 0 :type :invoke :f :read}\n{:process 0 :type :info :f :read}\n"
-            "{:process 0 :type :invoke :f :read}]",
-            "line 3: field 'process': process 0 calls again",
+            " {:process 0 :type :invoke :f :read}]",
+            "line 3, column 2: field 'process'",
+            "process 0 calls again",
         ),
         (
             "[{:process 0 :type :invoke :f :read}\n{:process 0 :type :huh :f :read}]",
-            "line 2: field 'type': 'huh' is none of",
+            "line 2, column 1: field 'type'",
+            "'huh' is none of",
         ),
-        ("[" * 5000, f"nested deeper than {DEPTH_MAX} levels"),
-        ("INFO  jepsen.util - 0 :invoke :read nil\nnonsense", "line 2: no line of a Jepsen log"),
-        ("INFO  jepsen.util - 0 :invoke :cas [1 2", "line 1: field 'value': ends in the middle"),
-        ("0: write x 1 [1, 2]\nnonsense", "line 2: not of the form"),
+        ("[" * 5000, "line 1, column 66", f"nested deeper than {DEPTH_MAX} levels"),
+        ('[{"process": 0 "type": 1}]', "line 1, column 16", "'\"type\"' where ',' was due"),
+        (f"[{JSON_READ}\n{JSON_READ}]", "line 2, column 1", "'{' where ',' was due"),
+        ('[{"process" 0}]', "line 1, column 13", "'0' where ':' was due"),
+        ('[{"process": 0,}]', "line 1, column 16", "'}' where the name of a field was due"),
+        (f"[{JSON_READ},]", "line 1, column 43", "']' is out of place"),
+        (r'[{"error": "\ud800"}]', "line 1, column 12", "half a character"),
+        (r'[{:error "\ud800"}]', "line 1, column 10", "half a character"),
+        ('[{"process": NaN}]', "line 1, column 14", "'NaN' is no JSON value"),
+        (
+            "INFO  jepsen.util - 0 :invoke :read nil\nnonsense",
+            "line 2, column 1",
+            "no line of a Jepsen log",
+        ),
+        ("INFO  jepsen.util - 0 invoke :read", "line 1, column 23", "no line of a Jepsen log"),
+        (
+            "INFO  jepsen.util - 0 :invoke :cas [1 2",
+            "line 1, column 40: field 'value'",
+            "ends in the middle",
+        ),
+        ("0: write x 1 [1, 2]\n  nonsense", "line 2, column 3", "not of the form"),
+        (
+            '{"event":"opened","schema_version":1}\n'
+            '{"event":"invoked","time":1,"op":0,"process":0,"call":{"f":"fly","key":"x"}}\n',
+            "line 2, column 60: field 'call.f'",
+            "Invalid value 'fly'",
+        ),
+        (
+            '{"event":"opened","schema_version":1}\n'
+            '{"event":"invoked","time":1,"op":7,"process":0,"call":{"f":"read","key":"x"}}\n',
+            "line 2, column 34: field 'op'",
+            "op 7 was invoked where 0 was due",
+        ),
+        (
+            '{"event":"opened","schema_version":1}\n{"event":"note","time":}\n',
+            "line 2, column 24",
+            "not JSON",
+        ),
     ],
 )
-def test_broken_files_are_refused_with_file_and_line(
-    tmp_path: Path, content: str, message: str
+def test_broken_files_are_refused_with_file_line_column_and_field(
+    tmp_path: Path, content: str, place: str, problem: str
 ) -> None:
     path = tmp_path / "history"
     path.write_text(content)
     with pytest.raises(MalformedHistory) as caught:
         read_history(path)
-    assert message in str(caught.value)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: {place}: ")
+    assert problem in caught.value.problem
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "history.edn"
-    path.write_bytes(b"[\xff\xfe]")
-    with pytest.raises(MalformedHistory, match="not UTF-8"):
+    path.write_bytes("; ä\n[é".encode() + b"\xff\xfe]")
+    with pytest.raises(MalformedHistory, match=r"line 2, column 3: not UTF-8: .* byte 0xff"):
         read_history(path)
     with pytest.raises(UnreadableHistory, match="No such file"):
         read_history(tmp_path / "missing")
 
 
 def test_edn_values() -> None:
-    text = r'{:a 1, "b\n" [nil true -2.5e1 +7N]} #{x} #inst "2020" #_ (ignored) \c :k/w'
-    values = list(read_edn(text))
+    text = r'{:a 1, "b\n" [nil true -2.5e1 +7N]} #{x b} #inst "2020" #_ (ignored) \c :k/w'
+    values = list(read_edn(io.StringIO(text).read))
     assert values == [
-        EdnMap(((Keyword("a"), 1), ("b\n", (None, True, -25.0, 7))), 1),
-        (Symbol("x"),),
-        "2020",
-        "c",
-        Keyword("k/w"),
+        (
+            Place(1, 1),
+            EdnMap(
+                ((Keyword("a"), 1), ("b\n", (None, True, -25.0, 7))),
+                Place(1, 1),
+                (Place(1, 5), Place(1, 14)),
+            ),
+        ),
+        (Place(1, 37), (Symbol("b"), Symbol("x"))),
+        (Place(1, 44), "2020"),
+        (Place(1, 70), "c"),
+        (Place(1, 73), Keyword("k/w")),
     ]
+
+
+def test_texts_may_be_escaped() -> None:
+    text = r'"\"\\\t\u00e9\ud83d\ude00"'
+    expected = [(Place(1, 1), '"\\\té\N{GRINNING FACE}')]
+    assert list(read_edn(io.StringIO(text).read)) == expected
+    assert list(read_json(io.StringIO(text).read)) == expected
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7])
+def test_texts_are_read_piece_by_piece_with_the_same_places(piece: int) -> None:
+    stream = io.StringIO(JEPSEN)
+    assert list(read_edn(lambda _: stream.read(piece))) == list(read_edn(io.StringIO(JEPSEN).read))

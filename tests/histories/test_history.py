@@ -190,3 +190,14 @@ def test_a_million_ops_fit_into_a_gibibyte() -> None:
     assert len(columns.invoked) == count
     assert len(parts) == count // 100
     assert used / count < 2**30 / 10**6
+
+
+def test_the_first_of_each_function_tells_transactions_apart_by_their_steps() -> None:
+    history = parse_history(
+        "0: read x -> 1 [0, 1]\n"
+        "0: txn { read x } -> 1 [2, 3]\n"
+        "0: txn { read y; read x } -> 1 | 1 [4, 5]\n"
+        "0: txn { append y 1; read x } -> 1 [6, 7]\n"
+        "0: read x -> 1 [8, 9]\n"
+    )
+    assert [op.index for op in history.first_of_each_function()] == [0, 1, 3]

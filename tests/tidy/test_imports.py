@@ -20,6 +20,7 @@ DIRECTED = "system_under_test.gossip_raft.simulation.directed"
 # Longest prefix wins.  A package may always import itself and the pure standard library.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "histories": frozenset({"numpy", "msgspec"}),
+    "histories.formats.journal_scanner": frozenset({"histories", "numpy", "numba"}),
     "checker": frozenset({"histories", "numpy", "numba", "scipy", "networkx"}),
     "system_under_test": frozenset(),
     CORE: frozenset(),
@@ -39,13 +40,33 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
-    "benchmarks": frozenset({"harness", "system_under_test", "checker", "protos"})
-    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "pysyncobj", "rich", "typer"}),
+    "benchmarks": frozenset({"harness", "system_under_test", "checker", "histories", "protos"})
+    | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
+    | frozenset({"rich", "typer"}),
 }
 PURE_STANDARD_LIBRARY = frozenset(
     {
-        *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses"),
-        *("enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math"),
+        *(
+            "__future__",
+            "abc",
+            "array",
+            "bisect",
+            "collections",
+            "contextlib",
+            "copy",
+            "dataclasses",
+        ),
+        *(
+            "enum",
+            "fractions",
+            "functools",
+            "hashlib",
+            "heapq",
+            "html",
+            "itertools",
+            "json",
+            "math",
+        ),
         *("operator", "random", "re", "string", "struct", "textwrap", "types", "typing"),
     }
 )

@@ -200,22 +200,6 @@ class TornTailAccepted(_Around):
         )
 
 
-class CutsAtDamage(_Around):
-    """Takes damage in the middle of its log for an unfinished write at its end.
-
-    Mechanism: everything from the first bad checksum on is cut, acknowledged or not
-    (Alagappan et al., FAST 2018).  Seen: R04 (Camunda issue 6098).  Needs: a damaged record
-    and a restart, on a storage that tells of it by ``DamagedStorage``.  Revealed by: a log
-    shorter than was durable; leader completeness.
-    """
-
-    def load(self) -> DurableState:
-        try:
-            return self._storage.load()
-        except DamagedStorage as damage:
-            return damage.sound
-
-
 class SnapshotInPlace(_Around):
     """Writes a snapshot over the one before.
 
@@ -247,6 +231,22 @@ class ForgetsTheWipe(_Around):
     def load(self) -> DurableState:
         durable = self._storage.load()
         return replace(durable, hard=replace(durable.hard, recovering=False))
+
+
+class CutsAtDamage(ForgetsTheWipe):
+    """Takes damage in the middle of its log for an unfinished write at its end.
+
+    Mechanism: everything from the first bad checksum on is cut, acknowledged or not
+    (Alagappan et al., FAST 2018); where the storage below begins anew instead, that is all.
+    Seen: R04 (Camunda issue 6098).  Needs: a damaged record and a restart.  Revealed by: a
+    log shorter than was durable; leader completeness.
+    """
+
+    def load(self) -> DurableState:
+        try:
+            return super().load()
+        except DamagedStorage as damage:
+            return damage.sound
 
 
 MUTANTS = (
@@ -309,7 +309,6 @@ MUTANTS = (
             "one vote a term",
             "terms never go back",
         ),
-        random=False,
         storage=VotesBeforeSync,
     ),
     Mutant(
@@ -383,7 +382,6 @@ MUTANTS = (
             "acknowledged entries are kept",
             "recovery",
         ),
-        random=False,
         storage=CutsAtDamage,
     ),
     Mutant(

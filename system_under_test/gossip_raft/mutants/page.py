@@ -19,6 +19,9 @@ stands between a node and its disk. The correct core has no switches. Each runs 
 transcript in `tests/golden/zoo/` that a person can follow: with the bug a judge reports what the
 table says, and the same steps on correct nodes leave it silent.
 
+`believes-failed-sync` needs a storage that tells of a failed sync through the port (`SyncFailed`),
+as the directed world's does; below it, the simulated and the live disk end the node themselves.
+
 What the judge reports is an invariant of the traces (`checker/raft`), `linearizability` of what
 the clients were told, an `in-node assertion` with which a node stops itself, or a broken `claim`
 that the transcript makes of its world, for bugs that only keep a cluster from going on. *Random*:

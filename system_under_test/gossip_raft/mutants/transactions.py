@@ -13,35 +13,32 @@ MS = 1_000_000
 
 
 class AppliesByClock(Rules):
-    """Lets its clock decide the order in which it executes the commands of an entry.
+    """Lets its clock decide the order in which it executes the operations of a request.
 
     Mechanism: something that is not in the log enters the state machine (Schneider 1990);
     the order of a hash table would do as well.  Seen: R28.  Needs: requests of several
-    commands.  Revealed by: the same entry with different results; states that differ.
+    commands, or transactions.  Revealed by: the same entry with different results; states
+    that differ.
     """
 
     def entry_applied(self, entry: Entry, now: Nanos) -> Entry:
-        if now // MS % 2:
-            return replace(entry, commands=entry.commands[::-1])
-        return entry
+        if now // MS % 2 == 0:
+            return entry
+        return replace(entry, commands=tuple(map(_backwards, reversed(entry.commands))))
 
 
 class LosesAppendsInBatch(Rules):
     """Executes only the last of several appends to one list in one request.
 
     Mechanism: all of them read the list as it was before, and the last one to write wins.
-    Seen: R31.  Needs: requests of several commands.  Revealed by: lost elements.
+    Seen: R31.  Needs: requests of several commands, or transactions.  Revealed by: lost
+    elements.
     """
 
     def entry_applied(self, entry: Entry, now: Nanos) -> Entry:
         del now
-        kept: list[LogCommand] = []
         later: set[str] = set()
-        for command in reversed(entry.commands):
-            is_lost = isinstance(command, Append) and command.key in later
-            if isinstance(command, Append):
-                later.add(command.key)
-            kept.append(Txn(()) if is_lost else command)
+        kept = [_without_lost(command, later) for command in reversed(entry.commands)]
         return replace(entry, commands=tuple(reversed(kept)))
 
 
@@ -83,6 +80,28 @@ class KeepsPartOfRefused(Rules):
         return changes
 
 
+def _backwards(command: LogCommand) -> LogCommand:
+    return Txn(command.micro[::-1]) if isinstance(command, Txn) else command
+
+
+def _without_lost(command: LogCommand, later: set[str]) -> LogCommand:
+    """``command`` without appends to lists in ``later``, to which it adds its own."""
+    if isinstance(command, Append):
+        is_lost = command.key in later
+        later.add(command.key)
+        return Txn(()) if is_lost else command
+    if not isinstance(command, Txn):
+        return command
+    kept = []
+    for operation in reversed(command.micro):
+        if isinstance(operation, Append):
+            if operation.key in later:
+                continue
+            later.add(operation.key)
+        kept.append(operation)
+    return Txn(tuple(reversed(kept)))
+
+
 def _without_newest(value: Value) -> Value:
     return value[:-1] or None if isinstance(value, tuple) else value
 
@@ -93,6 +112,7 @@ MUTANTS = (
         ids=("R28",),
         summary="The order of the commands of an entry depends on a node's clock.",
         breaks=("state-machine safety",),
+        needs=(Need.TRANSACTIONS,),
         revealed_by=("state-machine determinism",),
         rules=AppliesByClock,
     ),
@@ -101,6 +121,7 @@ MUTANTS = (
         ids=("R31",),
         summary="Of several appends to one list in one request only the last is executed.",
         breaks=("linearizability",),
+        needs=(Need.TRANSACTIONS,),
         revealed_by=("linearizability",),
         rules=LosesAppendsInBatch,
     ),

@@ -29,19 +29,18 @@ class MonotonicClock:
 
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = Nanos(0)
         self._asked: tuple[Nanos, Callable[[], None]] | None = None
 
     def now(self) -> Nanos:
         return Nanos(time.monotonic_ns())
 
     def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
-        if self._timer is not None and self._asked == (time, wake):
-            return
-        self.cancel()
         self._asked = (time, wake)
-        # asyncio keeps the same clock in float seconds and rounds: a microsecond later is
-        # never too early, and a wake-up that is too early would only be asked for again.
-        self._timer = asyncio.get_running_loop().call_at(time / 1e9 + 1e-6, self._fire)
+        # A busy node puts its wake-up off with every message: the timer is left to fire
+        # early, and is then set again.
+        if self._timer is None or time < self._timer_at:
+            self._set_timer(time)
 
     def cancel(self) -> None:
         """Forget the wake-up asked for, if any."""
@@ -49,7 +48,18 @@ class MonotonicClock:
             self._timer.cancel()
             self._timer = None
 
+    def _set_timer(self, time: Nanos) -> None:
+        self.cancel()
+        self._timer_at = time
+        # asyncio keeps the same clock in float seconds and rounds: a microsecond later is
+        # never too early.
+        self._timer = asyncio.get_running_loop().call_at(time / 1e9 + 1e-6, self._fire)
+
     def _fire(self) -> None:
         self._timer = None
         assert self._asked is not None
-        self._asked[1]()
+        time, wake = self._asked
+        if self.now() < time:
+            self._set_timer(time)
+        else:
+            wake()

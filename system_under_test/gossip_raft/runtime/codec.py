@@ -71,13 +71,15 @@ from system_under_test.gossip_raft.runtime.codec_data import (
     decode_session,
     decode_value,
     encode_chunk,
-    encode_command,
     encode_entry,
     encode_position,
     encode_record,
-    encode_result,
-    encode_session,
     encode_value,
+    fill_command,
+    fill_entry,
+    fill_position,
+    fill_result,
+    fill_session,
     require,
     unset,
 )
@@ -176,10 +178,12 @@ class Codec:
             CodecError: A number or a text that protobuf cannot hold.
         """
         try:
-            return _encode_body(message.body, self._encode_envelope(message))
+            encoded = _encode_body(message.body)
+            self._fill_envelope(encoded.envelope, message)
         except (ValueError, TypeError) as error:  # protobuf's ways to say "does not fit"
             kind = type(message.body).__name__
             raise CodecError(f"{kind} to {message.target}: {error}") from error
+        return encoded
 
     def decode(self, message: WireMessage) -> Message:
         """
@@ -216,39 +220,36 @@ class Codec:
             )
         )
 
-    def _encode_envelope(self, message: Message) -> wire.Envelope:
+    def _fill_envelope(self, envelope: wire.Envelope, message: Message) -> None:
         if message.gossip is not self._gossip:
             self._encoded_gossip = self._records.encode(message.gossip)
             self._gossip = message.gossip
-        return wire.Envelope(
-            cluster=self.cluster,
-            source=message.source,
-            target=message.target,
-            request=message.request,
-            term=message.term,
-            gossip=self._encoded_gossip,
-        )
+        envelope.cluster = self.cluster
+        envelope.source = message.source
+        envelope.target = message.target
+        envelope.request = message.request
+        envelope.term = message.term
+        envelope.gossip.CopyFrom(self._encoded_gossip)
 
 
 # --- encoding --------------------------------------------------------------------
 
 
-def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
+def _encode_body(body: Body) -> WireMessage:
     match body:
         case Heartbeat():
-            return wire.HeartbeatRequest(envelope=envelope)
+            return wire.HeartbeatRequest()
         case HeartbeatReply():
-            return wire.HeartbeatReply(envelope=envelope)
+            return wire.HeartbeatReply()
         case RequestVote(term=term, last=last, pre_vote=pre_vote, transfer=transfer):
             return wire.VoteRequest(
-                envelope=envelope,
                 term=term,
                 last=encode_position(last),
                 pre_vote=pre_vote,
                 transfer=transfer,
             )
         case Vote(term=term, granted=granted, pre_vote=pre_vote):
-            return wire.VoteReply(envelope=envelope, term=term, granted=granted, pre_vote=pre_vote)
+            return wire.VoteReply(term=term, granted=granted, pre_vote=pre_vote)
         case (
             PullEntries()
             | PulledEntries()
@@ -259,36 +260,35 @@ def _encode_body(body: Body, envelope: wire.Envelope) -> WireMessage:
             | UpdatePosition()
             | UpdatePositionReply()
         ):
-            return _encode_replication(body, envelope)
+            return _encode_replication(body)
         case PutEntries(session=session, commands=commands, acknowledge_to=address):
-            return wire.PutEntriesRequest(
-                envelope=envelope,
-                session=encode_session(session),
-                commands=map(encode_command, commands),
-                acknowledge_to=address,
-                expires_in_ns=_left(body.expires_in),
+            put = wire.PutEntriesRequest(
+                acknowledge_to=address, expires_in_ns=_left(body.expires_in)
             )
+            fill_session(put.session, session)
+            for command in commands:
+                fill_command(put.commands.add(), command)
+            return put
         case ReadKeys(keys=keys, consistency=consistency):
             return wire.ReadRequest(
-                envelope=envelope,
                 keys=keys,
                 consistency=_CONSISTENCY_TO_WIRE[consistency],
                 expires_in_ns=_left(body.expires_in),
             )
         case ReadLog(first=first, entries_max=entries_max):
-            return wire.ReadLogRequest(envelope=envelope, first=first, entries_max=entries_max)
+            return wire.ReadLogRequest(first=first, entries_max=entries_max)
         case GetStatus():
-            return wire.StatusRequest(envelope=envelope)
+            return wire.StatusRequest()
         case AckEntries():
-            return _encode_ack(body, envelope)
+            return _encode_ack(body)
         case TimeoutNow(term=term):
-            return wire.TimeoutNowRequest(envelope=envelope, term=term)
+            return wire.TimeoutNowRequest(term=term)
         case TimeoutNowReply():
-            return wire.TimeoutNowReply(envelope=envelope)
+            return wire.TimeoutNowReply()
         case AddServer() | RemoveServer() | TransferLeadership():
-            return encode_administration(body, envelope)
+            return encode_administration(body)
         case _:
-            return _encode_client_reply(body, envelope)
+            return _encode_client_reply(body)
 
 
 def _encode_replication(
@@ -300,59 +300,58 @@ def _encode_replication(
     | SnapshotChunk
     | UpdatePosition
     | UpdatePositionReply,
-    envelope: wire.Envelope,
 ) -> WireMessage:
     match body:
         case PullEntries(last=last, commit=commit, entries_max=entries_max, wait=wait):
             return wire.PullEntriesRequest(
-                envelope=envelope,
                 last=encode_position(last),
                 commit=encode_position(commit),
                 entries_max=entries_max,
                 wait_ns=wait,
             )
         case PulledEntries():
-            return wire.PullEntriesReply(envelope=envelope, pulled=_encode_pulled(body))
+            return _encode_pulled(body)
         case PullMismatch(last=last, runs=runs, base=base):
             mismatch = wire.PullMismatch(
                 last=encode_position(last),
                 runs=map(encode_position, runs),
                 base=encode_position(base),
             )
-            return wire.PullEntriesReply(envelope=envelope, mismatch=mismatch)
+            return wire.PullEntriesReply(mismatch=mismatch)
         case PullTooOld(last=last, snapshot=snapshot):
             too_old = wire.PullTooOld(
                 last=encode_position(last), snapshot=encode_position(snapshot)
             )
-            return wire.PullEntriesReply(envelope=envelope, too_old=too_old)
+            return wire.PullEntriesReply(too_old=too_old)
         case PullSnapshot(position=position, offset=offset, bytes_max=bytes_max):
             return wire.PullSnapshotRequest(
-                envelope=envelope,
                 position=encode_position(position),
                 offset=offset,
                 bytes_max=bytes_max,
             )
         case SnapshotChunk():
-            return encode_chunk(body, envelope)
+            return encode_chunk(body)
         case UpdatePosition():
-            return wire.UpdatePositionRequest(envelope=envelope)
+            return wire.UpdatePositionRequest()
         case UpdatePositionReply():
-            return wire.UpdatePositionReply(envelope=envelope)
+            return wire.UpdatePositionReply()
         case _:
             assert_never(body)
 
 
-def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.ClientReply:
+def _encode_client_reply(body: ClientReply) -> wire.ClientReply:
     match body:
         case Results():
-            return wire.ClientReply(envelope=envelope, results=_encode_results(body))
+            reply = wire.ClientReply()
+            _fill_results(reply.results, body)
+            return reply
         case Values(index=index, consistency=consistency, values=values):
             encoded = wire.Values(
                 index=index,
                 consistency=_CONSISTENCY_TO_WIRE[consistency],
                 values=map(encode_value, values),
             )
-            return wire.ClientReply(envelope=envelope, values=encoded)
+            return wire.ClientReply(values=encoded)
         case LogEntries(entries=entries, applied=applied, compacted=compacted):
             log_entries = wire.LogEntries(
                 entries=map(encode_entry, entries),
@@ -360,17 +359,17 @@ def _encode_client_reply(body: ClientReply, envelope: wire.Envelope) -> wire.Cli
                 compacted_index=compacted.index,
                 compacted_commands=compacted.commands,
             )
-            return wire.ClientReply(envelope=envelope, log_entries=log_entries)
+            return wire.ClientReply(log_entries=log_entries)
         case NotLeader(leader=leader):
-            return wire.ClientReply(envelope=envelope, not_leader=wire.NotLeader(leader=leader))
+            return wire.ClientReply(not_leader=wire.NotLeader(leader=leader))
         case Unavailable():
-            return wire.ClientReply(envelope=envelope, unavailable=_encode_unavailable(body))
+            return wire.ClientReply(unavailable=_encode_unavailable(body))
         case Lost(reason=reason):
-            return wire.ClientReply(envelope=envelope, lost=wire.Lost(reason=reason))
+            return wire.ClientReply(lost=wire.Lost(reason=reason))
         case Forwarded(leader=leader):
-            return wire.ClientReply(envelope=envelope, forwarded=wire.Forwarded(leader=leader))
+            return wire.ClientReply(forwarded=wire.Forwarded(leader=leader))
         case Status():
-            return wire.ClientReply(envelope=envelope, status=encode_status(body))
+            return wire.ClientReply(status=encode_status(body))
         case _:
             assert_never(body)
 
@@ -384,42 +383,38 @@ def _left(expires_in: Nanos | None) -> Nanos | None:
     return None if expires_in is None else Nanos(max(0, expires_in))
 
 
-def _encode_pulled(body: PulledEntries) -> wire.PulledEntries:
-    return wire.PulledEntries(
-        previous=encode_position(body.previous),
-        entries=map(encode_entry, body.entries),
-        last=encode_position(body.last),
-        commit=encode_position(body.commit),
-    )
+def _encode_pulled(body: PulledEntries) -> wire.PullEntriesReply:
+    reply = wire.PullEntriesReply()
+    pulled = reply.pulled
+    fill_position(pulled.previous, body.previous)
+    for entry in body.entries:
+        fill_entry(pulled.entries.add(), entry)
+    fill_position(pulled.last, body.last)
+    fill_position(pulled.commit, body.commit)
+    return reply
 
 
-def _encode_results(body: Results) -> wire.Results:
-    return wire.Results(
-        position=encode_position(body.position), results=map(encode_result, body.results)
-    )
+def _fill_results(results: wire.Results, body: Results) -> None:
+    fill_position(results.position, body.position)
+    for result in body.results:
+        fill_result(results.results.add(), result)
 
 
-def _encode_ack(body: AckEntries, envelope: wire.Envelope) -> wire.AckEntriesRequest:
-    session = encode_session(body.session)
+def _encode_ack(body: AckEntries) -> wire.AckEntriesRequest:
+    ack = wire.AckEntriesRequest()
+    fill_session(ack.session, body.session)
     match body.answer:
         case Results() as results:
-            return wire.AckEntriesRequest(
-                envelope=envelope, session=session, results=_encode_results(results)
-            )
+            _fill_results(ack.results, results)
         case Lost(reason=reason):
-            return wire.AckEntriesRequest(
-                envelope=envelope, session=session, lost=wire.Lost(reason=reason)
-            )
+            ack.lost.reason = reason
         case Unavailable() as refusal:
-            return wire.AckEntriesRequest(
-                envelope=envelope, session=session, unavailable=_encode_unavailable(refusal)
-            )
+            ack.unavailable.CopyFrom(_encode_unavailable(refusal))
         case NotLeader(leader=leader):
-            return wire.AckEntriesRequest(
-                envelope=envelope, session=session, not_leader=wire.NotLeader(leader=leader)
-            )
+            ack.not_leader.CopyFrom(wire.NotLeader(leader=leader))
         case _:
             assert_never(body.answer)
+    return ack
 
 
 # --- decoding --------------------------------------------------------------------

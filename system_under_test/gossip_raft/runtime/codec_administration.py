@@ -25,16 +25,16 @@ from system_under_test.gossip_raft.runtime.codec_data import (
 )
 
 
-def encode_administration(body: Administration, envelope: wire.Envelope) -> wire.AdministerRequest:
+def encode_administration(body: Administration) -> wire.AdministerRequest:
     match body:
         case AddServer(node=node, address=address):
             added = wire.AddServer(node=node, address=address)
-            return wire.AdministerRequest(envelope=envelope, add=added)
+            return wire.AdministerRequest(add=added)
         case RemoveServer(node=node):
-            return wire.AdministerRequest(envelope=envelope, remove=wire.RemoveServer(node=node))
+            return wire.AdministerRequest(remove=wire.RemoveServer(node=node))
         case TransferLeadership(target=target):
             transfer = wire.TransferLeadership(target=target)
-            return wire.AdministerRequest(envelope=envelope, transfer=transfer)
+            return wire.AdministerRequest(transfer=transfer)
         case _:
             assert_never(body)
 

@@ -62,75 +62,96 @@ def unset(holder: Wire) -> CodecError:
 # --- encoding --------------------------------------------------------------------
 
 
-def encode_scalar(scalar: Scalar) -> wire.Scalar:
+# What is frequent fills messages in place: protobuf serializes and parses each part that a
+# constructor is given.
+
+
+def fill_scalar(into: wire.Scalar, scalar: Scalar) -> None:
     match scalar:
         case None:
-            return wire.Scalar(null=wire.NULL)
+            into.null = wire.NULL
         case int():
-            return wire.Scalar(integer=scalar)
+            into.integer = scalar
         case str():
-            return wire.Scalar(text=scalar)
+            into.text = scalar
         case _:
             assert_never(scalar)
 
 
 def encode_value(value: Value) -> wire.Value:
+    encoded = wire.Value()
+    fill_value(encoded, value)
+    return encoded
+
+
+def fill_value(into: wire.Value, value: Value) -> None:
     if isinstance(value, tuple):
-        return wire.Value(list=wire.ScalarList(items=map(encode_scalar, value)))
-    return wire.Value(scalar=encode_scalar(value))
+        into.list.SetInParent()
+        for scalar in value:
+            fill_scalar(into.list.items.add(), scalar)
+    else:
+        fill_scalar(into.scalar, value)
 
 
-def encode_micro(operation: MicroOperation) -> wire.MicroOperation:
+def fill_micro(into: wire.MicroOperation, operation: MicroOperation) -> None:
     match operation:
         case Get(key=key):
-            return wire.MicroOperation(get=wire.Get(key=key))
+            into.get.key = key
         case Put(key=key, value=value):
-            return wire.MicroOperation(put=wire.Put(key=key, value=encode_scalar(value)))
+            into.put.key = key
+            fill_scalar(into.put.value, value)
         case Append(key=key, element=element):
-            return wire.MicroOperation(append=wire.Append(key=key, element=encode_scalar(element)))
+            into.append.key = key
+            fill_scalar(into.append.element, element)
         case _:
             assert_never(operation)
 
 
-def encode_command(command: Command) -> wire.Command:
+def fill_command(into: wire.Command, command: Command) -> None:
     match command:
         case Put(key=key, value=value):
-            return wire.Command(put=wire.Put(key=key, value=encode_scalar(value)))
+            put = into.put
+            put.key = key
+            fill_scalar(put.value, value)
         case Cas(key=key, expected=expected, replacement=replacement):
-            return wire.Command(
-                cas=wire.Cas(
-                    key=key,
-                    expected=encode_scalar(expected),
-                    replacement=encode_scalar(replacement),
-                )
-            )
+            cas = into.cas
+            cas.key = key
+            fill_scalar(cas.expected, expected)
+            fill_scalar(cas.replacement, replacement)
         case Delete(key=key):
-            return wire.Command(delete=wire.Delete(key=key))
+            into.delete.key = key
         case Append(key=key, element=element):
-            return wire.Command(append=wire.Append(key=key, element=encode_scalar(element)))
+            into.append.key = key
+            fill_scalar(into.append.element, element)
         case Txn(micro=micro):
-            return wire.Command(txn=wire.Txn(micro=map(encode_micro, micro)))
+            into.txn.SetInParent()
+            for operation in micro:
+                fill_micro(into.txn.micro.add(), operation)
         case Raw(json=json):
-            return wire.Command(raw=wire.Raw(json=json))
+            into.raw.json = json
         case Enqueue(key=key, element=element):
-            return wire.Command(enqueue=wire.Enqueue(key=key, element=encode_scalar(element)))
+            into.enqueue.key = key
+            fill_scalar(into.enqueue.element, element)
         case Dequeue(key=key):
-            return wire.Command(dequeue=wire.Dequeue(key=key))
+            into.dequeue.key = key
         case AddToSet(key=key, element=element):
-            added = wire.AddToSet(key=key, element=encode_scalar(element))
-            return wire.Command(add_to_set=added)
+            into.add_to_set.key = key
+            fill_scalar(into.add_to_set.element, element)
         case Increment(key=key, by=by):
-            return wire.Command(increment=wire.Increment(key=key, by=by))
+            into.increment.key = key
+            into.increment.by = by
         case _:
             assert_never(command)
 
 
-def encode_result(result: Result) -> wire.Result:
+def fill_result(into: wire.Result, result: Result) -> None:
     match result:
         case Applied(values=values):
-            return wire.Result(applied=wire.Applied(values=map(encode_value, values)))
+            into.applied.SetInParent()
+            for value in values:
+                fill_value(into.applied.values.add(), value)
         case Refused(reason=reason):
-            return wire.Result(refused=wire.Refused(reason=reason))
+            into.refused.reason = reason
         case _:
             assert_never(result)
 
@@ -139,22 +160,32 @@ def encode_position(position: Position) -> wire.Position:
     return wire.Position(term=position.term, index=position.index)
 
 
-def encode_session(session: Session) -> wire.Session:
-    return wire.Session(client=session.client, sequence=session.sequence)
+def fill_position(into: wire.Position, position: Position) -> None:
+    into.term = position.term
+    into.index = position.index
+
+
+def fill_session(into: wire.Session, session: Session) -> None:
+    into.client = session.client
+    into.sequence = session.sequence
 
 
 def encode_entry(entry: Entry) -> wire.Entry:
-    encoded = wire.Entry(
-        term=entry.term,
-        index=entry.index,
-        session=None if entry.session is None else encode_session(entry.session),
-    )
+    encoded = wire.Entry()
+    fill_entry(encoded, entry)
+    return encoded
+
+
+def fill_entry(into: wire.Entry, entry: Entry) -> None:
+    into.term = entry.term
+    into.index = entry.index
+    if entry.session is not None:
+        fill_session(into.session, entry.session)
     for command in entry.commands:
         if isinstance(command, SetMembership):
-            encoded.membership.CopyFrom(encode_membership(command.membership))
+            into.membership.CopyFrom(encode_membership(command.membership))
         else:
-            encoded.commands.append(encode_command(command))
-    return encoded
+            fill_command(into.commands.add(), command)
 
 
 def encode_membership(membership: Membership) -> wire.Membership:
@@ -172,23 +203,23 @@ def encode_gossip(records: Iterable[GossipRecord]) -> wire.GossipMap:
 
 
 def encode_record(record: GossipRecord) -> wire.GossipRecord:
-    return wire.GossipRecord(
+    encoded = wire.GossipRecord(
         node=record.node,
         incarnation=record.incarnation,
         counter=record.counter,
         term=record.term,
         leader=record.leader,
-        last=encode_position(record.last),
-        commit=encode_position(record.commit),
         source=record.source,
         reachable=record.reachable,
         recovering=record.recovering,
     )
+    fill_position(encoded.last, record.last)
+    fill_position(encoded.commit, record.commit)
+    return encoded
 
 
-def encode_chunk(chunk: SnapshotChunk, envelope: wire.Envelope) -> wire.PullSnapshotReply:
+def encode_chunk(chunk: SnapshotChunk) -> wire.PullSnapshotReply:
     return wire.PullSnapshotReply(
-        envelope=envelope,
         position=encode_position(chunk.position),
         log_digest=chunk.log_digest,
         membership=encode_membership(chunk.membership),

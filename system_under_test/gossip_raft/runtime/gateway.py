@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, assert_never
 
-import grpc.aio
+import grpc
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
@@ -79,6 +79,7 @@ from system_under_test.gossip_raft.runtime.admission import (
     REQUESTS_MAX,
     Admission,
 )
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.client import Connections, SessionRunner
 from system_under_test.gossip_raft.runtime.clock import pause
 from system_under_test.gossip_raft.runtime.configuration import (
@@ -106,12 +107,11 @@ from system_under_test.gossip_raft.runtime.process import (
     on_termination,
     say_ready,
 )
-from system_under_test.gossip_raft.runtime.rpc import GATEWAY, start_server
+from system_under_test.gossip_raft.runtime.rpc import GATEWAY, Server, start_server
 from system_under_test.gossip_raft.runtime.security import (
     CLIENTS,
     Security,
     security_of,
-    speaker,
 )
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -154,7 +154,7 @@ class GatewayService:
         self._requests = 0
         self._idle: list[SessionRunner] = []
         self._busy: dict[ClientId, SessionRunner] = {}
-        self._server: grpc.aio.Server | None = None
+        self._server: Server | None = None
         self._looking: asyncio.Task[None] | None = None
         self.acknowledge_to = ""
         """Where nodes tell what became of our requests, once started."""
@@ -290,21 +290,23 @@ class GatewayService:
             acknowledge_to=self.acknowledge_to,
         )
 
-    async def _serve_ack(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+    def _serve_ack(self, request: Any, call: Call) -> None:
         try:
             message = self._connections.codec.decode(request)
         except CodecError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            call.refuse(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return
         if self._security is not None:
-            said_by = speaker(context)
+            said_by = call.speaker
             if said_by != message.source or said_by not in self._connections.nodes:
                 problem = f"{said_by!r} cannot acknowledge as {message.source!r}"
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem)
+                call.refuse(grpc.StatusCode.PERMISSION_DENIED, problem)
+                return
         if isinstance(message.body, AckEntries):
             runner = self._busy.get(message.body.session.client)
             if runner is not None:
                 runner.acknowledge(message.body)
-        return self._connections.codec.acknowledgement(message)
+        call.answer(self._connections.codec.acknowledgement(message))
 
 
 class GatewayHttp:

@@ -1,4 +1,4 @@
-"""The port ``Network`` of a live node: messages as unary RPCs.
+"""The port ``Network`` of a live node: messages as calls.
 
 A request becomes a call, and its answer is received like any message; a call that comes
 in is received as a request and waits for the reply that names it.  Whatever goes wrong
@@ -11,7 +11,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import grpc
 import grpc.aio
@@ -25,6 +26,7 @@ from system_under_test.gossip_raft.core.messages import (
     RequestVote,
 )
 from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.codec import (
     Codec,
     WireReply,
@@ -32,14 +34,22 @@ from system_under_test.gossip_raft.runtime.codec import (
 )
 from system_under_test.gossip_raft.runtime.configuration import LOOPBACK
 from system_under_test.gossip_raft.runtime.errors import CodecError
-from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, Observe, Peer, start_server
-from system_under_test.gossip_raft.runtime.security import CLIENTS, Security, objection, speaker
+from system_under_test.gossip_raft.runtime.rpc import (
+    GOSSIP_RAFT,
+    Observe,
+    Peer,
+    Server,
+    parse_reply,
+    start_server,
+)
+from system_under_test.gossip_raft.runtime.security import CLIENTS, Security, objection
 
 IN_FLIGHT_MAX: Final = 64
 """Calls under way to one address; beyond them a message is lost at once."""
 STOP_GRACE_S: Final = 0.2
 """For calls that were just told off, so that they do not end in noise on the other side."""
-
+NO_ANSWER: Final = "there will be no answer"
+"""We stop, or the caller repeats its question meanwhile."""
 TERM_MAX: Final = 2**62
 """No cluster gets there; adopting a higher one would leave no room for elections."""
 
@@ -64,11 +74,11 @@ class GrpcNetwork:
         self._security = security
         self._peers: dict[tuple[str, str], Peer] = {}
         self._in_flight: Counter[str] = Counter()
-        self._calls: set[asyncio.Task[None]] = set()
-        self._waiting: dict[tuple[str, RequestId], asyncio.Future[WireReply | None]] = {}
+        self._calls: set[asyncio.Future[bytes]] = set()
+        self._waiting: dict[tuple[str, RequestId], Call] = {}
         self._receive: Callable[[Message], None] = _drop
         self._look_up: Callable[[NodeId], str | None] = _nowhere
-        self._server: grpc.aio.Server | None = None
+        self._server: Server | None = None
         self._closed = False
 
     async def listen(
@@ -104,7 +114,13 @@ class GrpcNetwork:
 
     async def ask_own_node(self, message: Message) -> None:
         """Put a client's question to the node itself; returns when it is answered."""
-        await self._answer(message)
+        ended = asyncio.Event()
+        call = Call("", lambda *_: ended.set())
+        self._deliver(message, call)
+        try:
+            await ended.wait()
+        finally:
+            call.give_up()
 
     def send(self, message: Message) -> None:
         if self._closed:
@@ -115,9 +131,9 @@ class GrpcNetwork:
             log.exception("a message cannot be sent")
             return
         if isinstance(encoded, WireReply):
-            waiting = self._waiting.get((message.target, message.request))
-            if waiting is not None and not waiting.done():
-                waiting.set_result(encoded)
+            call = self._waiting.get((message.target, message.request))
+            if call is not None:
+                call.answer(encoded)
         else:
             self._start_call(message, encoded)
 
@@ -129,9 +145,8 @@ class GrpcNetwork:
     async def close(self) -> None:
         """Stop: whoever waits for an answer is told that none will come."""
         self.fall_silent()
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_result(None)
+        for waiting in list(self._waiting.values()):
+            waiting.refuse(grpc.StatusCode.ABORTED, NO_ANSWER)
         for call in self._calls:
             call.cancel()
         if self._server is not None:
@@ -149,26 +164,33 @@ class GrpcNetwork:
         if self._in_flight[address] >= IN_FLIGHT_MAX:
             return
         self._in_flight[address] += 1
-        call = asyncio.get_running_loop().create_task(self._call(address, message, encoded))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
-
-    async def _call(self, address: str, message: Message, encoded: WireRequest) -> None:
-        # By name, too: a client may have its answers sent to where a peer is.
-        name = message.target if self._is_node(message.target) else CLIENTS
-        peer = self._peers.get((address, name))
-        if peer is None:
-            peer = self._peers[address, name] = Peer(address, self._security, name)
         timeout_ns = self._request_timeout_ns
         if isinstance(message.body, PullEntries):
             timeout_ns = Nanos(timeout_ns + message.body.wait)
+        call = self._peer(address, message.target).start(encoded, timeout_ns / 1e9)
+        self._calls.add(call)
+        call.add_done_callback(partial(self._end_call, address, message, encoded))
+
+    def _peer(self, address: str, target: str) -> Peer:
+        # By name, too: a client may have its answers sent to where a peer is.
+        name = target if self._is_node(target) else CLIENTS
+        peer = self._peers.get((address, name))
+        if peer is None:
+            peer = self._peers[address, name] = Peer(address, self._security, name)
+        return peer
+
+    def _end_call(
+        self, address: str, message: Message, encoded: WireRequest, call: asyncio.Future[bytes]
+    ) -> None:
+        self._in_flight[address] -= 1
+        self._calls.discard(call)
+        if call.cancelled():
+            return
         try:
-            answer = await peer.call(encoded, timeout_ns / 1e9)
+            answer = parse_reply(encoded, call.result())
         except grpc.aio.AioRpcError as error:
             log.debug("%s to %s: %s", type(message.body).__name__, message.target, error.code())
             return
-        finally:
-            self._in_flight[address] -= 1
         if isinstance(message.body, AckEntries):
             return  # Its answer says nothing.
         try:
@@ -192,53 +214,49 @@ class GrpcNetwork:
         """Our configuration names it, or it was added to the cluster."""
         return name in self._addresses or self._look_up(NodeId(name)) is not None
 
-    async def _serve(
-        self, request: WireRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> WireReply:
+    def _serve(self, request: WireRequest, call: Call) -> None:
         try:
             message = self._codec.decode(request)
+            self._check(message)
         except CodecError as error:
             log.warning("a request is refused: %s", error)
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        if message.target != self._node:
-            # An old address, or a proxy that points to the wrong node.
-            problem = f"this is {self._node}, not {message.target}"
-            log.warning("a request is refused: %s", problem)
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
-        if _highest_term(message) > TERM_MAX:
-            problem = "a term that no cluster reaches"
-            log.warning("a request is refused: %s", problem)
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
-        if isinstance(message.body, AddServer) and not _is_ours(message.body.address):
-            problem = f"{message.body.node}: {message.body.address!r} is not on {LOOPBACK}"
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+            call.refuse(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return
         if self._security is not None:
-            forged = self._objection(speaker(context), message)
+            forged = self._objection(call.speaker, message)
             if forged is not None:
                 log.warning("a request is refused: %s", forged)
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, forged)
-        reply = await self._answer(message)
-        if reply is None:
-            await context.abort(grpc.StatusCode.ABORTED, "there will be no answer")
-        return reply
+                call.refuse(grpc.StatusCode.PERMISSION_DENIED, forged)
+                return
+        self._deliver(message, call)
 
-    async def _answer(self, message: Message) -> WireReply | None:
-        """The node's reply; ``None`` if we stop or the caller repeats its question meanwhile.
-
-        Ends by cancellation when the caller's deadline passes or it goes away.
+    def _check(self, message: Message) -> None:
         """
+        Raises:
+            CodecError: It makes no sense to this node.
+        """
+        if message.target != self._node:
+            # An old address, or a proxy that points to the wrong node.
+            raise CodecError(f"this is {self._node}, not {message.target}")
+        if _highest_term(message) > TERM_MAX:
+            raise CodecError("a term that no cluster reaches")
+        body = message.body
+        if isinstance(body, AddServer) and not _is_ours(body.address):
+            raise CodecError(f"{body.node}: {body.address!r} is not on {LOOPBACK}")
+
+    def _deliver(self, message: Message, call: Call) -> None:
+        """To the node, whose reply answers ``call``, unless the question is repeated before."""
         key = (message.source, message.request)
         earlier = self._waiting.get(key)
-        if earlier is not None and not earlier.done():
-            earlier.set_result(None)
-        waiting: asyncio.Future[WireReply | None] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = waiting
-        try:
-            self._receive(message)
-            return await waiting
-        finally:
-            if self._waiting.get(key) is waiting:
-                del self._waiting[key]
+        self._waiting[key] = call
+        call.when_over = partial(self._forget, key, call)
+        if earlier is not None:
+            earlier.refuse(grpc.StatusCode.ABORTED, NO_ANSWER)
+        self._receive(message)
+
+    def _forget(self, key: tuple[str, RequestId], call: Call) -> None:
+        if self._waiting.get(key) is call:
+            del self._waiting[key]
 
 
 def _highest_term(message: Message) -> int:

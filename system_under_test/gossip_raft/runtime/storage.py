@@ -23,6 +23,7 @@ from system_under_test.gossip_raft.core.durable_log import (
 from system_under_test.gossip_raft.core.ready import Persist
 from system_under_test.gossip_raft.core.types import (
     DurableState,
+    Entry,
     Incarnation,
     Nanos,
     Snapshot,
@@ -140,6 +141,7 @@ class FileStorage:
         self._file = -1
         self._end = 0
         self._state = DurableState()
+        self._appended: list[Entry] = []
         self._name: SnapshotName | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage")
         self._clock: Clock = MonotonicClock() if clock is None else clock
@@ -301,13 +303,21 @@ class FileStorage:
             self._attempt(persist)
 
     def _attempt(self, persist: Persist) -> None:
-        state = persist.applied_to(self._state)
-        if persist.snapshot is None and persist.compact_to is None:
-            self._append(persist_record(persist, self._end))
-        else:
-            self._rewrite(state, persist.snapshot)
+        if persist.snapshot is not None or persist.compact_to is not None:
+            self._rewrite(persist.applied_to(self._durable()), persist.snapshot)
             self._remove_leftovers()
-        self._state = state
+            return
+        self._append(persist_record(persist, self._end))
+        if persist.truncate_from is not None:
+            self._state = persist.applied_to(self._durable())
+            self._appended.clear()
+        else:
+            self._appended += persist.entries
+            self._state = replace(self._state, hard=persist.hard)
+
+    def _durable(self) -> DurableState:
+        """What is on disk.  Put together when needed: it is as long as the log."""
+        return Persist(self._state.hard, None, tuple(self._appended)).applied_to(self._state)
 
     def _append(self, record: bytes) -> None:
         try:
@@ -333,6 +343,7 @@ class FileStorage:
         if self._file >= 0:
             self._files.close(self._file)
         self._file, self._end, self._name, self._state = file, len(data), name, state
+        self._appended.clear()
 
     def _put_in_place(self, path: Path, data: bytes) -> int:
         """Write a file, all of it or none, whatever happens; answers its descriptor."""

@@ -41,8 +41,8 @@ from system_under_test.gossip_raft.core.types import (
 from system_under_test.gossip_raft.runtime.codec_data import (
     decode_entry,
     decode_position,
-    encode_entry,
     encode_position,
+    fill_entry,
     require,
     unset,
 )
@@ -158,7 +158,7 @@ def _encode(record: Record) -> wire.Record:
 
 def _encode_persist(persist: Persist) -> wire.Persist:
     hard = persist.hard
-    return wire.Persist(
+    encoded = wire.Persist(
         hard=wire.HardState(
             incarnation=hard.incarnation,
             term=hard.term,
@@ -168,8 +168,10 @@ def _encode_persist(persist: Persist) -> wire.Persist:
             abstains=hard.abstains,
         ),
         truncate_from=persist.truncate_from,
-        entries=map(encode_entry, persist.entries),
     )
+    for entry in persist.entries:
+        fill_entry(encoded.entries.add(), entry)
+    return encoded
 
 
 def _decode(record: wire.Record) -> Record:

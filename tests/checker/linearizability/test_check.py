@@ -173,7 +173,7 @@ def test_a_history_without_answers_proves_nothing(text: str) -> None:
 
 def test_where_every_call_failed_nothing_happened_and_that_is_valid() -> None:
     verdict = check(parse_history("0: write x 1: failed [1, 2]"), CasRegister())
-    assert verdict == Valid("1 key, 0 answered ops")
+    assert verdict == Valid("1 key, 0 answered ops (by search)")
 
 
 def hard_key(key: str, writers: int) -> str:

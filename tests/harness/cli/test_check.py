@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from histories.call import Indeterminate, Ok, Outcome, Read, Write
 from histories.event import Completed, Invoked
 from histories.journal import JournalWriter
 from histories.op import Nanos, ProcessId
-from tests.harness.cli.hearsay import hearsay
+from tests.harness.cli.hearsay import ROOT, hearsay
 
 
 def journal(path: Path, *calls: tuple[int, Read | Write, Outcome]) -> Path:
@@ -122,6 +124,7 @@ def test_binary_garbage_is_one_error(tmp_path: Path) -> None:
         (("--model", "telepathy"), "no model is named 'telepathy'; there are: "),
         (("--initial", "{"), "--initial"),
         (("--initial", "[1]"), "--initial"),
+        (("--format", "yaml"), "--format: 'yaml' is none of journal, jepsen-edn"),
     ],
 )
 def test_bad_options_exit_2(valid: Path, arguments: tuple[str, ...], problem: str) -> None:
@@ -129,6 +132,58 @@ def test_bad_options_exit_2(valid: Path, arguments: tuple[str, ...], problem: st
     assert done.returncode == 2, done
     assert problem in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_model_that_does_not_fit_is_bad_input(tmp_path: Path) -> None:
+    path = tmp_path / "queue.edn"
+    path.write_text("[{:process 0, :type :invoke, :f :enqueue, :value 1}]")
+    for option, name in (("--model", "register"), ("--workload", "bank")):
+        done = hearsay("check", path, option, name)
+        assert done.returncode == 2, done
+        assert f"{path}: op 0: {option} {name} does not fit: it knows read, " in done.stderr
+        assert "'enqueue queue 1'" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_format_can_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "history.txt"
+    path.write_text("\n\n   5: write x 1 [1, 2]\n")
+    assert hearsay("check", path, "--format", "notation").returncode == 0
+    done = hearsay("check", path, "--format", "jepsen-edn")
+    assert done.returncode == 2, done
+    assert f"{path}: line 3, column 4: '5:' is no entry of a history" in done.stderr
+
+
+def test_explain_takes_files_and_says_where_times_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "stale.edn"
+    entries = ("0 :write 1", "0 :write 2", "1 :read 1")
+    for entry in entries:
+        process, f, value = entry.split()
+        for kind in (":invoke", ":ok"):
+            line = f"{{:process {process}, :type {kind}, :f {f}, :value {value}}}\n"
+            path.write_text((path.read_text() if path.exists() else "") + line)
+    done = hearsay("explain", path)
+    assert done.returncode == 1, done
+    assert "What proves it, by itself:" in done.stdout
+    assert "The file gives no times" in done.stdout
+
+
+CHECKED_WITHOUT = ("numba", "scipy", "networkx", "grpc", "harness.analysis", "rich.progress")
+
+
+def test_a_small_file_is_judged_without_what_takes_long_to_import(stale: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from checker.base import Budget\n"
+        "from harness.cli.check import FileOptions, check_file\n"
+        f"code = check_file(Path({str(stale)!r}), FileOptions(), Budget(), as_json=True)\n"
+        f"print(code, [name for name in {CHECKED_WITHOUT} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1:] == ["1 []"], done
 
 
 def test_no_such_run_exits_2(tmp_path: Path) -> None:

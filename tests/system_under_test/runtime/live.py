@@ -11,7 +11,9 @@ from types import MappingProxyType
 
 from system_under_test.gossip_raft.core.client_session import (
     Answered,
+    Ending,
     Execute,
+    Refused,
     Request,
     SessionTimeouts,
 )
@@ -132,11 +134,15 @@ class LiveCluster:
         return statuses
 
     async def _answer(self, request: Request, contact: str) -> Results | Values:
-        client = self.client(contact)
-        try:
-            ending = await client.call(request)
-        finally:
-            await client.close()
+        ending: Ending | None = None
+        for _ in range(10):
+            client = self.client(contact)
+            try:
+                ending = await client.call(request)
+            finally:
+                await client.close()
+            if not isinstance(ending, Refused):
+                break  # Else a leader stepped down: on a busy machine that is no failure.
         assert isinstance(ending, Answered), ending
         return ending.reply
 

@@ -40,6 +40,7 @@ from system_under_test.gossip_raft.core.types import (
     RequestId,
     Term,
 )
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient, SessionRunner
 from system_under_test.gossip_raft.runtime.cluster import ReservedPort
 from system_under_test.gossip_raft.runtime.codec import Codec
@@ -55,23 +56,27 @@ PATIENCE = SessionTimeouts(attempt=Nanos(10_000_000_000), operation=Nanos(20_000
 
 
 class FakeNode:
-    """Answers every request with ``body``, or breaks it off if that is ``None``."""
+    """Answers every request with ``body``, breaks it off if that is ``None``, or is silent."""
 
-    def __init__(self, body: Body | None) -> None:
+    def __init__(self, body: Body | None, *, silent: bool = False) -> None:
         self.body = body
+        self.silent = silent
         self.asked: list[Message] = []
         self.was_asked = asyncio.Event()
         self.address = ""
         self._codec = Codec("test")
 
-    async def _serve(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+    def _serve(self, request: Any, call: Call) -> None:
         message = self._codec.decode(request)
         self.asked.append(message)
         self.was_asked.set()
+        if self.silent:
+            return
         if self.body is None:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "broken off")
+            call.refuse(grpc.StatusCode.UNAVAILABLE, "broken off")
+            return
         reply = replace(message, source=message.target, target=message.source, body=self.body)
-        return self._codec.encode(reply)
+        call.answer(self._codec.encode(reply))
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[FakeNode]:
@@ -138,6 +143,19 @@ async def test_a_call_that_broke_off_is_of_unknown_fate() -> None:
         assert client.dead
         assert node.asked
         await client.close()
+
+
+async def test_what_waits_on_a_connection_that_breaks_is_of_unknown_fate() -> None:
+    async with FakeNode(None, silent=True).serving() as node:
+        second = Nanos(1_000_000_000)
+        client = client_of(node.address, SessionTimeouts(attempt=second, operation=second))
+        call = asyncio.get_running_loop().create_task(client.call(WRITE))
+        async with asyncio.timeout(10):
+            await node.was_asked.wait()
+    # The node is gone: whether before or after it did what it was asked, nobody knows.
+    assert isinstance(await call, TimedOut)
+    assert client.dead
+    await client.close()
 
 
 async def test_an_answer_that_makes_no_sense_is_of_unknown_fate() -> None:

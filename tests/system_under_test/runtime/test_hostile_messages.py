@@ -45,6 +45,7 @@ from system_under_test.gossip_raft.core.types import (
     RequestId,
     Term,
 )
+from system_under_test.gossip_raft.runtime.calls import parse_request
 from system_under_test.gossip_raft.runtime.codec import Codec
 from system_under_test.gossip_raft.runtime.errors import CodecError
 from system_under_test.gossip_raft.runtime.rpc import (
@@ -53,7 +54,6 @@ from system_under_test.gossip_raft.runtime.rpc import (
     GOSSIP_RAFT,
     METHODS,
     Method,
-    parse_request,
 )
 from tests.system_under_test.runtime.in_process import NOBODY, NodeInProcess, node_in_process
 from tests.system_under_test.runtime.messages import BODIES, messages
@@ -63,6 +63,7 @@ BY_NAME = {method.path.rpartition("/")[2]: method for method in ALL}
 ENVELOPE = wire.Envelope(
     cluster="test", source="n1", target="n0", request=1, term=99, gossip=wire.GossipMap()
 )
+EXCHANGE_PATH = "/hearsay.gossip_raft.GossipRaft/ExchangeRPC"
 UNKNOWN = b"\xfa\x3f\x03abc"
 """Field 1023, which no message has."""
 LONG = Position(Term(99), LogIndex(99))
@@ -114,6 +115,65 @@ async def test_bytes_that_are_no_message_are_refused_by_every_method(
         assert await code_of(node, method.path, data) is grpc.StatusCode.INVALID_ARGUMENT, data
     assert state(node) == before
     assert "Traceback" not in node.log()
+
+
+async def test_bytes_that_are_no_message_are_refused_one_by_one_in_a_stream(
+    node: NodeInProcess,
+) -> None:
+    before = state(node)
+    full = wire.HeartbeatRequest(envelope=ENVELOPE).SerializeToString()
+    bad = [(method.name, full + UNKNOWN) for method in METHODS[GOSSIP_RAFT]]
+    bad += [("HeartbeatRPC", b""), ("HeartbeatRPC", b"\xff" * 20), ("NoRPC", full)]
+    questions = [
+        wire.Question(number=number, method=name, request=data, timeout_ns=10**10)
+        for number, (name, data) in enumerate(bad)
+    ]
+    codes = {answer.number: answer.code for answer in await exchange(node, questions)}
+    unknown = codes.pop(len(bad) - 1)
+    assert unknown == grpc.StatusCode.UNIMPLEMENTED.value[0]
+    assert set(codes.values()) == {grpc.StatusCode.INVALID_ARGUMENT.value[0]}
+    assert state(node) == before
+    # The control: the same without unknown fields, in one message with another bad one.
+    questions = [
+        wire.Question(number=1, method="HeartbeatRPC", request=b"?", timeout_ns=10**10),
+        wire.Question(number=2, method="HeartbeatRPC", request=full, timeout_ns=10**10),
+    ]
+    refused, answered = sorted(await exchange(node, questions), key=lambda a: a.number)
+    assert (refused.code, answered.code) == (3, 0)
+    assert wire.HeartbeatReply.FromString(answered.reply).envelope.source == "n0"
+    assert node.status.term >= 99 > before.term
+    assert "Traceback" not in node.log()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff" * 20,
+        wire.Questions(questions=[wire.Question(number=1)]).SerializeToString() + UNKNOWN,
+    ],
+)
+async def test_a_stream_of_bytes_that_are_no_questions_is_refused(
+    node: NodeInProcess, data: bytes
+) -> None:
+    before = state(node)
+    async with grpc.aio.insecure_channel(node.address) as channel:
+        stream: Any = channel.stream_stream(EXCHANGE_PATH)(timeout=5)
+        await stream.write(data)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert state(node) == before
+    assert "a stream is refused" in node.log()
+    assert "Traceback" not in node.log()
+
+
+async def exchange(node: NodeInProcess, questions: list[wire.Question]) -> list[wire.Answer]:
+    """All answers to questions in one message, as any client would ask them."""
+    async with grpc.aio.insecure_channel(node.address) as channel:
+        stream: Any = channel.stream_stream(EXCHANGE_PATH)(timeout=10)
+        await stream.write(wire.Questions(questions=questions).SerializeToString())
+        await stream.done_writing()
+        return [answer async for data in stream for answer in wire.Answers.FromString(data).answers]
 
 
 def _with_unknown(envelope: wire.Envelope) -> wire.Envelope:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,8 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 
+from nemesis.proxy.control import ProxyLayer
+from system_under_test.control import Link
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
     AddServer,
@@ -34,6 +37,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.runtime import network as module
 from system_under_test.gossip_raft.runtime import rpc
+from system_under_test.gossip_raft.runtime.calls import Call
 from system_under_test.gossip_raft.runtime.client import Connections
 from system_under_test.gossip_raft.runtime.codec import Codec, WireRequest
 from system_under_test.gossip_raft.runtime.errors import CodecError, PortInUse
@@ -199,9 +203,9 @@ async def test_acknowledgements_go_to_the_address_given(ends: tuple[End, End]) -
     acknowledged: asyncio.Queue[Message] = asyncio.Queue()
     codec = Codec("test")
 
-    async def serve(request: Any, _context: object) -> object:
+    def serve(request: Any, call: Call) -> None:
         acknowledged.put_nowait(codec.decode(request))
-        return codec.acknowledgement(codec.decode(request))
+        call.answer(codec.acknowledgement(codec.decode(request)))
 
     server, port = await start_server(GATEWAY, serve, "127.0.0.1:0")
     ack = AckEntries(Session(ClientId("c"), 1), NotLeader(NodeId("n1")))
@@ -250,6 +254,56 @@ async def test_after_falling_silent_nothing_enters_or_leaves(ends: tuple[End, En
     n0.network.send(message(Heartbeat()))
     await n0.calls_end()
     assert n1.received.empty()
+
+
+async def hears(end: End, teller: End, said: Message) -> Message:
+    """What ``end`` hears first of ``teller``, which repeats itself: connecting takes a moment."""
+    heard = asyncio.ensure_future(end.received.get())
+    while not heard.done():
+        teller.network.send(said)
+        waited_for: list[asyncio.Future[Any]] = [heard, *teller.network._calls]
+        await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+    return heard.result()
+
+
+async def test_a_stream_that_breaks_is_replaced_and_nothing_waits_on_it(
+    ends: tuple[End, End],
+) -> None:
+    n0, n1 = ends
+    pull = message(PullEntries(ORIGIN, ORIGIN, 1, Nanos(60_000_000_000)))
+    n0.network.send(pull)
+    assert await n1.next() == pull
+    await n1.network.close()
+    await n0.calls_end()
+    again = End("n1", {})
+    address = n0.network._addresses[NodeId("n1")]
+    async with asyncio.timeout(20):
+        assert f"127.0.0.1:{await again.network.listen(address)}" == address
+        assert (await hears(again, n0, message(Heartbeat(), 2))).request == 2
+    await again.network.close()
+
+
+async def test_nothing_that_was_sent_into_a_cut_link_comes_out_when_it_heals() -> None:
+    link = Link("n0", "n1")
+    n1 = End("n1", {})
+    host, _, port = (await n1.listen()).rpartition(":")
+    async with ProxyLayer(["n0", "n1"], random.Random(1)) as proxies:
+        proxies.retarget("n1", host, int(port))
+        proxy = proxies.address("n0", "n1")
+        n0 = End("n0", {NodeId("n1"): f"{proxy[0]}:{proxy[1]}"})
+        before, lost, after = (message(Heartbeat(), request) for request in (1, 2, 3))
+        n0.network.send(before)
+        assert await n1.next() == before
+        n1.network.send(message(HeartbeatReply(), 1, "n1", "n0"))
+        await n0.next()
+        await proxies.cut([link])
+        n0.network.send(lost)
+        await n0.calls_end()
+        await proxies.heal()
+        async with asyncio.timeout(20):
+            assert await hears(n1, n0, after) == after
+        await n0.network.close()
+        await n1.network.close()
 
 
 async def test_a_busy_port_is_refused() -> None:

@@ -108,6 +108,24 @@ def unfinished(path: Path) -> list[Path]:
     return list(path.glob("*.tmp"))
 
 
+def test_a_compaction_keeps_what_was_written_and_dropped_before_it(tmp_path: Path) -> None:
+    persists = (
+        Persist(hard(1), None, (entry(1), entry(2))),
+        Persist(hard(2), None, (entry(3), entry(4))),
+        Persist(hard(3), LogIndex(4), (entry(4, 3),)),
+        Persist(hard(4), None, (entry(5, 4),)),
+        Persist(hard(5), None, (), snapshot(2), at(2)),
+        Persist(hard(6), None, (entry(6, 6),)),
+        Persist(hard(7), None, (), snapshot(4, 3), at(3)),
+    )
+    filled(tmp_path, persists)
+    state = DurableState()
+    for persist in persists:
+        state = persist.applied_to(state)
+    assert loaded(tmp_path) == state
+    assert [entry.index for entry in state.log] == [4, 5, 6]
+
+
 def test_what_was_compacted_is_gone_and_the_rest_is_there(tmp_path: Path) -> None:
     filled(tmp_path)
     assert loaded(tmp_path) == states()[-1]

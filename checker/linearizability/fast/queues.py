@@ -1,0 +1,321 @@
+"""FIFO queues, and queues without order, whose items are told apart.
+
+Gibbons, Bruno & Phillips, "Post-mortem black-box correctness tests for basic
+parallel data structures" (SPAA 1999); Henzinger, Sezgin & Vafeiadis,
+"Aspect-oriented linearizability proofs" (CONCUR 2013).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from checker.linearizability.fast.base import (
+    START,
+    Answer,
+    Linearizable,
+    NotApplicable,
+    Rows,
+    Violation,
+    closed_evidence,
+    judge,
+)
+from checker.linearizability.fast.items import (
+    CALLS,
+    EMPTY,
+    FINE,
+    ORDER,
+    PUT,
+    PUT_BY,
+    PUT_FROM,
+    REASONS,
+    SEARCH,
+    TAKE,
+    TAKE_BY,
+    TAKE_FROM,
+    UNTAKEN,
+    covering,
+    empties_fit,
+    gap_from,
+    ops_of,
+    pair,
+    pair_part,
+    plain_violation,
+    stretches,
+)
+from histories.columns import Columns, Int64s
+
+_HINTS: Final = {
+    ORDER: "one item went in before the other and came out after it",
+    UNTAKEN: "it went in before the other, which was taken while it stayed",
+    EMPTY: "nothing was found although there was something all the while",
+}
+
+
+def decide(columns: Columns) -> Answer:
+    """Whether one FIFO queue explains the rows, all of one key.
+
+    Covered are items that went in once each if they came out, takings that found
+    nothing, and indeterminate puts; indeterminate takings unless both they and
+    such that found nothing matter.
+
+    Why it is right.  A queue orders items the same way by their puts and by their
+    takings, so an item precedes another if its put or its taking does; either of
+    the two is an interval order, where of two independent pairs a < b and c < d
+    also a < d or c < b.  That shortens any cycle to one of two items: an order
+    exists unless some item went in before another and came out after it.  Ops that
+    found nothing need a moment at which no item has to be there; at such a moment
+    the items fall into those gone and those to come, and no precedence runs back.
+    An item that stays although one behind it was taken needs an indeterminate
+    taking, invoked no later than the first such one ended: earliest to earliest.
+
+    Cost: O(n log n).
+    """
+    return judge(columns, decide_keys)[0]
+
+
+def decide_keys(rows: Rows) -> list[Answer]:
+    """``decide`` for each key."""
+    return _decide_keys(rows, fifo=True)
+
+
+def decide_unordered(columns: Columns) -> Answer:
+    """Whether one queue that hands out any item explains the rows, all of one key.
+
+    Why it is right.  Without order, items do not hinder each other: only those
+    that find nothing need a moment at which no item has to be there.
+
+    Cost: O(n log n).
+    """
+    return judge(columns, decide_unordered_keys)[0]
+
+
+def decide_unordered_keys(rows: Rows) -> list[Answer]:
+    """``decide_unordered`` for each key."""
+    return _decide_keys(rows, fifo=False)
+
+
+def _decide_keys(rows: Rows, *, fifo: bool) -> list[Answer]:
+    codes = np.zeros(rows.keys, dtype=np.int64)
+    named = np.full((rows.keys, 4), -1, dtype=np.int64)
+    _decide(
+        *(rows.starts, rows.kinds(*CALLS), rows.outcome, rows.invoked, rows.completed),
+        *(rows.argument, rows.result, len(rows.values), fifo, codes, named),
+    )
+    return [
+        _answer(rows, key, fifo, code, core)
+        for key, (code, core) in enumerate(zip(codes.tolist(), named.tolist(), strict=True))
+    ]
+
+
+def _answer(rows: Rows, key: int, fifo: bool, code: int, core: list[int]) -> Answer:
+    if code == FINE:
+        return Linearizable(lambda: _witness(rows, key, fifo))
+    if code in REASONS:
+        return NotApplicable(REASONS[code])
+    if code in _HINTS:
+        return _violation(rows, key, code, core)
+    return plain_violation(code, core)
+
+
+def _violation(rows: Rows, key: int, code: int, core: list[int]) -> Violation:
+    named = [at for at in core if at >= 0]
+    evidence: set[int] = set()
+    items, _, unsure = pair_part(rows, key)
+    if code == EMPTY:
+        begin, end = int(rows.invoked[named[0]]), int(rows.completed[named[0]])
+        evidence |= set(ops_of(items, covering(items, begin, end)))
+    if code == UNTAKEN and unsure:
+        needy, deadlines, behind = _needy(items)
+        last = int(np.flatnonzero(items[PUT, needy] == named[0])[0])
+        evidence |= set(ops_of(items, [*needy[: last + 1], *behind[: last + 1]]))
+        evidence |= {at for at in unsure if rows.invoked[at] <= deadlines[last]}
+    return closed_evidence(evidence, named, _HINTS[code])
+
+
+def _needy(items: Int64s) -> tuple[list[int], list[int], list[int]]:
+    """Items that stay though one behind was taken: by when they must go, and that one."""
+    gone = np.flatnonzero(items[TAKE] >= 0)
+    begins, ends = items[PUT_FROM, gone], items[TAKE_BY, gone]
+    # Of the puts from each on, the one whose item was taken first.
+    first = np.empty(gone.size, dtype=np.int64)
+    best = -1
+    for at in range(gone.size - 1, -1, -1):
+        if best < 0 or ends[at] < ends[best]:
+            best = at
+        first[at] = best
+    stays = np.flatnonzero(items[TAKE] < 0)
+    after = np.searchsorted(begins, items[PUT_BY, stays], side="right")
+    stays, after = stays[after < gone.size], after[after < gone.size]
+    behind, deadlines = gone[first[after]], ends[first[after]]
+    order = np.argsort(deadlines, kind="stable")
+    return stays[order].tolist(), deadlines[order].tolist(), behind[order].tolist()
+
+
+def _witness(rows: Rows, key: int, fifo: bool) -> Int64s:
+    items, empties, unsure = pair_part(rows, key)
+    needy = _needy(items)[0] if fifo else []
+    for item, at in zip(needy, unsure, strict=False):
+        items[TAKE, item] = at
+        items[TAKE_FROM, item] = max(rows.invoked[at], items[PUT_FROM, item])
+    many = items.shape[1]
+    bounds = np.empty((2, many), dtype=np.int64)
+    count = stretches(items, many, bounds)
+    moments = np.array([gap_from(int(rows.invoked[at]), bounds, count) for at in empties], np.int64)
+    if fifo:
+        segment = np.searchsorted(np.sort(moments), items[TAKE_FROM], side="left")
+        puts, takes = np.empty((2, many), dtype=np.int64)
+        order = _line_up(np.ascontiguousarray(items))
+        order = order[np.argsort(segment[order], kind="stable")]
+        _settle(order, segment, np.sort(moments), items, puts, takes)
+        rank = np.empty(many, dtype=np.int64)
+        rank[order] = np.arange(many)
+    else:
+        takes = items[TAKE_FROM]
+        puts, rank = np.minimum(items[PUT_BY], takes), np.arange(many)
+        segment = np.searchsorted(np.sort(moments), takes, side="left")
+    taken = items[TAKE] >= 0
+    ops = np.concatenate((items[PUT], items[TAKE][taken], np.array(empties, np.int64)))
+    time = np.concatenate((puts, takes[taken], moments))
+    part = np.concatenate((segment, segment[taken], np.searchsorted(np.sort(moments), moments)))
+    step = np.repeat([0, 1, 2], [many, taken.sum(), len(empties)])
+    within = np.concatenate((rank, rank[taken], np.arange(len(empties))))
+    return np.asarray(ops[np.lexsort((within, step, part, time))])
+
+
+@njit(cache=True)
+def _decide(  # type: ignore[no-untyped-def]
+    starts, kind, outcome, invoked, completed, argument, result, values, fifo, codes, named
+):
+    maker = np.full(values + 1, -1, dtype=np.int64)
+    taker = np.full(values + 1, -1, dtype=np.int64)
+    items = np.empty((6, kind.size), dtype=np.int64)
+    empties = np.empty(kind.size, dtype=np.int64)
+    unsure = np.empty(kind.size, dtype=np.int64)
+    for key in range(starts.size - 1):
+        code, many, empty, jokers = pair(
+            starts[key], starts[key + 1], kind, outcome, invoked, completed, argument, result,
+            maker, taker, items, empties, unsure, named[key],
+        )  # fmt: skip
+        needy = 0
+        if code == FINE and fifo:
+            code = _overtaken(items, many, named[key])
+            if code == FINE:
+                code, needy = _left_behind(items, many, unsure, jokers, invoked, named[key])
+        if code == FINE and empty > 0:
+            if needy > 0 or not empties_fit(
+                items, many, empties, empty, invoked, completed, named[key]
+            ):
+                code = EMPTY if jokers == 0 else SEARCH
+        codes[key] = code
+
+
+@njit(cache=True)
+def _overtaken(items, many, named):  # type: ignore[no-untyped-def]
+    """Whether no item went in before another, came out, and came out after it."""
+    order = np.argsort(items[PUT_BY, :many])
+    at, last = 0, -1
+    for item in range(many):
+        while at < many and items[PUT_BY, order[at]] < items[PUT_FROM, item]:
+            before = order[at]
+            if items[TAKE, before] >= 0 and (
+                last < 0 or items[TAKE_FROM, before] > items[TAKE_FROM, last]
+            ):
+                last = before
+            at += 1
+        if last >= 0 and items[TAKE_FROM, last] > items[TAKE_BY, item]:
+            named[0], named[1] = items[PUT, last], items[PUT, item]
+            named[2], named[3] = items[TAKE, item], items[TAKE, last]
+            return ORDER
+    return FINE
+
+
+@njit(cache=True)
+def _left_behind(items, many, unsure, jokers, invoked, named):  # type: ignore[no-untyped-def]
+    """Whether indeterminate takings suffice for the items that stayed too long."""
+    earliest = np.empty(many + 1, dtype=np.int64)
+    earliest[many] = -1
+    for item in range(many - 1, -1, -1):
+        earliest[item] = earliest[item + 1]
+        if items[TAKE, item] >= 0 and (
+            earliest[item] < 0 or items[TAKE_BY, item] < items[TAKE_BY, earliest[item]]
+        ):
+            earliest[item] = item
+    needy = np.empty(many, dtype=np.int64)
+    deadline = np.empty(many, dtype=np.int64)
+    behind = np.empty(many, dtype=np.int64)
+    count = 0
+    for item in range(many):
+        if items[TAKE, item] < 0:
+            left, right = 0, many
+            while left < right:
+                middle = (left + right) // 2
+                if items[PUT_FROM, middle] > items[PUT_BY, item]:
+                    right = middle
+                else:
+                    left = middle + 1
+            if earliest[left] >= 0:
+                needy[count], behind[count] = item, earliest[left]
+                deadline[count] = items[TAKE_BY, earliest[left]]
+                count += 1
+    order = np.argsort(deadline[:count], kind="mergesort")
+    for at in range(count):
+        item = order[at]
+        if at >= jokers or invoked[unsure[at]] > deadline[item]:
+            named[0], named[1] = items[PUT, needy[item]], items[PUT, behind[item]]
+            named[2] = items[TAKE, behind[item]]
+            return UNTAKEN, count
+    return FINE, count
+
+
+@njit(cache=True)
+def _line_up(items):  # type: ignore[no-untyped-def]
+    """The items in an order that both their puts and their takings allow.
+
+    An item may be next when no other that is left must go in or come out before
+    it; it stays so, since what is left only shrinks.
+    """
+    many = items.shape[1]
+    done = np.zeros(many, dtype=np.bool_)
+    met = np.zeros(many, dtype=np.int64)
+    order = np.empty(many, dtype=np.int64)
+    ready = np.empty(many, dtype=np.int64)
+    waiting, count = 0, 0
+    begins = (np.argsort(items[PUT_FROM]), np.argsort(items[TAKE_FROM]))
+    ends = (np.argsort(items[PUT_BY]), np.argsort(items[TAKE_BY]))
+    begun, ended = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    while count < many:
+        for side in range(2):
+            first = PUT_FROM if side == 0 else TAKE_FROM
+            last = PUT_BY if side == 0 else TAKE_BY
+            while done[ends[side][ended[side]]]:
+                ended[side] += 1
+            limit = items[last, ends[side][ended[side]]]
+            while begun[side] < many and items[first, begins[side][begun[side]]] <= limit:
+                item = begins[side][begun[side]]
+                begun[side] += 1
+                met[item] += 1
+                if met[item] == 2:
+                    ready[waiting] = item
+                    waiting += 1
+        waiting -= 1
+        item = ready[waiting]
+        done[item] = True
+        order[count] = item
+        count += 1
+    return order
+
+
+@njit(cache=True)
+def _settle(order, segment, moments, items, puts, takes):  # type: ignore[no-untyped-def]
+    """Fill in the earliest moments that such an order allows."""
+    put, take = START, START
+    for at in range(order.size):
+        item = order[at]
+        if segment[item] > 0:
+            put = max(put, moments[segment[item] - 1])
+        put = max(put, items[PUT_FROM, item])
+        take = max(max(take, put), items[TAKE_FROM, item])
+        puts[item], takes[item] = put, take

@@ -1,0 +1,166 @@
+"""From the operations of one object and its model to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic
+
+import numpy as np
+
+from checker.base import Inconsistent, Model, State, SumModel, ValueModel
+from checker.linearizability.window.layout import Operations
+from checker.linearizability.window.problem import ANY, COUNTER, REGISTER, TABLE
+from histories.call import Call, Failed, Ok, Txn, Value
+from histories.columns import Int32s, Int64s
+from histories.op import Op
+from histories.values import identity
+
+_SHIFT: Final = 2**50
+
+
+class Steps(Generic[State]):
+    """The states of a model, numbered as they come."""
+
+    def __init__(self, model: Model[State], kinds: Sequence[Op]) -> None:
+        """``kinds``: per kind an op that stands for it."""
+        self._model = model
+        self._kinds = kinds
+        self.states: list[State] = [model.initial]
+        self._numbers: dict[State, int] = {model.initial: 0}
+
+    def __call__(self, state: int, kind: int) -> int:
+        op = self._kinds[kind]
+        after = self._model.step(self.states[state], op.call, _answer(op))
+        if isinstance(after, Inconsistent):
+            return -1
+        number = self._numbers.setdefault(after, len(self.states))
+        if number == len(self.states):
+            self.states.append(after)
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[State]):
+    """Operations as numbers, and how to get back.
+
+    Attributes:
+        operations: Of the ops that were not refused.
+        rows: Their positions in what was encoded.
+        states: What the numbers of states mean; None if they are sums.
+        steps: How they step, if their mode is ``TABLE``.
+    """
+
+    operations: Operations
+    rows: Int64s
+    states: Sequence[Any] | None
+    steps: Steps[State] | None
+
+    def state(self, number: int) -> Any:
+        """The state of the model with this number."""
+        return number - _SHIFT if self.states is None else self.states[number]
+
+
+def encode(ops: Sequence[Op], model: Model[State]) -> Encoded[State]:
+    """The operations of one object.  Cost: O(n) steps in Python."""
+    rows = [row for row, op in enumerate(ops) if not isinstance(op.outcome, Failed)]
+    kinds: dict[Hashable, int] = {}
+    kind = np.fromiter(
+        (kinds.setdefault(_does(ops[row]), len(kinds)) for row in rows), np.int32, len(rows)
+    )
+    examples: list[Op] = [ops[row] for row in _first_of_each(kind, rows)]
+    observes = np.fromiter(
+        (model.observes_only(op.call, _answer(op)) for op in examples), np.uint8, len(examples)
+    )
+    states: Sequence[Any] | None = None
+    steps: Steps[State] | None = None
+    bound = 0
+    sums = _sums(examples, model, len(ops)) if isinstance(model, SumModel) else None
+    if sums is not None:
+        mode, initial, pairs = COUNTER, *sums
+    elif isinstance(model, ValueModel):
+        mode, initial = REGISTER, 0
+        numbers: dict[Hashable, int] = {model.initial: 0}
+        pairs = [
+            (
+                _number(numbers, model.needs(op.call, _answer(op))),
+                ANY if observer else _number(numbers, model.installs(op.call, _answer(op))),
+            )
+            for op, observer in zip(examples, observes, strict=True)
+        ]
+        states = list(numbers)
+        bound = len(numbers)
+    else:
+        mode, initial = TABLE, 0
+        pairs = [(ANY, ANY)] * len(examples)
+        steps = Steps(model, examples)
+        states = steps.states
+    asked: dict[Hashable, int] = {}
+    asks = [asked.setdefault(_asks(op.call), len(asked)) for op in examples]
+    return Encoded(
+        Operations(
+            mode=mode,
+            initial=initial,
+            invoked=np.fromiter((ops[row].invoked for row in rows), np.int64, len(rows)),
+            completed=np.fromiter((ops[row].completed for row in rows), np.int64, len(rows)),
+            process=np.fromiter((ops[row].process for row in rows), np.int64, len(rows)),
+            kind=kind,
+            observer=observes[kind],
+            need=np.array([need for need, _ in pairs], dtype=np.int64),
+            put=np.array([put for _, put in pairs], dtype=np.int64),
+            asks=np.array(asks, dtype=np.int32),
+            values=bound,
+        ),
+        np.array(rows, dtype=np.int64),
+        states,
+        steps,
+    )
+
+
+def _sums(
+    examples: Sequence[Op], model: SumModel, count: int
+) -> tuple[int, list[tuple[int, int]]] | None:
+    """The first sum, and per kind what it needs and adds; None if they are too large.
+
+    Sums are shifted so that all that can be reached are positive.
+    """
+    first = model.first_sum
+    pairs: list[tuple[int, int]] = []
+    for op in examples:
+        told = model.adds(op.call, _answer(op))
+        if told is None:
+            return None
+        need, added = told
+        if abs(first) + (count + 1) * abs(added) >= _SHIFT or abs(need or 0) >= _SHIFT:
+            return None
+        pairs.append((ANY if need is None else need + _SHIFT, added))
+    return first + _SHIFT, pairs
+
+
+def _first_of_each(kind: Int32s, rows: Sequence[int]) -> list[int]:
+    _, first = np.unique(kind, return_index=True)
+    return [rows[at] for at in first]
+
+
+def _number(numbers: dict[Hashable, int], value: Hashable | None) -> int:
+    return ANY if value is None else numbers.setdefault(value, len(numbers))
+
+
+def _answer(op: Op) -> Ok | None:
+    return op.outcome if isinstance(op.outcome, Ok) else None
+
+
+def _does(op: Op) -> Hashable:
+    answer = None if not isinstance(op.outcome, Ok) else _identity(op.outcome.values)
+    return _asks(op.call), answer
+
+
+def _asks(call: Call) -> Hashable:
+    values = tuple(getattr(call, name) for name in call.__struct_fields__)
+    if isinstance(call, Txn):
+        return call.key, tuple(_asks(micro) for micro in call.micro)
+    return type(call), values, *map(type, values)
+
+
+def _identity(values: tuple[Value, ...]) -> Hashable:
+    return tuple(identity(value) for value in values)

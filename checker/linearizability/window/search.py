@@ -1,0 +1,86 @@
+"""The search of the twin, ``checker.linearizability.search``, done by the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, assert_never
+
+import numpy as np
+
+from checker.base import Budget, Inconsistent, Model, State
+from checker.linearizability.search import DeadEnd, Exhausted, Found, Linearizable, Stuck
+from checker.linearizability.window.encode import Encoded, encode
+from checker.linearizability.window.engine import Abandoned, Explained, Refuted, decide
+from histories.call import Ok
+from histories.op import Op
+
+
+def search_window(
+    ops: Sequence[Op],
+    model: Model[State],
+    budget: Budget,
+    *,
+    traced: bool = False,
+    prophetic: bool = True,
+) -> Found:
+    """As ``search``, for histories of any length.
+
+    ``states_max`` bounds the configurations kept at one time, and fifty times as
+    many may be made.
+
+    Cost: the import of numba; memory is O(n) for the numbers, and O(window) for
+    the search unless it is traced.
+    """
+    encoded = encode(ops, model)
+    answer = decide(
+        encoded.operations, budget, step=encoded.steps, traced=traced, look_ahead=prophetic
+    )
+    match answer:
+        case Explained(order=order):
+            return Linearizable(_indices(ops, encoded, order))
+        case Refuted(row=row, returned=returned):
+            op = ops[encoded.rows[row]]
+            ends = _dead_ends(ops, encoded, model, op, answer)
+            return Stuck(op=op, explained=returned, dead_ends=ends)
+        case Abandoned(cause=cause, row=row, configurations=configurations):
+            return Exhausted(cause=cause, op=ops[encoded.rows[row]], configurations=configurations)
+        case _:
+            assert_never(answer)
+
+
+class Refuter(Generic[State]):
+    """Says of many parts of one object's operations which have no linearization."""
+
+    def __init__(self, ops: Sequence[Op], model: Model[State]) -> None:
+        self._encoded = encode(ops, model)
+        self._place = np.full(len(ops), -1, dtype=np.int64)
+        self._place[self._encoded.rows] = np.arange(self._encoded.rows.size)
+
+    def refutes(self, positions: Sequence[int], budget: Budget) -> bool:
+        """Whether the ops at these positions, ascending, certainly have none."""
+        rows = self._place[list(positions)]
+        part = self._encoded.operations.only(rows[rows >= 0])
+        return isinstance(decide(part, budget, step=self._encoded.steps), Refuted)
+
+
+def _indices(ops: Sequence[Op], encoded: Encoded[State], rows: Sequence[int]) -> tuple[int, ...]:
+    return tuple(ops[encoded.rows[row]].index for row in rows)
+
+
+def _dead_ends(
+    ops: Sequence[Op], encoded: Encoded[State], model: Model[State], op: Op, refuted: Refuted
+) -> tuple[DeadEnd, ...]:
+    assert isinstance(op.outcome, Ok), "only answered operations return"
+    ends: list[DeadEnd] = []
+    for number, order in refuted.ends:
+        state = encoded.state(number)
+        after = model.step(state, op.call, op.outcome)
+        if isinstance(after, Inconsistent):
+            ends.append(
+                DeadEnd(
+                    state=model.describe(state),
+                    reason=after.reason,
+                    order=_indices(ops, encoded, order),
+                )
+            )
+    return tuple(ends)

@@ -1,0 +1,76 @@
+"""The checkers of workloads by the names that users type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from checker.base import Checker
+from checker.transactions.check import DEFAULT_MODELS, TransactionChecker
+from checker.workloads.bank import BankChecker
+from checker.workloads.counter import CounterChecker
+from checker.workloads.orders import (
+    CausalReverseChecker,
+    LongForkChecker,
+    MonotonicChecker,
+    SequentialChecker,
+)
+from checker.workloads.sets import SetChecker, SetFullChecker
+from checker.workloads.total_queue import TotalQueueChecker
+from checker.workloads.unique_ids import UniqueIdsChecker
+from histories.call import Call, functions_of
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How the histories of a kind of test are judged.
+
+    Attributes:
+        takes: The calls they consist of, by the names of ``histories.columns.FUNCTIONS``.
+        checker: Made for these consistency models, if it judges by any.
+        isolation: Whether it does.
+    """
+
+    takes: frozenset[str]
+    checker: Callable[[tuple[str, ...]], Checker]
+    isolation: bool = False
+
+    def knows(self, call: Call) -> bool:
+        """Whether its histories hold such calls; where it judges isolation, only transactions."""
+        function, *steps = functions_of(call)
+        whole = function == "txn" if self.isolation else function in self.takes
+        return whole and self.takes.issuperset(steps)
+
+
+def _transactions(workload: str, write: str) -> Workload:
+    def checker(models: tuple[str, ...]) -> Checker:
+        return TransactionChecker(workload, models or DEFAULT_MODELS)
+
+    return Workload(frozenset({"txn", "read", write}), checker, isolation=True)
+
+
+def _plain(checker: Callable[[], Checker], *takes: str) -> Workload:
+    return Workload(frozenset(takes), lambda _: checker())
+
+
+WORKLOADS: Final[Mapping[str, Workload]] = MappingProxyType(
+    {
+        "append": _transactions("append", "append"),
+        "list-append": _transactions("list-append", "append"),
+        "wr": _transactions("wr", "write"),
+        "rw-register": _transactions("rw-register", "write"),
+        "bank": _plain(BankChecker, "read", "transfer", "txn"),
+        "set": _plain(SetChecker, "add", "read"),
+        "set-full": _plain(SetFullChecker, "add", "read"),
+        "counter": _plain(CounterChecker, "increment", "read"),
+        "unique-ids": _plain(UniqueIdsChecker, "generate-id"),
+        "total-queue": _plain(TotalQueueChecker, "enqueue", "dequeue"),
+        "long-fork": _plain(LongForkChecker, "txn", "read", "write"),
+        "monotonic": _plain(MonotonicChecker, "read", "write", "increment"),
+        "sequential": _plain(SequentialChecker, "txn", "read", "write"),
+        "causal-reverse": _plain(CausalReverseChecker, "txn", "read", "write"),
+    }
+)
+"""Names after Jepsen's tests; some have two."""

@@ -1,0 +1,20 @@
+"""Python's search for cyclic garbage, and when to do without."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No search meanwhile: among millions of operations, none cyclic, it costs a third of
+    the time it takes to read them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,196 @@
+"""Every checker of a workload by one history it must accept and those it must reject."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from checker.base import Budget
+from checker.verdict import Invalid, Unknown, Valid, Verdict
+from checker.workloads.bank import BankChecker
+from checker.workloads.catalogue import WORKLOADS
+from checker.workloads.counter import CounterChecker
+from checker.workloads.sets import SetFullChecker
+from histories.call import Increment, Ok, Read
+from histories.history import History
+from histories.notation import parse_history
+from histories.op import Nanos, Op, ProcessId
+
+GOOD = {
+    "bank": """
+        0: transfer bank "a" "b" 3                      [0, 9]
+        1: txn { read a; read b } -> 10 | 0         [0, 5]
+        1: txn { read a; read b } -> 7 | 3          [6, 8]""",
+    "set": """
+        0: add s 1                                  [0, 1]
+        1: add s 2: unknown (lost)                  [0, ?]
+        2: add s 3: failed (no)                     [0, 1]
+        0: read s -> [2, 1]                         [2, 3]""",
+    "set-full": """
+        0: add s 1                                  [0, 5]
+        1: read s -> []                             [1, 6]
+        2: read s -> [1]                            [1, 4]
+        0: read s -> [1]                            [7, 8]
+        0: add s 2                                  [9, 10]""",
+    "counter": """
+        0: increment c 1                            [0, 5]
+        1: read c -> 0                              [1, 6]
+        2: increment c 5: unknown (lost)            [0, ?]
+        1: read c -> 6                              [7, 8]
+        1: read c -> 1                              [9, 10]""",
+    "unique-ids": """
+        0: generate-id g -> 1                       [0, 1]
+        1: generate-id g -> 2                       [0, 1]
+        1: generate-id g -> true                    [2, 3]""",
+    "total-queue": """
+        0: enqueue q 1                              [0, 1]
+        1: enqueue q 2: unknown (lost)              [0, ?]
+        0: dequeue q -> 2                           [2, 3]
+        0: dequeue q -> 1                           [4, 5]
+        0: dequeue q: done                          [6, 7]""",
+    "long-fork": """
+        0: txn { read x; read y } -> 1 | nil        [0, 9]
+        1: txn { read y; read x } -> 1 | 1          [0, 9]
+        2: txn { read z; read w } -> nil | 1        [0, 9]""",
+    "monotonic": """
+        0: read c -> 1                              [0, 2]
+        1: read c -> 3                              [1, 3]
+        2: read c -> 2                              [1, 9]""",
+    "sequential": """
+        0: txn { read c; read b; read a } -> nil | 1 | 1   [0, 1]
+        1: txn { read c; read b; read a } -> nil | nil | nil   [0, 1]""",
+    "causal-reverse": """
+        0: write x 1                                [0, 1]
+        0: write y 1                                [2, 3]
+        1: txn { read x; read y } -> 1 | nil        [0, 9]""",
+}
+BAD = [
+    ("bank", "wrong-total", "1: txn { read a; read b } -> 7 | 2   [10, 11]"),
+    ("bank", "negative-balance", "1: txn { read a; read b } -> 11 | -1   [10, 11]"),
+    ("bank", "missing-balance", "1: txn { read a; read b } -> 10 | nil   [10, 11]"),
+    ("set", "lost-element", "0: read s -> [2]   [4, 5]"),
+    ("set", "unexpected-element", "0: read s -> [1, 3]   [4, 5]"),
+    ("set-full", "lost-element", "0: read s -> [2]   [11, 12]"),
+    ("set-full", "stale-read", "0: read s -> []   [11, 12]\n0: read s -> [1, 2]   [13, 14]"),
+    ("set-full", "unexpected-element", "0: read s -> [1, 2, 3]   [11, 12]"),
+    ("set-full", "duplicated-element", "0: read s -> [1, 2, 1]   [11, 12]"),
+    ("counter", "counter-out-of-bounds", "1: read c -> 7   [11, 12]"),
+    ("counter", "counter-out-of-bounds", "1: read c -> 0   [11, 12]"),
+    ("unique-ids", "duplicate-id", "2: generate-id g -> 2   [4, 5]"),
+    ("total-queue", "lost-element", "0: enqueue q 3   [8, 9]"),
+    ("total-queue", "duplicated-element", "0: dequeue q -> 1   [8, 9]"),
+    ("total-queue", "unexpected-element", "0: dequeue q -> 4   [8, 9]"),
+    ("long-fork", "long-fork", "3: txn { read x; read y } -> nil | 1   [0, 9]"),
+    ("monotonic", "non-monotonic", "3: read c -> 2   [4, 5]"),
+    ("monotonic", "non-monotonic", "0: read c -> 0   [2, 3]"),
+    (
+        "sequential",
+        "missing-predecessor",
+        "2: txn { read c; read b; read a } -> 1 | nil | 1 [0, 1]",
+    ),
+    ("causal-reverse", "causal-reverse", "2: txn { read x; read y } -> nil | 1   [0, 9]"),
+]
+
+
+def judged(workload: str, text: str) -> Verdict:
+    return WORKLOADS[workload].checker(()).check(parse_history(text), Budget())
+
+
+@pytest.mark.parametrize("workload", GOOD)
+def test_a_right_history_is_valid(workload: str) -> None:
+    assert isinstance(judged(workload, GOOD[workload]), Valid)
+
+
+@pytest.mark.parametrize(("workload", "kind", "line"), BAD)
+def test_one_wrong_line_makes_it_invalid(workload: str, kind: str, line: str) -> None:
+    verdict = judged(workload, f"{GOOD[workload]}\n{line}")
+    assert isinstance(verdict, Invalid)
+    assert {anomaly.kind for anomaly in verdict.anomalies} == {kind}
+    assert all(anomaly.evidence for anomaly in verdict.anomalies)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_an_empty_history_proves_nothing(workload: str) -> None:
+    assert isinstance(judged(workload, ""), Unknown)
+
+
+def test_a_set_that_was_never_read_is_unknown() -> None:
+    assert isinstance(judged("set", "0: add s 1 [0, 1]"), Unknown)
+
+
+def test_a_queue_element_may_be_with_a_dequeue_that_was_never_answered() -> None:
+    text = GOOD["total-queue"] + "\n0: enqueue q 3 [8, 9]\n3: dequeue q: unknown (lost) [8, ?]"
+    assert isinstance(judged("total-queue", text), Valid)
+
+
+def test_stale_reads_are_right_where_nobody_promised_otherwise() -> None:
+    text = GOOD["set-full"] + "\n0: read s -> [] [11, 12]\n0: read s -> [1, 2] [13, 14]"
+    verdict = SetFullChecker(linearizable=False).check(parse_history(text), Budget())
+    assert verdict == Valid("0 elements stable, 2 stale, 0 never read")
+
+
+def test_the_wrong_snapshot_of_a_bank_is_shown_beside_the_last_right_one() -> None:
+    verdict = judged("bank", GOOD["bank"] + "\n1: txn { read a; read b } -> 7 | 2 [10, 11]")
+    assert isinstance(verdict, Invalid)
+    assert verdict.anomalies[0].explanation == (
+        "process 1 at 11 ns saw balances that sum to 9, not 10"
+    )
+    assert verdict.anomalies[0].details == (
+        "snapshot: a 7, b 2",
+        "the last right one: a 7, b 3",
+        "different: b 2",
+    )
+
+
+def test_a_bank_may_be_told_its_total() -> None:
+    history = parse_history(GOOD["bank"])
+    assert isinstance(BankChecker(total=10).check(history, Budget()), Valid)
+    assert isinstance(BankChecker(total=11).check(history, Budget()), Invalid)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_reads_of_a_correct_counter_are_always_within_bounds(seed: int) -> None:
+    history = _counter(random.Random(seed))
+    assert isinstance(CounterChecker().check(history, Budget()), Valid)
+
+
+def _counter(rng: random.Random) -> History:
+    """Each operation takes effect at one instant within its interval."""
+    plans: list[tuple[int, int, int, int, int, Read | Increment]] = []
+    for process in range(4):
+        now = 0
+        for _ in range(6):
+            invoked = now + rng.randint(1, 9)
+            effect = invoked + rng.randint(0, 9)
+            now = effect + rng.randint(0, 9)
+            read = rng.random() < 0.5
+            call = Read("c") if read else Increment("c", rng.randint(-3, 3))
+            plans.append((effect, len(plans), process, invoked, now, call))
+    total = 0
+    ops: list[Op] = []
+    for _, _, process, invoked, completed, call in sorted(plans, key=lambda plan: plan[:2]):
+        total += call.by if isinstance(call, Increment) else 0
+        ops.append(
+            Op(
+                index=0,
+                process=ProcessId(process),
+                call=call,
+                outcome=Ok((total,)) if isinstance(call, Read) else Ok(),
+                invoked=Nanos(invoked),
+                completed=Nanos(completed),
+            )
+        )
+    ops.sort(key=lambda op: op.invoked)
+    numbered = [
+        Op(
+            index=index,
+            process=op.process,
+            call=op.call,
+            outcome=op.outcome,
+            invoked=op.invoked,
+            completed=op.completed,
+        )
+        for index, op in enumerate(ops)
+    ]
+    return History.of(numbered)
