@@ -33,6 +33,10 @@ MS: Final = simpler.MS
 WORLDS: Final = 3
 """Other worlds in which a promising candidate is tried."""
 
+FEW_STEPS: Final = 30
+SHIFTS: Final = (-1, 1, -2, 2, -3, 3, -5, 5, -10, 10)
+"""Of faults against calls, in milliseconds, where there are few steps."""
+
 NODES_MIN: Final = 3
 """Fewer survive no fault at all, and are no example of anything."""
 
@@ -201,7 +205,11 @@ class Shrinking:
 
     def _calm(self) -> None:
         steady = next(simpler.calmer(self.best), None)
-        if steady is not None and self.fails_somewhere(steady):
+        if steady is None or self.fails_somewhere(steady):
+            return
+        # Some failures need a fault right after a call, and a calm world is not as slow.
+        shifts = SHIFTS if steps_of(steady) <= FEW_STEPS and simpler.faults_of(steady) else ()
+        if any(self.fails(simpler.shifted(steady, shift * MS)) for shift in shifts):
             return
         descend(self.best, simpler.calmer, self._fails_anew)
 

@@ -160,6 +160,13 @@ def rounded(plan: Plan, unit: int) -> Plan:
     return retimed(plan, lambda time: (time + unit // 2) // unit * unit)
 
 
+def shifted(plan: Plan, shift: int) -> Plan:
+    """All faults so much later, or earlier: against the calls."""
+    faults = faults_of(plan)
+    by = max(shift, -faults[0].at_ns) if faults else 0
+    return with_faults(plan, (replace(step, at_ns=Nanos(step.at_ns + by)) for step in faults))
+
+
 def postponed(plan: Plan, number: int, unit: int) -> Plan:
     """All from the ``number``-th moment on so much later that it is at a whole ``unit``."""
     time_was = moments(plan)[number]
