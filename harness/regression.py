@@ -140,7 +140,7 @@ def read_steps(directory: Path) -> dict[str, int]:
     return {path.stem: read_regression(path).steps for path in sorted(directory.glob("*.json"))}
 
 
-def test_file(regression: Regression, data: str) -> str:
+def pytest_file(regression: Regression, data: str) -> str:
     """A file for pytest that runs what stands beside it in the file ``data``."""
     steps = "\n".join(f"    {line}" for line in regression.story)
     name = regression.config.bug or f"seed_{regression.config.seed}"

@@ -119,7 +119,7 @@ class Shrinking:
         return any(self.fails(simpler.with_seed(plan, seed)) for seed in seeds)
 
     def _shows(self, plan: Plan) -> bool:
-        if not self._shown_in(self._run(plan)):
+        if not simpler.is_possible(plan) or not self._shown_in(self._run(plan)):
             return False
         return plan.config.bug is None or not self._accuses_correct_nodes(plan)
 

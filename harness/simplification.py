@@ -36,6 +36,7 @@ from nemesis.schedule import Schedule, Timed, heal_at
 from nemesis.target import Named, Target
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core import types as core
+from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions
@@ -113,6 +114,16 @@ def with_seed(plan: Plan, seed: int) -> Plan:
 
 def _with_world(plan: Plan, **changes: Any) -> Plan:
     return dataclasses.replace(plan, world=dataclasses.replace(plan.world, **changes))
+
+
+def is_possible(plan: Plan) -> bool:
+    """Whether the settings of its nodes go together."""
+    settings: dict[str, Any] = dict(plan.world.node)
+    try:
+        NodeConfig(id=core.NodeId("n0"), members=(core.NodeId("n0"),), **settings)
+    except ValueError:
+        return False
+    return True
 
 
 def with_settings(plan: Plan, settings: Iterable[tuple[str, int | str | None]]) -> Plan:

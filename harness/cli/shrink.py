@@ -16,7 +16,7 @@ from harness.cli.simulate import CHECK_SECONDS
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
 from harness.provenance import record_of
-from harness.regression import Regression, regression_of, test_file, write_regression
+from harness.regression import Regression, regression_of, pytest_file, write_regression
 from harness.shrink import Failure, Shrinking, Spent, failures_in, steps_of
 from harness.simulated import Plan, read_plan, simulate
 from harness.simulated_files import write_run
@@ -125,7 +125,7 @@ def _store(
     run = write_run(runs, record, simulate(plan))
     write_regression(run.shrunk, regression)
     try:
-        run.regression_test.write_text(test_file(regression, run.shrunk.name), encoding="utf-8")
+        run.regression_test.write_text(pytest_file(regression, run.shrunk.name), encoding="utf-8")
     except OSError as error:
         raise EnvironmentFailure(f"{run.path}: {error.strerror}") from error
     analysis = analyze(run, Budget(deadline=deadline_after(CHECK_SECONDS)))
