@@ -16,7 +16,7 @@ from harness.cli.simulate import CHECK_SECONDS
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
 from harness.provenance import record_of
-from harness.regression import Regression, regression_of, pytest_file, write_regression
+from harness.regression import Regression, pytest_file, regression_of, write_regression
 from harness.shrink import Failure, Shrinking, Spent, failures_in, steps_of
 from harness.simulated import Plan, read_plan, simulate
 from harness.simulated_files import write_run
