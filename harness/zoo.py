@@ -63,6 +63,7 @@ class Hunt:
         runs: Tried, that one included.
         virtual_ns: Simulated time in all of them together.
         seconds: Of computing.
+        plan: Of the run that caught it.
     """
 
     bug: str
@@ -71,6 +72,7 @@ class Hunt:
     runs: int
     virtual_ns: int
     seconds: float
+    plan: Plan | None = None
 
     @property
     def caught(self) -> bool:
@@ -132,9 +134,11 @@ def hunt(
     mutant = None if bug == CORRECT else CATALOGUE[bug]
     first, began, virtual_ns, runs = number * SEEDS_PER_HUNT, spent(), 0, 0
     found: tuple[str, ...] = ()
+    plan: Plan | None = None
     while not found and runs < budget.runs_max and spent() - began < budget.seconds_max:
         simulated = simulate(plan_of(first + runs, mutant, guided=runs % 2 == 0))
         found = anomalies(simulated.verdicts(judging()))
+        plan = simulated.plan if found else None
         virtual_ns += simulated.time
         runs += 1
     return Hunt(
@@ -144,6 +148,7 @@ def hunt(
         runs=runs,
         virtual_ns=virtual_ns,
         seconds=spent() - began,
+        plan=plan,
     )
 
 
@@ -165,12 +170,6 @@ def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
             reads=Consistency.LEASE.value if Need.LEASE_READS in mutant.needs else None,
         ),
     )
-
-
-def caught_plan(one: Hunt) -> Plan:
-    """The run that ended ``one``, which caught its bug."""
-    assert one.seed is not None, "nothing was caught"
-    return plan_of(one.seed, CATALOGUE[one.bug], guided=one.runs % 2 == 1)
 
 
 def anomalies(verdicts: dict[str, Verdict]) -> tuple[str, ...]:

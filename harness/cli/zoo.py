@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness.exit_codes import ExitCode
 from harness.regression import read_regression, read_steps, shrunk, write_regression
 from harness.wall_clock import cpu_seconds, deadline_after, spent_after
 from harness.workers import spread
-from harness.zoo import CORRECT, Hunt, HuntBudget, Row, caught_plan, hunt, rows_of
+from harness.zoo import CORRECT, Hunt, HuntBudget, Row, hunt, rows_of
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 
 JUDGING_SECONDS: Final = 30.0
@@ -119,8 +119,8 @@ def _shrink(chosen: Chosen, row: Row) -> None:
     path = chosen.golden / f"{row.bug}.json"
     steps = read_regression(path).steps if path.exists() else None
     for one in row.hunts:
-        if one.caught and (steps is None or steps > STEPS_WANTED):
-            made = shrunk(caught_plan(one), _judging, spent_after(chosen.shrink_seconds))
+        if one.plan is not None and (steps is None or steps > STEPS_WANTED):
+            made = shrunk(one.plan, _judging, spent_after(chosen.shrink_seconds))
             if made is not None and (steps is None or made.steps < steps):
                 write_regression(path, made)
                 steps = made.steps
@@ -184,5 +184,5 @@ def _plain(row: Row) -> dict[str, object]:
         "virtual_s": row.virtual_s,
         "cpu_s": round(row.seconds, 3),
         "found": row.found,
-        "hunts": row.hunts,
+        "hunts": [replace(one, plan=None) for one in row.hunts],
     }
