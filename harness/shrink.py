@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 from typing import Final, TypeVar
 
 import msgspec
@@ -24,8 +26,9 @@ from harness.simulated import CORRECT, Plan, Simulated, simulate
 from histories.event import FaultBegan
 from histories.notation import describe_call
 from nemesis.fault import describe
+from nemesis.schedule import Timed
 from nemesis.shrink import ddmin, descend
-from workloads.scripted import script_of
+from workloads.scripted import ScriptedCall, script_of
 
 Item = TypeVar("Item")
 
@@ -36,6 +39,9 @@ WORLDS: Final = 3
 FEW_STEPS: Final = 30
 SHIFTS: Final = (-1, 1, -2, 2, -3, 3, -5, 5, -10, 10)
 """Of faults against calls, in milliseconds, where there are few steps."""
+
+CHOICES_MAX: Final = 60
+"""Of a few steps out of some more."""
 
 NODES_MIN: Final = 3
 """Fewer survive no fault at all, and are no example of anything."""
@@ -164,6 +170,7 @@ class Shrinking:
                 ("shortening times", self._shorten),
                 ("dropping nodes", self._drop_nodes),
                 ("dropping one step after the other", self._drop_steps),
+                ("trying few steps alone", self._try_few),
                 ("simplifying faults", self._simplify_faults),
                 ("simplifying operations", self._simplify_calls),
             ):
@@ -260,6 +267,19 @@ class Shrinking:
                 yield simpler.with_calls(plan, calls[:number] + calls[number + 1 :])
 
         self._descend(shorter, self.fails_somewhere)
+
+    def _try_few(self) -> None:
+        """Where no single step can be left out many still may, together."""
+        calls, faults = simpler.calls_of(self.best), simpler.faults_of(self.best)
+        steps: tuple[Timed | ScriptedCall, ...] = (*faults, *calls)
+        for size in range(1, len(steps) - 1):
+            if comb(len(steps), size) > CHOICES_MAX:
+                return
+            for chosen in combinations(steps, size):
+                plan = simpler.with_calls(self.best, [c for c in chosen if c in calls])
+                plan = simpler.with_faults(plan, [f for f in chosen if f in faults])
+                if self.fails_somewhere(plan):
+                    return
 
     def _simplify_faults(self) -> None:
         def variants(plan: Plan) -> Iterator[Plan]:

@@ -161,9 +161,7 @@ def _elements(rng: random.Random, shape: Shape) -> Iterator[int]:
     return (rng.randrange(domain) for _ in itertools.count())
 
 
-def _choose_register(
-    rng: random.Random, state: State, fresh: Iterator[int], process: int
-) -> Call:
+def _choose_register(rng: random.Random, state: State, fresh: Iterator[int], process: int) -> Call:
     match rng.random():
         case chance if chance < 0.4:
             return Read(KEY)

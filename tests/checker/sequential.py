@@ -47,9 +47,7 @@ class Sequential:
         identity(given) == identity(right)
     )
 
-    def step(
-        self, state: State, call: Call, outcome: Ok | None
-    ) -> State | Inconsistent:
+    def step(self, state: State, call: Call, outcome: Ok | None) -> State | Inconsistent:
         did = self.run(state, call)
         if did is None:
             return Inconsistent("it would have to wait")
@@ -65,9 +63,7 @@ class Sequential:
         return str(state)
 
 
-def _run_register(
-    state: State, call: Call
-) -> tuple[Answer, State] | None:
+def _run_register(state: State, call: Call) -> tuple[Answer, State] | None:
     match call:
         case Read():
             return state, state
@@ -187,9 +183,7 @@ class UnorderedQueue:
     name: str = "unordered-queue"
     initial: State = ()
 
-    def step(
-        self, state: State, call: Call, outcome: Ok | None
-    ) -> State | Inconsistent:
+    def step(self, state: State, call: Call, outcome: Ok | None) -> State | Inconsistent:
         match call:
             case Enqueue(element=element):
                 return tuple(sorted((*state, element)))  # type: ignore[type-var]
