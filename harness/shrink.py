@@ -36,6 +36,9 @@ MS: Final = simpler.MS
 WORLDS: Final = 3
 """Other worlds in which a promising candidate is tried."""
 
+SHORT: Final = 2_000 * MS
+"""A run is hardly worth another world where it could be so short."""
+
 FEW_STEPS: Final = 30
 SHIFTS: Final = (-1, 1, -2, 2, -3, 3, -5, 5, -10, 10)
 """Of faults against calls, in milliseconds, where there are few steps."""
@@ -162,9 +165,9 @@ class Shrinking:
             for doing, work in (
                 ("ending early", self._end_early),
                 ("calming the world", self._calm),
-                ("naming whom faults hit", self._name_targets),
-                ("dropping faults", self._drop_faults),
                 ("dropping operations", self._drop_calls),
+                ("dropping faults", self._drop_faults),
+                ("naming whom faults hit", self._name_targets),
                 ("dropping settings", self._drop_settings),
                 ("dropping clients", self._drop_workers),
                 ("shortening times", self._shorten),
@@ -203,11 +206,14 @@ class Shrinking:
         def earlier(plan: Plan) -> Iterator[Plan]:
             times = simpler.moments(plan)
             last = times[-1]
-            for share in (8, 4, 2, 1):  # Eighths that are dropped, most first.
-                yield simpler.ended(plan, max(MS, last * (8 - share) // 8 // MS * MS))
+            for share in (1, 2, 4, 6, 7):  # Eighths that are left.
+                yield simpler.ended(plan, max(MS, last * share // 8 // MS * MS))
             if len(times) > 1:
                 yield simpler.ended(plan, max(MS, times[-2]))
 
+        end = simpler.end_of(self.best) // 2 // MS * MS
+        while end > SHORT and self.fails_somewhere(simpler.ended(self.best, end)):
+            end = end // 2 // MS * MS
         descend(self.best, earlier, self._fails_anew)
 
     def _calm(self) -> None:
@@ -231,7 +237,7 @@ class Shrinking:
         began = {e.fault: e for e in simulated.events if isinstance(e, FaultBegan)}
         if self.fails(simpler.with_faults(self.best, simpler.certain(faults, began))):
             return
-        for number, event in began.items():
+        for number, event in began.items() if len(faults) <= FEW_STEPS // 3 else ():
             one = simpler.certain(simpler.faults_of(self.best), {number: event})
             self.fails(simpler.with_faults(self.best, one))
 
@@ -249,7 +255,12 @@ class Shrinking:
         items: Callable[[Plan], tuple[Item, ...]],
         with_items: Callable[[Plan, Iterable[Item]], Plan],
     ) -> None:
-        ddmin(items(self.best), lambda chosen: self.fails(with_items(self.best, chosen)))
+        def fails(chosen: tuple[Item, ...]) -> bool:
+            # What would save much is worth more runs.
+            ask = self.fails if len(chosen) * 2 > len(items(self.best)) else self.fails_somewhere
+            return ask(with_items(self.best, chosen))
+
+        ddmin(items(self.best), fails)
 
     def _drop_workers(self) -> None:
         if not simpler.calls_of(self.best) and self.best.config.concurrency == 1:
