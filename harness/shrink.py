@@ -164,9 +164,9 @@ class Shrinking:
             steps = steps_of(self.best)
             for doing, work in (
                 ("ending early", self._end_early),
-                ("calming the world", self._calm),
                 ("dropping operations", self._drop_calls),
                 ("dropping faults", self._drop_faults),
+                ("calming the world", self._calm),
                 ("naming whom faults hit", self._name_targets),
                 ("dropping settings", self._drop_settings),
                 ("dropping clients", self._drop_workers),
