@@ -198,6 +198,7 @@ class Shrinking:
     def _choose_failure(self) -> None:
         """That which comes first takes the least."""
         if len(self.failures) > 1:
+            self.doing = "finding out what fails first"
             self._end_early()
             self.failures = self._shown_in(self._run(self.best))[:1]
             self._known.clear()
@@ -208,7 +209,7 @@ class Shrinking:
             last = times[-1]
             for share in (1, 2, 4, 6, 7):  # Eighths that are left.
                 yield simpler.ended(plan, max(MS, last * share // 8 // MS * MS))
-            if len(times) > 1:
+            if 1 < len(times) <= FEW_STEPS:
                 yield simpler.ended(plan, max(MS, times[-2]))
 
         end = simpler.end_of(self.best) // 2 // MS * MS
