@@ -320,7 +320,8 @@ class Shrinking:
             gap = times[number] - (times[number - 1] if number else 0)
             # What comes first waits for an election, which chance may bring earlier.
             fails = self.fails if number else self.fails_somewhere
-            for shorter in (10 * MS, 100 * MS, 1000 * MS, gap // 2 // (10 * MS) * 10 * MS):
+            parts = (gap * eighths // 8 // (10 * MS) * 10 * MS for eighths in (2, 4, 6))
+            for shorter in (10 * MS, 100 * MS, 1000 * MS, *parts):
                 if 0 < shorter < gap and fails(simpler.nearer(self.best, number, shorter)):
                     break
             number += 1
