@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from checker.base import Budget
 from harness.analysis import analyze
 from harness.cli.conclusion import conclude
 from harness.cli.simulate import CHECK_SECONDS
+from harness.config import RunRecord
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
 from harness.provenance import record_of
@@ -73,7 +75,17 @@ def shrink_run(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitC
     regression = regression_of(shrinking.best, shrinking.failure)
     for line in regression.story:
         console.print(f"  {line}", markup=False)
-    return _store(runs, shrinking.best, regression, arguments, console)
+    words = ["hearsay", "shrink", first.path.name]
+    words += [] if chosen.anomaly is None else ["--anomaly", chosen.anomaly]
+    record = record_of(
+        regression.config,
+        shlex.join(words),
+        arguments,
+        0,
+        world=regression.world,
+        script=shrinking.best.script,
+    )
+    return _store(runs, record, shrinking.best, regression, console)
 
 
 def judging() -> Budget:
@@ -114,14 +126,8 @@ def _size(plan: Plan) -> str:
 
 
 def _store(
-    runs: RunStore,
-    plan: Plan,
-    regression: Regression,
-    arguments: tuple[str, ...],
-    console: Console,
+    runs: RunStore, record: RunRecord, plan: Plan, regression: Regression, console: Console
 ) -> ExitCode:
-    command = f"hearsay shrink {' '.join(arguments[1:])}".rstrip()
-    record = record_of(plan.config, command, arguments, 0, world=plan.world, script=plan.script)
     run = write_run(runs, record, simulate(plan))
     write_regression(run.shrunk, regression)
     try:
