@@ -128,7 +128,15 @@ class Shrinking:
         return any(self.fails(simpler.with_seed(plan, seed)) for seed in seeds)
 
     def _shows(self, plan: Plan) -> bool:
-        if not simpler.is_possible(plan) or not self._shown_in(self._run(plan)):
+        if not simpler.is_possible(plan):
+            return False
+        try:
+            shown = self._shown_in(self._run(plan))
+        except Spent:
+            raise
+        except Exception:  # noqa: BLE001  A wrong node broke its world: no checker said so.
+            return False
+        if not shown:
             return False
         return plan.config.bug is None or not self._accuses_correct_nodes(plan)
 
