@@ -12,6 +12,7 @@ from harness.errors import BadInput
 from harness.seeds import derive
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
+from workloads.scripted import ScriptedCall
 
 SCHEMA_VERSION: Final = 1
 NODES_MAX: Final = 9
@@ -70,11 +71,26 @@ class RunConfig(Struct, frozen=True, kw_only=True):
         return shlex.join(words)
 
 
+class Script(Struct, frozen=True, kw_only=True):
+    """What clients do where nothing is left to their workload: the calls of a shrunk run.
+
+    Attributes:
+        calls: Of the main phase, in the order of time.
+        final_reads: Whether every worker reads at the end what was called for.
+        settle_max_ns: How long the healed cluster may take to come to rest.
+    """
+
+    calls: tuple[ScriptedCall, ...]
+    final_reads: bool
+    settle_max_ns: int
+
+
 class RunRecord(Struct, frozen=True, kw_only=True):
     """``run.json``, written before the first operation.
 
     ``clock_origin_ns`` is what the machine's monotonic clock, which the traces show, said at
     time 0 of the journal.  ``world``: what a simulated run was made of; a live one has none.
+    ``script``: in place of the workload's generator, if it was not that.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -86,3 +102,4 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     commit: str | None
     clock_origin_ns: int
     world: WorldOptions | None = None
+    script: Script | None = None

@@ -9,8 +9,8 @@ from typing import Final
 from checker.base import Budget
 from checker.raft.coverage import visited
 from checker.verdict import Verdict, combine
-from harness.analysis import verdicts_of
-from harness.config import RunConfig
+from harness.analysis import checks_of, verdicts_of
+from harness.config import RunConfig, Script
 from harness.errors import BadInput
 from harness.planning import driver_of, session_timeouts
 from harness.simulated_run import SimulatedRun
@@ -36,11 +36,19 @@ SETTLE_MAX: Final = Nanos(120_000_000_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that decides a simulated run: equal plans, equal runs."""
+    """All that decides a simulated run: equal plans, equal runs.
+
+    Without a ``script`` clients do what their workload draws from the seed.
+    """
 
     config: RunConfig
     schedule: Schedule
     world: WorldOptions
+    script: Script | None = None
+
+    @property
+    def settle_max(self) -> Nanos:
+        return SETTLE_MAX if self.script is None else Nanos(self.script.settle_max_ns)
 
 
 def read_plan(run: RunDirectory) -> Plan:
@@ -56,7 +64,7 @@ def read_plan(run: RunDirectory) -> Plan:
         schedule = schedules.decode(run.schedule.read_bytes())
     except (OSError, NemesisError) as error:
         raise BadInput(f"{run.schedule}: {error}") from error
-    return Plan(config=record.config, schedule=schedule, world=record.world)
+    return Plan(config=record.config, schedule=schedule, world=record.world, script=record.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +98,11 @@ class Simulated:
         chosen = workload(self.plan.config.workload)
         return verdicts_of(chosen, self.events, self.history(), self.traces, budget)
 
+    def verdict_by(self, checker: str, budget: Budget) -> Verdict:
+        """What one of them says.  Raises: KeyError: There is none of that name."""
+        chosen = workload(self.plan.config.workload)
+        return checks_of(chosen, self.events, self.history(), self.traces, budget)[checker]()
+
     def verdict(self, budget: Budget) -> Verdict:
         return combine(self.verdicts(budget).values())
 
@@ -115,7 +128,9 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
         wrap_storage=mutant.storage,
     )
     run = SimulatedRun(
-        driver=driver_of(config, chosen, plan.schedule, settle_max=SETTLE_MAX),
+        driver=driver_of(
+            config, chosen, plan.schedule, settle_max=plan.settle_max, script=plan.script
+        ),
         cluster=cluster,
         workload=chosen,
         schedule=plan.schedule,

@@ -64,6 +64,7 @@ class Hunt:
         runs: Tried, that one included.
         virtual_ns: Simulated time in all of them together.
         seconds: Of computing.
+        plan: Of the run that caught it.
     """
 
     bug: str
@@ -72,6 +73,7 @@ class Hunt:
     runs: int
     virtual_ns: int
     seconds: float
+    plan: Plan | None = None
 
     @property
     def caught(self) -> bool:
@@ -135,10 +137,12 @@ def hunt(
     mutant = None if bug == CORRECT else CATALOGUE[bug]
     first, began, virtual_ns, runs = number * SEEDS_PER_HUNT, spent(), 0, 0
     found: tuple[str, ...] = ()
+    plan: Plan | None = None
     search = explorer(lambda seed: plan_of(seed, mutant, guided=seed % 2 == 0))
     seeds = range(first, first + budget.runs_max)
     for _, simulated in explore(search, seeds, _in_turn, Simulated.states):
         found = anomalies(simulated.verdicts(judging()))
+        plan = simulated.plan if found else None
         virtual_ns += simulated.time
         runs += 1
         if found or spent() - began >= budget.seconds_max:
@@ -150,6 +154,7 @@ def hunt(
         runs=runs,
         virtual_ns=virtual_ns,
         seconds=spent() - began,
+        plan=plan,
     )
 
 

@@ -85,8 +85,12 @@ def arranged(steps: Iterable[Timed], healed_ns: int) -> Schedule:
         duration_ns = min(step.duration_ns, healed_ns - at_ns)
         kept.append(replace(step, at_ns=Nanos(at_ns), duration_ns=Nanos(duration_ns)))
         free_ns = at_ns + duration_ns
-    last = Timed(at_ns=Nanos(healed_ns), duration_ns=Nanos(0), fault=HealAll())
-    return Schedule(steps=(*kept, last))
+    return Schedule(steps=(*kept, heal_at(healed_ns)))
+
+
+def heal_at(at_ns: int) -> Timed:
+    """The step that ends a schedule."""
+    return Timed(at_ns=Nanos(at_ns), duration_ns=Nanos(0), fault=HealAll())
 
 
 def encode(schedule: Schedule) -> bytes:

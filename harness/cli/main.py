@@ -175,6 +175,10 @@ def zoo(
     jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
     explore: ExploreOption = "random",
     json: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+    golden: Annotated[
+        Path | None, typer.Option(help="Shrink what was caught into files in this directory.")
+    ] = None,
+    shrink_seconds: Annotated[float, typer.Option(help="CPU seconds of shrinking a run.")] = 20.0,
 ) -> None:
     """Switch on every known bug in turn, and see what it takes to catch it."""
     from harness.cli.zoo import Chosen, run_zoo
@@ -187,6 +191,8 @@ def zoo(
         jobs=jobs,
         explore=explore,
         json=json,
+        golden=golden,
+        shrink_seconds=shrink_seconds,
     )
     raise typer.Exit(run_zoo(chosen))
 
@@ -197,6 +203,23 @@ def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
     from harness.cli.replay import replay_run
 
     raise typer.Exit(replay_run(run, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
+def shrink(
+    run: RunArgument = "latest-failed",
+    anomaly: Annotated[
+        str | None, typer.Option(help="'CHECKER: KIND'; default: the first in the run.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="CPU seconds, about.")] = 120.0,
+    runs: Annotated[int, typer.Option(help="Simulated runs at most.")] = 10_000,
+    store: StoreOption = STORE,
+) -> None:
+    """Find the fewest steps with which a simulated run still fails, and write a test of them."""
+    from harness.cli.shrink import Chosen, shrink_run
+
+    chosen = Chosen(run=run, anomaly=anomaly, seconds=seconds, runs=runs)
+    raise typer.Exit(shrink_run(chosen, store, tuple(sys.argv[1:])))
 
 
 @app.command(epilog=EPILOG)

@@ -215,7 +215,7 @@ def _judge(chosen: Chosen, store: Path, arguments: tuple[str, ...], trial: Trial
     run = None
     if chosen.keep or of_verdict(verdict) is not ExitCode.VALID:
         runs = RunStore(store)
-        record = record_of(plan.config, chosen.command(seed), arguments, 0, plan.world)
+        record = record_of(plan.config, chosen.command(seed), arguments, 0, world=plan.world)
         directory = write_run(runs, record, simulated)
         analysis = analyze(directory, _budget())
         verdict = analysis.verdict

@@ -98,7 +98,7 @@ def test_correct_nodes_bear_what_is_chosen_and_a_stored_run_can_be_run_again(
         assert not isinstance(simulated.verdict(Budget()), Invalid), trial
         last = simulated
     assert last is not None
-    record = record_of(last.plan.config, "hearsay simulate", (), 0, last.plan.world)
+    record = record_of(last.plan.config, "hearsay simulate", (), 0, world=last.plan.world)
     stored = read_plan(write_run(RunStore(tmp_path), record, last))
     assert stored == last.plan
     assert list(lines(simulate(stored))) == list(lines(last))

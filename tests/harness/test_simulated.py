@@ -38,7 +38,7 @@ NOBODY_LEADS = Mutant(name="nobody-leads", summary="", breaks=(), rules=NobodyLe
 
 def stored(simulated: Simulated, store: Path) -> RunDirectory:
     plan = simulated.plan
-    record = record_of(plan.config, "hearsay simulate", (), 0, plan.world)
+    record = record_of(plan.config, "hearsay simulate", (), 0, world=plan.world)
     return write_run(RunStore(store), record, simulated)
 
 
