@@ -16,6 +16,7 @@ from harness.planning import session_timeouts
 from harness.wall_clock import deadline_after, pause
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS, Link
+from system_under_test.gossip_raft.core.membership import outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -41,6 +42,7 @@ from system_under_test.gossip_raft.runtime.errors import (
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
 ADMINISTRATION_TIMEOUT_S: Final = 5.0
+READMISSION_TIMEOUT_S: Final = 15.0
 
 DeathWatch = Callable[[str, str, tuple[str, ...]], None]
 
@@ -158,6 +160,18 @@ class LiveSystem:
 
     async def remove(self, node: NodeId) -> str:
         return await self._administer(RemoveServer(node), f"{node} was removed")
+
+    async def readmit(self) -> str:
+        said: list[str] = []
+        over = deadline_after(READMISSION_TIMEOUT_S)
+        while (missing := outsiders(self.nodes, (await self.statuses()).values())) != ():
+            if over():
+                said.append("not every node was readmitted in time")
+                break
+            if missing:
+                said.append(await self.add(missing[0]))
+            await pause(POLL_INTERVAL_S)
+        return "; ".join(said)
 
     async def transfer(self, target: NodeId | None) -> str:
         return await self._administer(TransferLeadership(target), "leadership was handed over")

@@ -18,7 +18,7 @@ from harness.simulated import Simulated, read_plan, simulate
 from harness.simulated_files import write_run
 from harness.store import RunDirectory, RunStore
 from harness.swarm import Given, draw_plan
-from histories.event import FaultBegan, Settled
+from histories.event import FaultBegan, FaultEnded, Settled
 from nemesis.plan import KINDS
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.mutants.mutant import Mutant
@@ -100,6 +100,18 @@ def test_correct_nodes_pass_whatever_a_seed_draws_and_faults_do_occur() -> None:
         assert isinstance(simulated.verdict(Budget()), Valid), f"seed {seed}"
         kinds |= {e.kind for e in simulated.events if isinstance(e, FaultBegan)}
     assert len(kinds) > 12, kinds
+
+
+def test_nodes_leave_and_come_back_under_load_and_all_are_voters_in_the_end() -> None:
+    removed = added = 0
+    for seed in range(8):
+        simulated = simulate(draw_plan(seed, Given(faults=("membership", "kill"), time_s=10.0)))
+        assert isinstance(simulated.verdict(Budget()), Valid), f"seed {seed}"
+        began = [e.detail for e in simulated.events if isinstance(e, FaultBegan)]
+        ended = [e.evidence for e in simulated.events if isinstance(e, FaultEnded)]
+        removed += sum("was removed" in detail for detail in began)
+        added += sum("was added" in evidence for evidence in ended)
+    assert min(removed, added) >= 5
 
 
 def test_a_bug_is_found_and_its_run_is_invalid() -> None:
