@@ -86,7 +86,7 @@ def verdicts_of(
     """What every checker says of a run; ``history`` is that of ``events``."""
     verdicts = {c.name: judge(c, history, budget) for c in workload.checkers()}
     verdicts["raft"] = guarded(lambda: check_traces(traces, budget=budget))
-    verdicts["liveness"] = guarded(lambda: check_liveness(events))
+    verdicts["liveness"] = guarded(lambda: check_liveness(events, traces))
     return verdicts
 
 

@@ -48,6 +48,7 @@ from histories.event import (
     NodeDied,
     Note,
     Settled,
+    Wait,
 )
 from histories.op import FOREVER, Nanos, ProcessId
 from workloads.generator import (
@@ -341,11 +342,13 @@ class Driver:
             self._ask_at = Nanos(now + RETRY_INTERVAL)
         return self._taken()
 
-    def settled(self, settled: bool, detail: str, now: Nanos) -> tuple[Effect, ...]:
+    def settled(
+        self, settled: bool, detail: str, now: Nanos, waits: tuple[Wait, ...] = ()
+    ) -> tuple[Effect, ...]:
         """Whether the nodes agreed in time; see ``histories.event.Settled``."""
         self._advance(now)
         if self._phase is Phase.SETTLING:
-            self._journal(Settled(time=now, settled=settled, detail=detail))
+            self._journal(Settled(time=now, settled=settled, detail=detail, waits=waits))
             self._step_done = True
         return self._taken()
 

@@ -13,7 +13,9 @@ from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
 from harness.planning import session_timeouts
+from harness.waiting import waits
 from harness.wall_clock import deadline_after, pause
+from histories.event import Wait
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.membership import outsiders
@@ -210,19 +212,20 @@ class LiveSystem:
                 return f"clients do not reach {node}: {error}"
         return None
 
-    async def settled(self, seconds: float) -> tuple[bool, str]:
+    async def settled(self, seconds: float) -> tuple[bool, str, tuple[Wait, ...]]:
         """Wait until one leads and all have the same log, committed and applied.
 
         Returns:
-            Whether that came within ``seconds``; and how it is, or what is missing.
+            Whether that came within ``seconds``; how it is, or what is missing; and in that
+            case who waits for whom.
         """
         over = deadline_after(seconds)
         while True:
             problem = disagreement(self.nodes, statuses := await self.statuses())
             if problem is None:
-                return True, rest(statuses[self.nodes[0]])
+                return True, rest(statuses[self.nodes[0]]), ()
             if over():
-                return False, problem
+                return False, problem, waits(self.nodes, statuses)
             await pause(POLL_INTERVAL_S)
 
     async def _status(self, node: NodeId) -> tuple[NodeId, Status] | None:
