@@ -93,6 +93,20 @@ def test_seeds_switch_features_off_as_well_as_on() -> None:
     assert {plan.world.network.weather.is_fair for plan in plans} == {True, False}
 
 
+def test_every_seed_draws_a_cluster_that_can_do_what_it_is_asked() -> None:
+    """And one that has to work at it: with small batches, disks that hiccup, short time-outs."""
+    plans = [draw_plan(seed, Given()) for seed in range(200)]
+    for plan in plans:
+        network, entries = plan.world.network, plan.world.node["entries_max"]
+        mean_ns = network.latency_max_ns * (1 + network.jitter / 3)
+        assert isinstance(entries, int)
+        assert entries / (2 * mean_ns / 1e9) >= plan.config.rate_hz
+        assert plan.config.operation_timeout_ms >= 8 * mean_ns / 1e6 - 1
+    assert {plan.world.node["entries_max"] for plan in plans} >= {1, 2, 256}
+    assert {plan.world.disk.hiccup for plan in plans} == {0.0, 0.001, 0.01}
+    assert min(plan.config.operation_timeout_ms for plan in plans) == 500
+
+
 def test_correct_nodes_pass_whatever_a_seed_draws_and_faults_do_occur() -> None:
     kinds = set()
     for seed in range(25):
