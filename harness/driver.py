@@ -20,6 +20,8 @@ Laws:
 6.  ``HealAll`` comes in every run, also after an interrupt or when a generator
     raises; then nothing more is invoked.
 7.  ``Finished`` is the last effect, and every run has one.
+8.  A fault begins when the steps before it are done, so that faults overlap no more than
+    in their schedule; not at all, if its own time is over by then.
 
 How to obey: effects in order.  ``Inject``, ``Undo``, ``HealAll``,
 ``ProbeConnectivity`` and ``AwaitSettled`` go one after the other through one
@@ -238,6 +240,7 @@ class Driver:
         self._faults = faults
         self._faults_begun = 0
         self._faults_held: set[int] = set()
+        self._fault_pending = False
         self._undo_due: list[tuple[Nanos, int]] = []
         self._phase: Phase | None = None
         self._phase_over = FOREVER
@@ -306,6 +309,7 @@ class Driver:
     ) -> tuple[Effect, ...]:
         """The fault holds; what it became is for the journal."""
         self._advance(now)
+        self._fault_pending = False
         self._faults_held.add(fault)
         time = self._faults[fault]
         heapq.heappush(self._undo_due, (Nanos(self._start + time.at + time.duration), fault))
@@ -313,14 +317,16 @@ class Driver:
         return self._taken()
 
     def noted(self, text: str, now: Nanos) -> tuple[Effect, ...]:
-        """For the journal: why a fault could not be injected or undone, for example."""
+        """Why a fault could not be injected or undone."""
         self._advance(now)
+        self._fault_pending = False
         self._note(text)
         return self._taken()
 
     def undone(self, fault: int, evidence: str, now: Nanos) -> tuple[Effect, ...]:
         """The fault no longer holds."""
         self._advance(now)
+        self._fault_pending = False
         self._fault_ended(fault, evidence)
         return self._taken()
 
@@ -460,14 +466,22 @@ class Driver:
     # --- faults ------------------------------------------------------------------
 
     def _undo_and_inject(self) -> None:
-        """Undo first: a schedule's faults follow each other without a gap."""
-        while self._undo_due and self._undo_due[0][0] <= self._now:
-            self._effects.append(Undo(heapq.heappop(self._undo_due)[1]))
-        while self._faults_begun < len(self._faults):
-            if self._now < self._start + self._faults[self._faults_begun].at:
-                break
-            self._effects.append(Inject(self._faults_begun))
+        """One step at a time (law 8), and undo first: faults follow each other without a gap."""
+        while not self._fault_pending:
+            if self._undo_due and self._undo_due[0][0] <= self._now:
+                self._effects.append(Undo(heapq.heappop(self._undo_due)[1]))
+                self._fault_pending = True
+                return
+            number = self._faults_begun
+            if number == len(self._faults) or self._now < self._start + self._faults[number].at:
+                return
             self._faults_begun += 1
+            fault = self._faults[number]
+            if self._now >= self._start + fault.at + max(1, fault.duration):
+                self._note(f"fault {number} skipped: the one before took too long")
+            else:
+                self._effects.append(Inject(number))
+                self._fault_pending = True
 
     def _fault_ended(self, fault: int, evidence: str) -> None:
         self._faults_held.remove(fault)
