@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from system_under_test.control import CLIENTS, Link, Moment
 from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
-from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
 from system_under_test.gossip_raft.core.membership import outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
@@ -299,6 +299,10 @@ class SimulatedCluster:
 
     def _begin_life(self, node: NodeId) -> None:
         settings: dict[str, Any] = dict(self._options.node)
+        # Plain words in a plan, as in every file.
+        for name, kind in (("heartbeats", Heartbeats), ("shape", Shape)):
+            if name in settings:
+                settings[name] = kind(settings[name])
         disk = self.disks[node]
         self.repairs[node] += [problem] if (problem := disk.open()) else []
         life = self.lives[node] = Life(
