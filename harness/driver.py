@@ -277,7 +277,7 @@ class Driver:
     def poll(self, now: Nanos) -> tuple[Effect, ...]:
         """Everything that is due now; ends with ``WaitUntil`` or ``Finished``."""
         self._advance(now)
-        if self.finished:
+        if self._phase is Phase.FINISHED:
             return ()
         for process, flight in self._flights.overdue(now):
             self._end(process, flight, self._overdue())
@@ -452,7 +452,11 @@ class Driver:
                 times.append(self._undo_due[0][0])
             if self._faults_begun < len(self._faults):
                 times.append(Nanos(self._start + self._faults[self._faults_begun].at))
-        return min((time for time in times if time > self._now), default=FOREVER)
+        earliest = FOREVER
+        for time in times:
+            if self._now < time < earliest:
+                earliest = time
+        return earliest
 
     # --- faults ------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
 from harness.planning import driver_of
 from harness.seeds import derive
+from harness.sentry import Sentry, monitor_for
 from harness.store import RunDirectory
 from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
@@ -29,17 +30,26 @@ FIRST_LEADER_S: Final = 20.0
 
 
 async def run_live(
-    config: RunConfig, run: RunDirectory, schedule: Schedule, clock: RunClock, watcher: Watcher
+    config: RunConfig,
+    run: RunDirectory,
+    schedule: Schedule,
+    clock: RunClock,
+    watcher: Watcher,
+    *,
+    stop_on_violation: bool = False,
 ) -> str | None:
     """Run a cluster, clients and faults; the journal and traces in ``run`` say what happened.
 
     SIGINT and SIGTERM heal, stop and leave what was recorded.
 
+    Args:
+        stop_on_violation: Whether to end the run as soon as a violation is certain.
+
     Returns:
         Why the run is incomplete ("interrupted"), or ``None``.
 
     Raises:
-        BadInput: There is no such workload.
+        BadInput: There is no such workload, or none that is judged while it runs.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
@@ -47,6 +57,7 @@ async def run_live(
         chosen = workload(config.workload)
     except WorkloadError as error:
         raise BadInput(f"--workload: {error}") from error
+    monitor = monitor_for(chosen) if stop_on_violation else None
     run.schedule.write_bytes(schedules.encode(schedule))
     driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
@@ -69,6 +80,8 @@ async def run_live(
                     watcher=watcher,
                     reads=Consistency(config.reads),
                 )
+                if monitor is not None:
+                    live.watcher = Sentry(watcher, monitor, live.interrupt)
                 return await _interruptible(live)
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error

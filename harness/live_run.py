@@ -78,7 +78,7 @@ class LiveRun:
         self._clock = clock
         self._rng = rng
         self._open_client = open_client
-        self._watcher = watcher
+        self.watcher = watcher
         self._reads = reads
         self._clients: dict[ProcessId, GrpcClient] = {}
         self._calls: dict[ProcessId, asyncio.Task[None]] = {}
@@ -108,7 +108,7 @@ class LiveRun:
                 self._obey(self._driver.poll(self._clock.now()))
                 if self._driver.phase is not phase and self._driver.phase is not None:
                     phase = self._driver.phase
-                    self._watcher.entered(phase)
+                    self.watcher.entered(phase)
                 await self._wait_for_input()
                 if self._failure is not None:
                     raise self._failure
@@ -133,7 +133,7 @@ class LiveRun:
             match effect:
                 case Journal(event=event):
                     self._journal.write(event)
-                    self._watcher.saw(event)
+                    self.watcher.saw(event)
                 case OpenClient(process=process, contact=contact):
                     self._clients[process] = self._open_client(process, contact)
                 case CloseClient(process=process):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -120,12 +122,25 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
         timeouts=session_timeouts(config),
         reads=Consistency(config.reads),
     )
-    run.run()
-    return Simulated(
-        plan=plan,
-        events=run.events,
-        traces={node: node_events(trace.events) for node, trace in cluster.traces.items()},
-        problem=run.problem,
-        steps=cluster.scheduler.events,
-        time=Nanos(cluster.scheduler.now),
-    )
+    with _uncollected():
+        run.run()
+        return Simulated(
+            plan=plan,
+            events=run.events,
+            traces={node: node_events(trace) for node, trace in cluster.traces.items()},
+            problem=run.problem,
+            steps=cluster.scheduler.events,
+            time=Nanos(cluster.scheduler.now),
+        )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: what a run makes it keeps, and that is in memory for its end."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -36,7 +36,7 @@ from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
 from system_under_test.gossip_raft.core.types import ClientId
 from system_under_test.gossip_raft.simulation.client import SimulatedClient
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster
-from system_under_test.gossip_raft.simulation.scheduler import Timer
+from system_under_test.gossip_raft.simulation.scheduler import Goal, Timer
 from workloads.base import Workload
 from workloads.client import outcome_of
 
@@ -75,20 +75,18 @@ class SimulatedRun:
         self._injected: dict[int, Injected] = {}
         self._steps: deque[NemesisStep] = deque()
         self._stepping = False
+        self._finished = Goal()
         self._poll = Timer(self._scheduler, self._polled)
 
     def run(self) -> None:
         self._cluster.on_death = self._node_died
         self._obey(self._driver.start(self._now))
         self._polled()
-        self._scheduler.run(self._is_over)
+        self._scheduler.run(self._finished)
 
     @property
     def _now(self) -> Nanos:
         return Nanos(self._scheduler.now)
-
-    def _is_over(self) -> bool:
-        return self._driver.finished
 
     # --- effects ---------------------------------------------------------------------
 
@@ -120,6 +118,7 @@ class SimulatedRun:
                     self._scheduler.at(self._now, self._take_steps)
                 case Finished(problem=problem):
                     self.problem = problem
+                    self._finished.is_reached = True
                 case _:
                     assert_never(effect)
 

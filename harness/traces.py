@@ -15,11 +15,11 @@ from system_under_test.gossip_raft.core.trace import TraceEvent
 def _converter(kind: type[Any]) -> Callable[[int, Any], NodeEvent]:
     made: Callable[..., NodeEvent] = getattr(histories.trace, kind.__name__)
     names = tuple(field.name for field in fields(kind))
-    if len(names) == 1:
-        name, get = names[0], attrgetter(names[0])
-        return lambda at, event: made(at=at, **{name: get(event)})
+    assert made.__struct_fields__ == ("at", *names), kind  # type: ignore[attr-defined]
     values = attrgetter(*names)
-    return lambda at, event: made(at=at, **dict(zip(names, values(event), strict=True)))
+    if len(names) == 1:
+        return lambda at, event: made(at, values(event))
+    return lambda at, event: made(at, *values(event))
 
 
 _CONVERTERS: Final = {kind: _converter(kind) for kind in get_args(TraceEvent)}

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 
-class TraceEvent(Struct, frozen=True, kw_only=True, tag_field="type"):
+class TraceEvent(Struct, frozen=True, tag_field="type"):
     """``at``: the node's own monotonic nanoseconds.  For people, not for checks."""
 
     at: int

@@ -73,7 +73,17 @@ def request_of(call: Call, consistency: Consistency) -> Request:
             return Execute((core.Increment(key, by),))
         case Txn(micro=micro):
             return Execute((core.Txn(tuple(map(_micro, micro))),))
-        case Remove() | Contains() | Acquire() | Release() | GenerateId() | Transfer():
+        case Contains(key=key):
+            return ReadKeys((key,), consistency)
+        case Acquire(key=key, owner=owner, permits=1):
+            return Execute((core.Cas(key, None, _stored(owner)),))
+        case Release(key=key, owner=owner, permits=1):
+            return Execute((core.Cas(key, _stored(owner), None),))
+        case GenerateId(key=key):
+            return Execute((core.Increment(key, 1),))
+        case Transfer(source=source, target=target, amount=amount):
+            return Execute((core.Increment(source, -amount), core.Increment(target, amount)))
+        case Remove() | Acquire() | Release():
             raise UnsupportedCall(call)
         case _:
             assert_never(call)
@@ -98,12 +108,13 @@ def outcome_of(call: Call, ending: Ending) -> Outcome:
     was executed but not what it saw, so it is indeterminate.
     """
     match ending:
-        case Answered(reply=Results(results=(core.Applied(values=values),))):
-            return _ok(call, values)
-        case Answered(reply=Results(results=(core.Refused(reason=reason),))):
-            return Failed(reason)
+        case Answered(reply=Results(position=position, results=results)):
+            return _executed(call, position, results)
         case Answered(reply=Values(values=values)) if isinstance(call, Read):
             return _ok(call, values)
+        case Answered(reply=Values(values=(held,))) if isinstance(call, Contains):
+            elements = held if isinstance(held, tuple) else ()
+            return Ok((_stored(call.element) in elements,))
         case Answered(reply=reply):
             return Indeterminate(f"malformed answer: {reply}")
         case Refused(reason=reason):
@@ -112,6 +123,26 @@ def outcome_of(call: Call, ending: Ending) -> Outcome:
             return Indeterminate(reason)
         case _:
             assert_never(ending)
+
+
+def _executed(
+    call: Call, position: core.Position, results: tuple[core.Applied | core.Refused, ...]
+) -> Outcome:
+    refused = [result.reason for result in results if isinstance(result, core.Refused)]
+    match call, results:
+        case _, (core.Refused(reason=reason),):
+            return Failed(reason)
+        case Acquire(), (core.Applied(values=(held,)),):
+            # The place in the log only grows: a fencing token (Kleppmann 2016).
+            return Ok((position.index,)) if held is None else Failed(f"held by {held}")
+        case Release(owner=owner), (core.Applied(values=(held,)),):
+            return Ok() if held == owner else Failed(f"held by {held}")
+        case Transfer(), (core.Applied(), core.Applied()):
+            return Ok()
+        case _, (core.Applied(values=values),):
+            return _ok(call, values)
+        case _:
+            return Indeterminate(f"malformed answer: {len(results)} results, refused: {refused}")
 
 
 def _ok(call: Call, values: tuple[core.Value, ...]) -> Outcome:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from histories.call import Call, CompareAndSet, Ok, Read, Scalar, Write
+from histories.op import ProcessId
 from workloads.draws import Draws, draw
 from workloads.generator import (
     PENDING,
@@ -48,6 +49,8 @@ class KeyOptions:
 
 
 DEFAULT_KEYS: Final = KeyOptions()
+SHORT_LIVED_KEYS: Final = KeyOptions(ops_per_key=100)
+"""For objects that grow with every call, and are read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,8 @@ class Key:
         return self.calls + 1
 
 
-MakeCall: TypeAlias = Callable[[Key, int], Call]
-"""The next call on a key, given a number drawn uniformly from 0 .. 2**32 - 1."""
+MakeCall: TypeAlias = Callable[[Key, ProcessId, int], Call]
+"""The next call on a key, by a process, given a number uniform in 0 .. 2**32 - 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class KeyedCalls:
         else:
             return PENDING, self
         key = self.keys[at]
-        call = self.make(key, number >> 32)
+        call = self.make(key, context.free[0], number >> 32)
         after = Key(key.name, key.calls + 1, key.in_flight + 1, key.observed)
         return Invoke(context.free[0], call), self._with(at, after, draws)
 

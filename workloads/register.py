@@ -15,6 +15,7 @@ from checker.linearizability.check import LinearizabilityChecker
 from checker.models.register import CasRegister
 from checker.stats import VacuityChecker
 from histories.call import Call, CompareAndSet, Read, Write
+from histories.op import ProcessId
 from system_under_test.gossip_raft.core.client_session import Request
 from system_under_test.gossip_raft.core.messages import Consistency
 from workloads.client import request_of
@@ -65,7 +66,7 @@ class Register:
             VacuityChecker(acknowledged_min=50, reads_min=10, concurrency_min=2),
         )
 
-    def _call(self, key: Key, number: int) -> Call:
+    def _call(self, key: Key, _: ProcessId, number: int) -> Call:
         kind = number % 100
         if kind < self.options.reads_percent:
             return Read(key.name)

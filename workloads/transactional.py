@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from histories.call import Append, Call, Micro, Read, Txn, Write
 from workloads.draws import Draws, draw
@@ -53,6 +53,9 @@ class TxnOptions:
         assert self.writes_per_key > 0, self
         assert self.micro_max > 0, self
         assert 0 <= self.reads_percent <= 100, self
+
+
+DEFAULT_TXNS: Final = TxnOptions()
 
 
 @dataclass(frozen=True, slots=True)

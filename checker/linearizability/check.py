@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, assert_never
 
@@ -58,13 +58,18 @@ def check(
     known = as_model(model)
     parts = history.by_key()
     _require_known(history, known)
-    judged = _judge_near_linear(history, parts, known, budget)
+    judged: dict[str, _Judged] = {}
+    if len(history.ops) > SMALL_OPS_MAX:
+        judged |= _judge_near_linear(history, parts, set(parts), known, budget)
     for states_max in (min(SMALL_STATES_MAX, budget.states_max), budget.states_max):
         for key, part in parts.items():
             if key not in judged or _is_undecided(judged[key].verdict, states_max):
                 judged[key] = _judge_at_the_door(
                     key, part, known, replace(budget, states_max=states_max)
                 )
+        hard = {key for key in parts if _is_undecided(judged[key].verdict, budget.states_max)}
+        if hard and len(history.ops) <= SMALL_OPS_MAX:
+            judged |= _judge_near_linear(history, parts, hard, known, budget)
     return _summary(history, [judged[key] for key in parts])
 
 
@@ -78,7 +83,7 @@ def witness(
     """
     orders: dict[str, tuple[int, ...]] = {}
     for key, part in history.by_key().items():
-        found, _ = find(part.ops, as_model(model), budget or Budget(), traced=True)
+        found, _ = find(tuple(part.ops), as_model(model), budget or Budget(), traced=True)
         if not isinstance(found, Linearizable):
             return None
         orders[key] = found.order
@@ -99,30 +104,36 @@ def _require_known(history: History, model: Model[State]) -> None:
 
 
 def _judge_near_linear(
-    history: History, parts: Mapping[str, History], model: Model[State], budget: Budget
+    history: History,
+    parts: Mapping[str, History],
+    wanted: Collection[str],
+    model: Model[State],
+    budget: Budget,
 ) -> dict[str, _Judged]:
-    """The keys of a large history for which there is a near-linear algorithm.
+    """Of the ``wanted`` keys those for which there is a near-linear algorithm.
 
     What it says is bad is searched once more, in the part that it says is bad.
     """
     identified = known_as(model)
     judged: dict[str, _Judged] = {}
-    if len(history.ops) <= SMALL_OPS_MAX or identified is None:
+    if identified is None:
         return judged
-    # These need numba, which small histories do not pay for.
+    # These need numba, which small and easy histories do not pay for.
     from checker.linearizability.fast.base import Linearizable as Proven  # noqa: PLC0415
     from checker.linearizability.fast.base import Violation  # noqa: PLC0415
     from checker.linearizability.fast.choose import dispatch_all  # noqa: PLC0415
 
     answers = dispatch_all(history.columns(), *identified)
     for (key, part), answer in zip(parts.items(), answers, strict=True):
+        if key not in wanted:
+            continue
         if isinstance(answer, Proven):
             judged[key] = _Judged(Valid(), NEAR_LINEAR)
         elif isinstance(answer, Violation):
             within = [history.ops[row] for row in answer.evidence]
             found, _ = find(within, model, budget)
             if isinstance(found, Stuck):
-                anomaly = explain(key, part, found, model, budget, within=within)
+                anomaly = explain(key, _in_memory(part), found, model, budget, within=within)
                 judged[key] = _Judged(Invalid((anomaly,)), NEAR_LINEAR)
     return judged
 
@@ -147,7 +158,13 @@ def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Bud
         return _Judged(Unknown(UnknownCause.CHECKER_CRASHED, what), "nothing")
 
 
+def _in_memory(part: History) -> History:
+    """The same with all its ops made, as they will be looked at again and again."""
+    return History(tuple(part.ops), part.faults)
+
+
 def _judge(key: str, part: History, model: Model[State], budget: Budget) -> _Judged:
+    part = _in_memory(part)
     found, engine = find(part.ops, model, budget)
     match found:
         case Linearizable():

@@ -28,7 +28,10 @@ _NEVER: Final = Nanos(-(2**63))
 
 
 def dependencies(ops: Sequence[Op], model: Model[State]) -> list[list[int]]:
-    """Per position the positions of the ops that it cannot be judged without."""
+    """Per position the positions of the ops that it cannot be judged without.
+
+    Positions past the ops stand for elements: to need one is to need all of it.
+    """
     if isinstance(model, ValueModel):
         sources = _Sources(ops, model)
         return [sources.of(op) for op in ops]
@@ -40,17 +43,23 @@ def dependencies(ops: Sequence[Op], model: Model[State]) -> list[list[int]]:
 
 
 def _by_element(ops: Sequence[Op], model: ElementModel) -> list[list[int]]:
-    offered: dict[Hashable, list[int]] = {}
+    """With a node per element, so that an element of many operations has few edges."""
+    nodes: dict[Hashable, int] = {}
+    needed: list[list[int]] = [[] for _ in ops]
+    offers = [
+        () if isinstance(op.outcome, Failed) else tuple(model.offers(op.call, _answer(op)))
+        for op in ops
+    ]
+    for position, tokens in enumerate(offers):
+        for token in tokens:
+            node = nodes.setdefault(token, len(needed))
+            if node == len(needed):
+                needed.append([])
+            needed[node].append(position)
     for position, op in enumerate(ops):
         if not isinstance(op.outcome, Failed):
-            for token in model.offers(op.call, _answer(op)):
-                offered.setdefault(token, []).append(position)
-    needed: list[list[int]] = []
-    for op in ops:
-        tokens = () if isinstance(op.outcome, Failed) else model.relies_on(op.call, _answer(op))
-        needed.append(
-            [source for token in dict.fromkeys(tokens) for source in offered.get(token, ())]
-        )
+            relies_on = dict.fromkeys(model.relies_on(op.call, _answer(op)))
+            needed[position] = [nodes[token] for token in relies_on if token in nodes]
     return needed
 
 

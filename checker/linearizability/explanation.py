@@ -37,7 +37,7 @@ SOURCE: Final = "Herlihy & Wing 1990"
 
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
-_PREFIX_STATES_MAX: Final = 100_000
+_PREFIX_STATES_MAX: Final = 5_000
 """The prefix is an extra: it must not cost as much as the verdict did."""
 
 
@@ -68,7 +68,8 @@ def explain(
 
 
 def _first_stuck(ops: Sequence[Op], model: Model[State], budget: Budget) -> Stuck | None:
-    bounded = replace(budget, states_max=min(budget.states_max, _PREFIX_STATES_MAX))
+    states_max = max(_PREFIX_STATES_MAX, len(ops))
+    bounded = replace(budget, states_max=min(budget.states_max, states_max))
     found, _ = find(ops, model, bounded, traced=True, prophetic=False)
     return found if isinstance(found, Stuck) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from checker.base import Budget, Model, State
@@ -12,8 +13,9 @@ from checker.linearizability.search import Stuck
 from histories.op import FOREVER, Op
 
 _WINDOW_AT_FIRST: Final = 64
-_WORK_MAX: Final = 1_500_000
-"""Operations searched in all: some seconds."""
+_STATES_MAX: Final = 5_000
+_WORK_MAX: Final = 1_000_000
+"""Operations searched in all, and configurations of the kernel: some seconds."""
 
 
 def minimal_part(
@@ -37,7 +39,8 @@ class _Reduction:
     ) -> None:
         self._ops = ops
         self._model = model
-        self._budget = budget
+        # A part that is harder than that explains nothing to anyone.
+        self._budget = replace(budget, states_max=min(budget.states_max, _STATES_MAX))
         self._warm = warm
         self._refuter = refuter(ops, model) if warm else None
         self._work = 0
@@ -74,7 +77,7 @@ class _Reduction:
 
     def halved(self) -> tuple[Op, ...]:
         """Leave out ever smaller chunks, as long as the rest is bad (Zeller's ddmin)."""
-        dependents: list[list[int]] = [[] for _ in self._ops]
+        dependents: list[list[int]] = [[] for _ in self._sources]
         for position, needed in enumerate(self._sources):
             for source in needed:
                 dependents[source].append(position)
@@ -92,19 +95,19 @@ class _Reduction:
         return tuple(self._ops[at] for at in sorted(kept))
 
     def _is_bad(self, kept: set[int]) -> bool:
-        self._work += len(kept)
         positions = sorted(kept)
         if self._refuter is not None:
             return self._refuter.refutes(positions, self._budget)
+        self._work += len(kept)
         part = [self._ops[at] for at in positions]
         return isinstance(find(part, self._model, self._budget)[0], Stuck)
 
     def _is_spent(self) -> bool:
-        return self._work > _WORK_MAX or self._budget.deadline()
+        work = self._work + (0 if self._refuter is None else self._refuter.work)
+        return work > _WORK_MAX or self._budget.deadline()
 
-    @staticmethod
-    def _closure(positions: Iterable[int], leads_to: Sequence[Sequence[int]]) -> set[int]:
-        """These positions and all that they lead to, directly or not."""
+    def _closure(self, positions: Iterable[int], leads_to: Sequence[Sequence[int]]) -> set[int]:
+        """The ops at these positions and all that they lead to, directly or not."""
         reached: set[int] = set()
         work = list(positions)
         while work:
@@ -112,4 +115,5 @@ class _Reduction:
             if position not in reached:
                 reached.add(position)
                 work.extend(leads_to[position])
-        return reached
+        self._work += len(reached)
+        return {position for position in reached if position < len(self._ops)}

@@ -12,7 +12,7 @@ class Counter:
     """One sum.
 
     1. An increment adds to it, and answers the sum afterwards or nothing.
-    2. A read answers the sum.
+    2. A read answers the sum, or None for a 0 that nobody has counted up.
     """
 
     name = "counter"
@@ -23,7 +23,7 @@ class Counter:
 
     def step(self, state: int, call: Call, outcome: Ok | None) -> int | Inconsistent:
         after = state + self._added(call)
-        told = outcome.values[0] if outcome is not None and outcome.values else after
+        told = after if outcome is None else _told(call, outcome, after)
         if type(told) is int and told == after:
             return after
         return Inconsistent(f"the sum was {after}, the answer {describe_value(told)}")
@@ -39,10 +39,10 @@ class Counter:
         return self.initial
 
     def adds(self, call: Call, outcome: Ok | None) -> tuple[int | None, int] | None:
-        told = outcome.values[0] if outcome is not None and outcome.values else None
-        if outcome is not None and outcome.values and type(told) is not int:
+        told = None if outcome is None else _told(call, outcome, None)
+        if told is not None and type(told) is not int:
             return None
-        return told if isinstance(told, int) else None, self._added(call)
+        return told, self._added(call)
 
     def _added(self, call: Call) -> int:
         match call:
@@ -52,6 +52,14 @@ class Counter:
                 return by
             case _:
                 raise ForeignCall(self.name, call)
+
+
+def _told(call: Call, outcome: Ok, otherwise: int | None) -> Value:
+    """The sum answered; ``otherwise`` if the answer does not tell."""
+    if not outcome.values:
+        return otherwise
+    told = outcome.values[0]
+    return 0 if told is None and isinstance(call, Read) else told
 
 
 def _require_integer(initial: Value) -> int:

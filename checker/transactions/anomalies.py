@@ -71,7 +71,7 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "causal-violation": "a write was missed of which the past was known",
         "prefix-violation": "a snapshot that is no prefix of any order of transactions",
         "long-fork": "a long fork: two writes were seen in opposite orders",
-        "G-update": "a cycle among transactions that write",
+        "G-update": "a cycle of transactions that write, but for one at most",
     }
 )
 

@@ -137,7 +137,7 @@ PREFIX_VIOLATION: Final = CycleClass(
     accepts=(1,),
 )
 G_UPDATE: Final = CycleClass(
-    # Any cycle, among transactions that write.
+    # Any cycle, of transactions that write and at most one that does not.
     name="G-update",
     first=RW,
     steps=({**_all(_DEPENDS, 0), RW: 0},),

@@ -203,11 +203,9 @@ class _Hunt:
         if self._tells_more(PREFIX_VIOLATION):
             self._search(PREFIX_VIOLATION, "", region.layered((WR,), ()), proven=True)
         if self._tells_more(G_UPDATE):
-            updates = region.of_kinds((WW, WW_INFERRED, WR, RW))
-            readers = region.reads_only.astype(np.bool_)
-            updates = updates[~readers[region.src[updates]] & ~readers[region.dst[updates]]]
-            first = region.within_components(updates, RW)
-            self._search(G_UPDATE, "", first, proven=True, banned=region.reads_only)
+            edges = region.of_kinds((WW, WW_INFERRED, WR, RW))
+            first = region.within_components(edges, RW)
+            self._search(G_UPDATE, "", first, proven=False, banned=region.reads_only)
 
     def _tells_more(self, kind: CycleClass) -> bool:
         """Whether finding it would rule out what is not ruled out yet."""
@@ -242,16 +240,21 @@ class _Hunt:
         proven: bool,
         banned: UInt8s | None = None,
     ) -> None:
-        """Report short cycles; if ``proven`` there is one, so it is searched to the end."""
+        """Report short cycles; if ``proven`` there is one, so it is searched to the end.
+
+        Only the first node of a cycle may be a ``banned`` one.
+        """
         region = self._region
         if len(first) and self._deadline():
             self.undecided.append(kind.name + suffix)
             return
-        avoid = np.zeros(region.nodes, dtype=np.uint8) if banned is None else banned.copy()
+        shown = np.zeros(region.nodes, dtype=np.uint8)
+        avoid = shown if banned is None else banned.copy()
         enough = _WORK_MAX * (len(region.src) + 1_000)
         give_up = _WORK_UNLIMITED if proven else 8 * enough
         seen = 0
         while len(first) and seen < EXAMPLES_MAX and not (seen and self._deadline()):
+            first = first[(shown[region.src[first]] | shown[region.dst[first]]) == 0]
             edges, work = self._shortest(kind, EXTRAS[suffix], first, avoid, (enough, give_up))
             if not edges:
                 if not seen and work >= give_up and kind not in _ADYA:  # those follow from others
@@ -261,6 +264,7 @@ class _Hunt:
             cycle = Cycle(_special_name(kind, steps), steps)
             if cycle not in self.found:  # a walk that went around twice is a worse cycle
                 self.found.append(cycle)
+            shown[region.src[edges]] = 1
             avoid[region.src[edges]] = 1
             seen += 1
             enough = max(0, enough - work)
@@ -287,7 +291,7 @@ class _Hunt:
         queues = np.empty((3, 2 * places + 2), dtype=np.int64)
         best: list[int] = []
         length_max, done = 1 << 30, 0
-        for edge in first[(avoid[region.src[first]] | avoid[region.dst[first]]) == 0]:
+        for edge in first:
             place, work, used = region.run.walk_home(
                 self._by_source.start,
                 self._by_source.order,

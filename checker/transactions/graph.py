@@ -38,17 +38,6 @@ class Graph:
     kind: UInt8s
     key: Int32s
 
-    def only(self, edges: Bools) -> Graph:
-        """The same nodes with fewer edges."""
-        return Graph(
-            txns=self.txns,
-            nodes=self.nodes,
-            src=self.src[edges],
-            dst=self.dst[edges],
-            kind=self.kind[edges],
-            key=self.key[edges],
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Adjacency:

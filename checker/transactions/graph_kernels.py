@@ -150,8 +150,7 @@ def walk_home(
     distance, parent = way[0], way[1]
     here, ahead, touched = queues[0], queues[1], queues[2]
     here[0] = touched[0] = edges[1, first] * states
-    distance[here[0]] = 1
-    parent[here[0]] = -1
+    distance[here[0]], parent[here[0]] = 1, -1
     work, used, waiting, level = 0, 1, 1, 1
     while waiting > 0 and level <= length_max:
         following = 0
@@ -171,9 +170,10 @@ def walk_home(
                 if same_key and (column in (WW, WW_INFERRED)) and edges[3, e] == edges[3, first]:
                     column = SAME_KEY
                 after = table[state, column]
-                if after < 0 or banned[edges[1, e]]:
+                v = edges[1, e]
+                if after < 0 or (banned[v] and v != edges[0, first]):
                     continue
-                there = edges[1, e] * states + after
+                there = v * states + after
                 if distance[there] < 0:
                     touched[used] = there
                     used += 1

@@ -106,8 +106,12 @@ class Edges:
 
 
 def steps_of(columns: TxnColumns) -> int:
-    """Roughly how much there is to look at, for ``engine``."""
-    return 8 * len(columns.f) + 2 * len(columns.seen)
+    """Roughly how much there is to look at, for ``engine``.
+
+    Micro-operations are compared with all others of their transaction.
+    """
+    lengths = np.diff(columns.offset)
+    return 8 * len(columns.f) + 2 * len(columns.seen) + int((lengths * lengths).sum())
 
 
 def index_writes(columns: TxnColumns) -> Writes:
@@ -206,7 +210,7 @@ def link_fans(edges: Edges, fans: Fans, run: Any) -> None:
     )
 
 
-def in_first_use_order(numbers: Int64s) -> Int64s:
+def made_dense(numbers: Int64s) -> Int64s:
     """The same numbers replaced by 0, 1, 2 ..., if they are too far apart for a table."""
     if not len(numbers) or numbers.max() < 4 * len(numbers) + 1024:
         return numbers

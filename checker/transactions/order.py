@@ -6,7 +6,7 @@ import numpy as np
 
 from checker.transactions.engine import engine
 from checker.transactions.graph import Graph
-from checker.transactions.inference import Inferred, in_first_use_order, steps_of
+from checker.transactions.inference import Inferred, made_dense, steps_of
 
 
 def with_client_orders(inferred: Inferred) -> Graph:
@@ -25,7 +25,7 @@ def with_client_orders(inferred: Inferred) -> Graph:
     edges = len(graph.src)
     for whole, part in ((src, graph.src), (dst, graph.dst), (kind, graph.kind), (key, graph.key)):
         whole[:edges] = part
-    process = in_first_use_order(columns.process)
+    process = made_dense(columns.process)
     latest = np.full(int(process.max(initial=0)) + 1, -1, dtype=np.int64)
     edges = run.link_processes(process, committed, latest, edges, src, dst, kind, key)
     edges, nodes = run.link_realtime(

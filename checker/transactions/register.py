@@ -22,9 +22,9 @@ from checker.transactions.inference import (
     Inferred,
     Writes,
     find_lost_updates,
-    in_first_use_order,
     index_writes,
     link_fans,
+    made_dense,
     steps_of,
     surely_committed,
 )
@@ -146,7 +146,7 @@ def _ordered(
     keep[keep] = ~np.isin(columns.version_key[later[keep]], cyclic)
     keep[: len(replaced.slot)] = True  # a cycle of these alone is one of transactions, too
     slots, later = slots[keep], later[keep]
-    certain = _certainly_written(inferred, later)
+    certain = _certainly_written(inferred, later) & ~_by_one_writer(inferred, slots, later)
     slots, later = slots[certain], later[certain]
     first = _without_predecessor(inferred, later)
     slots = np.concatenate([slots, versions + columns.version_key[first]])
@@ -182,6 +182,16 @@ def _certainly_written(inferred: Inferred, version: Int32s) -> Bools:
     committed = inferred.committed[inferred.writes.txn_of[writer]] == 1
     certain: Bools = (writer >= 0) & committed & (inferred.writes.repeated[version] == 0)
     return certain
+
+
+def _by_one_writer(inferred: Inferred, slots: Int32s, later: Int32s) -> Bools:
+    """Where a version comes before another of the same transaction: it was an intermediate one."""
+    writer, txn_of = inferred.writes.writer, inferred.writes.txn_of
+    versions = len(writer)
+    earlier = np.append(writer, np.full(len(inferred.columns.keys), -1, dtype=np.int32))[slots]
+    same: Bools = (earlier >= 0) & (slots < versions)
+    same &= txn_of[earlier] == txn_of[writer[later]]
+    return same
 
 
 def _without_predecessor(inferred: Inferred, later: Int32s) -> Int32s:
@@ -260,7 +270,7 @@ def _touches(inferred: Inferred) -> Iterator[_Touch]:
 
 
 def _by_process(inferred: Inferred) -> Iterator[tuple[int, int]]:
-    process = in_first_use_order(inferred.columns.process)
+    process = made_dense(inferred.columns.process)
     latest: dict[tuple[int, int], int] = {}
     for touch in _touches(inferred):
         place = int(process[touch.txn]), touch.key

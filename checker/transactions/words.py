@@ -59,15 +59,20 @@ class Words:
     def value(self, version: int) -> str:
         return describe_value(self._columns.values[version])
 
-    def seen(self, m: int) -> str:
-        """What a read saw: ``[1 2]``, ``3``, ``nil``."""
+    def seen(self, m: int, up_to: int | None = None) -> str:
+        """What a read saw: ``[1 2]``, ``3``, ``nil``; of a long list the end, or the place of
+        the version ``up_to`` and a little more."""
         columns = self._columns
-        versions = columns.seen[columns.seen_offset[m] : columns.seen_offset[m + 1]]
+        versions = columns.seen[columns.seen_offset[m] : columns.seen_offset[m + 1]].tolist()
         if not self._lists:
-            return self.value(int(versions[0])) if len(versions) else "nil"
-        shown = [self.value(int(version)) for version in versions[-_LIST_SHOWN:]]
-        more = ["..."] if len(versions) > _LIST_SHOWN else []
-        return f"[{' '.join(more + shown)}]"
+            return self.value(versions[0]) if versions else "nil"
+        end = len(versions)
+        if up_to in versions:
+            end = min(end, versions.index(up_to) + 3)
+        begin = max(0, end - _LIST_SHOWN)
+        shown = [self.value(version) for version in versions[begin:end]]
+        before, after = ["..."] * (begin > 0), ["..."] * (end < len(versions))
+        return f"[{' '.join(before + shown + after)}]"
 
     def length(self, m: int) -> int:
         """How many versions a read saw."""
@@ -128,7 +133,7 @@ class Words:
             )
             return (
                 f"{other} appended {self.value(seen[0])} to {key} behind the "
-                f"{self.value(before)} of {one}, as {self._witness(step.key)} shows"
+                f"{self.value(before)} of {one}, as {self._witness(step.key, seen[0])} shows"
             )
         return (
             f"{other} wrote {key} = {self.value(later[-1])} over {self.value(earlier[-1])}, "
@@ -159,7 +164,7 @@ class Words:
                     return (
                         f"{one} read {key} -> {self.seen(m)} and missed the "
                         f"{self.value(missed[0])} that {other} appended next, as "
-                        f"{self._witness(step.key)} shows"
+                        f"{self._witness(step.key, missed[0])} shows"
                     )
                 if unseen:
                     return (
@@ -174,10 +179,10 @@ class Words:
                 )
         raise AssertionError(f"no read misses {step}")
 
-    def _witness(self, key: int) -> str:
+    def _witness(self, key: int, version: int) -> str:
         m = int(self._inferred.longest[key])
-        row = int(self._inferred.writes.txn_of[m])
-        return f"the read of {self.key(key)} -> {self.seen(m)} in op {self._columns.index[row]}"
+        op = self._columns.index[self._inferred.writes.txn_of[m]]
+        return f"the read of {self.key(key)} -> {self.seen(m, version)} in op {op}"
 
     def _register_reason(self, row: int, key: int, version: int) -> str:
         if any(self.last_seen(m) == version for m in self.reads(row, key)):

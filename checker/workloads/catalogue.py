@@ -30,25 +30,30 @@ class Workload:
     Attributes:
         takes: The calls they consist of, by the names of ``histories.columns.FUNCTIONS``.
         checker: Made for these consistency models, if it judges by any.
-        isolation: Whether it does.
+        steps: What transactions among them consist of.
     """
 
     takes: frozenset[str]
     checker: Callable[[tuple[str, ...]], Checker]
-    isolation: bool = False
+    steps: frozenset[str] = frozenset({"read", "write"})
+
+    @property
+    def known(self) -> str:
+        """The calls in words: "read, transfer, txn of read and write"."""
+        steps = f"txn of {' and '.join(sorted(self.steps))}"
+        return ", ".join(steps if f == "txn" else f for f in sorted(self.takes))
 
     def knows(self, call: Call) -> bool:
-        """Whether its histories hold such calls; where it judges isolation, only transactions."""
+        """Whether its histories hold such calls."""
         function, *steps = functions_of(call)
-        whole = function == "txn" if self.isolation else function in self.takes
-        return whole and self.takes.issuperset(steps)
+        return function in self.takes and self.steps.issuperset(steps)
 
 
 def _transactions(workload: str, write: str) -> Workload:
     def checker(models: tuple[str, ...]) -> Checker:
         return TransactionChecker(workload, models or DEFAULT_MODELS)
 
-    return Workload(frozenset({"txn", "read", write}), checker, isolation=True)
+    return Workload(frozenset({"txn"}), checker, frozenset({"read", write}))
 
 
 def _plain(checker: Callable[[], Checker], *takes: str) -> Workload:

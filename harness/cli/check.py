@@ -83,10 +83,10 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
     if chosen is None:
         model = _model(options)
         takes, checker = taken_by(model), LinearizabilityChecker(model)
-        knows = partial(_knows, model)
+        known, knows = ", ".join(f for f in FUNCTIONS if f in takes), partial(_knows, model)
     else:
         workload, checker = chosen
-        takes, knows = workload.takes, workload.knows
+        takes, known, knows = workload.takes, workload.known, workload.knows
     if options.format is not None and options.format not in FORMATS:
         raise BadInput(f"--format: {options.format!r} is none of {', '.join(FORMATS)}")
     with uncollected(), waiting(path) as wait:
@@ -95,7 +95,7 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
             print(f"warning: {path}: {reading.torn}", file=sys.stderr)
         for op in reading.history.first_of_each_function():
             if not knows(op.call):
-                raise _misfit(path, op, options, takes)
+                raise _misfit(path, op, options, known)
         wait.judging(len(reading.history.ops))
         verdicts = _verdicts(path, reading, checker, budget)
         if options.workload.draw is not None:
@@ -130,10 +130,9 @@ def _knows(model: Model[Any], call: Call) -> bool:
     return True
 
 
-def _misfit(path: Path, op: Op, options: FileOptions, takes: frozenset[str]) -> BadInput:
+def _misfit(path: Path, op: Op, options: FileOptions, known: str) -> BadInput:
     name = options.workload.workload
     chosen = f"--model {options.model or DEFAULT_MODEL}" if name is None else f"--workload {name}"
-    known = ", ".join(f for f in FUNCTIONS if f in takes)
     call = shorten(describe_call(op.call), 100, placeholder=" ...")
     return BadInput(
         f"{path}: op {op.index}: {chosen} does not fit: it knows {known}, and this is {call!r}"

@@ -88,6 +88,9 @@ def run(
     ] = "linearizable",
     repeat: Annotated[int, typer.Option(help="Campaigns in a row, seeds counting up.")] = 1,
     tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
+    stop_on_violation: Annotated[
+        bool, typer.Option("--stop-on-violation", help="End at the first certain violation.")
+    ] = False,
     store: StoreOption = STORE,
 ) -> None:
     """Run one fault campaign against a live cluster, and judge it."""
@@ -106,6 +109,7 @@ def run(
         reads=reads,
         repeat=repeat,
         tls=tls,
+        stop_on_violation=stop_on_violation,
     )
     raise typer.Exit(run_campaigns(chosen, store, tuple(sys.argv[1:])))
 

@@ -46,6 +46,7 @@ class Chosen:
     reads: str
     repeat: int
     tls: bool = False
+    stop_on_violation: bool = False
 
     def config(self) -> RunConfig:
         """Raises: BadInput: An option makes no sense; the message names it."""
@@ -87,7 +88,13 @@ def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> Ex
     codes: list[ExitCode] = []
     for number in range(chosen.repeat):
         config = replace(first, seed=first.seed + number)
-        code, interrupted = _run_one(config, RunStore(store), arguments, console)
+        code, interrupted = _run_one(
+            config,
+            RunStore(store),
+            arguments,
+            console,
+            stop_on_violation=chosen.stop_on_violation,
+        )
         codes.append(code)
         if interrupted:
             break
@@ -95,14 +102,21 @@ def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> Ex
 
 
 def _run_one(
-    config: RunConfig, store: RunStore, arguments: tuple[str, ...], console: Console
+    config: RunConfig,
+    store: RunStore,
+    arguments: tuple[str, ...],
+    console: Console,
+    *,
+    stop_on_violation: bool,
 ) -> tuple[ExitCode, bool]:
     clock = RunClock()
     run = store.create(record_of(config, config.command(), arguments, clock.began_at))
     console.print(f"seed {config.seed}, run {run.path}", markup=False)
     schedule = plan_faults(config)
     with Progress(console, config) as progress:
-        problem = asyncio.run(run_live(config, run, schedule, clock, progress))
+        problem = asyncio.run(
+            run_live(config, run, schedule, clock, progress, stop_on_violation=stop_on_violation)
+        )
     console.print("checking ...", style="dim")
     analysis = analyze(run, Budget(deadline=deadline_after(CHECK_SECONDS)))
     code = conclude(store, run, analysis, console)

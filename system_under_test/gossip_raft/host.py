@@ -8,9 +8,15 @@ from typing import Final, assert_never
 from system_under_test.gossip_raft.core.admission import after_waiting, bytes_held
 from system_under_test.gossip_raft.core.messages import ClientRequest, Message, Unavailable
 from system_under_test.gossip_raft.core.node import Node
-from system_under_test.gossip_raft.core.ready import Apply, Effect, Persist, Record, Send
+from system_under_test.gossip_raft.core.ready import Effect, Persist, Record
 from system_under_test.gossip_raft.core.trace import Stopped
-from system_under_test.gossip_raft.core.types import DurableState, InvariantViolation, Nanos, Term
+from system_under_test.gossip_raft.core.types import (
+    DurableState,
+    Entry,
+    InvariantViolation,
+    Nanos,
+    Term,
+)
 from system_under_test.gossip_raft.ports import Clock, Network, Recorder, Storage
 
 INBOX_MAX: Final = 10_000
@@ -61,6 +67,8 @@ class Host:
         self._is_durable = False
         self._running = False
         self._idle = False
+        self._wake_at: Nanos | None = None
+        """When it is to be woken, as far as the clock was told; ``None`` if it was woken."""
 
     @property
     def node(self) -> Node:
@@ -89,13 +97,11 @@ class Host:
             return
         now = self._clock.now()
         for message in messages:
-            size = bytes_held(message)
-            if self._has_room(size):
+            if not self._persisting or self._has_room(message):
                 self._arrived.append((now, message))
-                self._arrived_bytes += size
             elif isinstance(message.body, ClientRequest):
                 self._network.send(_refusal_of(message, len(self._arrived)))
-        self._run()
+        self._run(now)
 
     def stop(self) -> None:
         """End this life by decision; what is under way is dropped, as in a crash."""
@@ -104,20 +110,26 @@ class Host:
 
     # --- the loop --------------------------------------------------------------
 
-    def _has_room(self, size: int) -> bool:
-        held = self._arrived_bytes
+    def _has_room(self, message: Message) -> bool:
+        """Whether ``message`` may wait for the disk; if so, what it takes is counted."""
+        held, size = self._arrived_bytes, bytes_held(message)
         fits = held == 0 or size == 0 or held + size <= self._inbox_bytes_max
-        return fits and len(self._arrived) < self._inbox_max
+        if not fits or len(self._arrived) >= self._inbox_max:
+            return False
+        self._arrived_bytes += size
+        return True
 
-    def _run(self) -> None:
-        """Obey and take in until nothing is left, or a persist is waited for."""
-        if self._running:
-            return  # A port called back at once; the loop below goes on by itself.
+    def _run(self, now: Nanos | None = None) -> None:
+        """Obey and take in until nothing is left, or a persist is waited for.
+
+        ``now`` is what the clock shows, if it has just been read.
+        """
+        node = self._node
+        if node is None or self._running or self._persisting:
+            return  # If a port called back at once, the loop below goes on by itself.
         self._running = True
         try:
-            while self._node is not None and not self._persisting:
-                if not self._proceed(self._node):
-                    break
+            self._proceed(node, now)
         except InvariantViolation as violation:
             # The one border where it is caught: to stop this node loudly, and only it.
             self._end(f"invariant violated: {violation}")
@@ -130,65 +142,66 @@ class Host:
         finally:
             self._running = False
 
-    def _proceed(self, node: Node) -> bool:
-        """Obey effects until one must be waited for, or get more; false if there is nothing."""
-        for effect in self._effects:
-            match effect:
-                case Send(message=message):
-                    self._network.send(message)
-                case Record(events=events):
-                    self._recorder.record(events)
-                    if self._is_durable:
-                        # That it is durable has just been recorded, which comes first
-                        # (Ready, law 2).
-                        self._is_durable = False
-                        node.persisted()
-                case Persist():
-                    self._persisting = True
-                    self._storage.persist(effect, lambda: self._durable(node))
-                    return True
-                case Apply(entry=entry):
-                    node.apply(entry)
-                case _:
-                    assert_never(effect)
-            if self._node is not node:
-                return True  # Stopped by what a port did.
-        return self._take_in(node)
-
-    def _take_in(self, node: Node) -> bool:
-        """Get the next ``Ready``, or give the node what waits; false if there is neither."""
-        if not self._idle:
-            ready = node.take_ready()
-            self._idle = ready.is_last
+    def _proceed(self, node: Node, now: Nanos | None) -> None:
+        while True:
+            for effect in self._effects:
+                match effect:
+                    case Message():
+                        self._network.send(effect)
+                    case Entry():
+                        node.apply(effect)
+                    case Record(events=events):
+                        self._recorder.record(events)
+                        if self._is_durable:
+                            # That it is durable has just been recorded, which comes first
+                            # (Ready, law 2).
+                            self._is_durable = False
+                            node.persisted()
+                    case Persist():
+                        self._persisting = True
+                        self._storage.persist(effect, self._durable)
+                        if self._persisting:
+                            return
+                    case _:
+                        assert_never(effect)
+                if self._node is None:
+                    return  # Stopped by what a port did.
             if self._idle:
+                if not self._arrived and not self._time_passed:
+                    return
+                self._take_in(node, self._clock.now() if now is None else now)
+            now = None  # Obeying takes time.
+            ready = node.take_ready()
+            self._effects = iter(ready.effects())
+            self._idle = ready.is_last
+            if self._idle and ready.wake_at != self._wake_at:
+                self._wake_at = ready.wake_at
                 self._clock.wake_at(ready.wake_at, self._wake)
-            if ready:
-                self._effects = ready.effects()
-                return True
-        if not self._arrived and not self._time_passed:
-            return False
-        self._idle = False
-        now = self._clock.now()
-        arrived, self._arrived = self._arrived, []
-        self._arrived_bytes = 0
-        for arrival, message in arrived:
-            node.step(after_waiting(message, Nanos(now - arrival)), now)
+
+    def _take_in(self, node: Node, now: Nanos) -> None:
+        """Give the node what waits."""
+        if self._arrived:
+            arrived, self._arrived = self._arrived, []
+            self._arrived_bytes = 0
+            for arrival, message in arrived:
+                waited = now - arrival
+                node.step(after_waiting(message, waited) if waited else message, now)
         if self._time_passed:
             self._time_passed = False
             node.tick(now)
-        return True
 
     def _end(self, reason: str) -> None:
         self._node = None
         self._recorder.record((Stopped(reason=reason),))
 
-    def _durable(self, node: Node) -> None:
-        if self._node is node:  # Otherwise it was stopped meanwhile.
+    def _durable(self) -> None:
+        if self._node is not None:  # Otherwise it was stopped meanwhile.
             self._persisting = False
             self._is_durable = True
             self._run()
 
     def _wake(self) -> None:
+        self._wake_at = None
         if self._node is not None:
             self._time_passed = True
             self._run()

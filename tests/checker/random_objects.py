@@ -20,6 +20,7 @@ from histories.call import (
     Dequeue,
     Enqueue,
     Failed,
+    GenerateId,
     Increment,
     Ok,
     Outcome,
@@ -27,7 +28,6 @@ from histories.call import (
     Release,
     Remove,
     Scalar,
-    Value,
     Write,
 )
 from histories.history import History
@@ -35,17 +35,22 @@ from histories.op import Op
 from tests.checker.random_histories import Shape, _attempts, _history, _outcome, _with_outcome
 from tests.checker.sequential import (
     COUNTER,
+    FENCED_MUTEX,
     LIST,
     MUTEX,
     PRIORITY_QUEUE,
     QUEUE,
+    REENTRANT_MUTEX,
     REGISTER,
     SET,
     STACK,
+    UNIQUE_IDS,
     UNORDERED_QUEUE,
     Run,
     Sequential,
     State,
+    run_fenced,
+    run_ids,
     semaphore,
     taking_from,
 )
@@ -79,12 +84,16 @@ def correct_history(rng: random.Random, shape: Shape, subject: Subject) -> Histo
         call = subject.choose(rng, state, fresh, attempt.process)
         did = subject.run(state, call)
         answer, after = did or ((), state)
-        outcome = _outcome(attempt, answer)
+        outcome = _outcome(attempt, ())
+        if isinstance(outcome, Ok):
+            outcome = Ok(answer)
         if did is None and isinstance(outcome, Ok):
             outcome = Failed("would have to wait")
         if attempt.takes_effect is not None:
             state = after
         if isinstance(outcome, Ok) and isinstance(call, Increment) and rng.random() < 0.7:
+            outcome = Ok()
+        if isinstance(outcome, Ok) and isinstance(call, Acquire) and rng.random() < 0.2:
             outcome = Ok()
         finished[number] = call, outcome
     return _history(attempts, finished)
@@ -109,6 +118,19 @@ def spoiled_history(rng: random.Random, shape: Shape, subject: Subject) -> Histo
     return History.of(ops)
 
 
+def shuffled_history(rng: random.Random, shape: Shape, subject: Subject) -> History:
+    """A correct history with the answers to each sort of call dealt out anew."""
+    ops = list(correct_history(rng, shape, subject).ops)
+    sorts: dict[type[Call], list[Op]] = {}
+    for op in ops:
+        if isinstance(op.outcome, Ok):
+            sorts.setdefault(type(op.call), []).append(op)
+    for alike in sorts.values():
+        for op, other in zip(alike, rng.sample(alike, len(alike)), strict=True):
+            ops[op.index] = _with_outcome(op, other.outcome)
+    return History.of(ops)
+
+
 def _other_outcome(rng: random.Random, op: Op, ops: list[Op]) -> Outcome:
     assert isinstance(op.outcome, Ok)
     elements = [element for other in ops for element in _named(other.call)]
@@ -117,6 +139,8 @@ def _other_outcome(rng: random.Random, op: Op, ops: list[Op]) -> Outcome:
             return Ok((not op.outcome.values[0],))
         case Dequeue():
             return Ok((rng.choice(elements),)) if elements and rng.random() < 0.7 else Ok()
+        case GenerateId() | Acquire() if op.outcome.values:
+            return Ok((rng.randrange(len(ops)),))
         case Increment() | Read() if op.outcome.values and type(op.outcome.values[0]) is int:
             return Ok((op.outcome.values[0] + rng.choice((-1, 1, 2)),))
         case Read() if isinstance(op.outcome.values[0], tuple):
@@ -161,9 +185,7 @@ def _elements(rng: random.Random, shape: Shape) -> Iterator[int]:
     return (rng.randrange(domain) for _ in itertools.count())
 
 
-def _choose_register(
-    rng: random.Random, state: State, fresh: Iterator[int], process: int
-) -> Call:
+def _choose_register(rng: random.Random, state: State, fresh: Iterator[int], process: int) -> Call:
     match rng.random():
         case chance if chance < 0.4:
             return Read(KEY)
@@ -220,6 +242,22 @@ def _choose_lock(rng: random.Random, state: State, fresh: Iterator[int], process
     return Acquire(KEY, process)
 
 
+def _choose_nested(rng: random.Random, state: State, fresh: Iterator[int], process: int) -> Call:
+    if process in state and rng.random() < 0.6:
+        return Release(KEY, process)
+    return Acquire(KEY, process)
+
+
+def _choose_fenced(rng: random.Random, state: State, fresh: Iterator[int], process: int) -> Call:
+    if process in state[1:] and rng.random() < 0.95:
+        return Release(KEY, process)
+    return Acquire(KEY, process)
+
+
+def _choose_ids(rng: random.Random, state: State, fresh: Iterator[int], process: int) -> Call:
+    return GenerateId(KEY)
+
+
 def _choose_permits(rng: random.Random, state: State, fresh: Iterator[int], process: int) -> Call:
     if process in state and rng.random() < 0.95:
         return Release(KEY, process, state.count(process))
@@ -248,7 +286,10 @@ SUBJECTS: Final[Mapping[str, Subject]] = MappingProxyType(
         ),
         "counter": _of(COUNTER, _choose_counter),
         "sums": _of(COUNTER, _choose_sums),
-        "mutex": _of(MUTEX, _choose_lock),
+        "owned-mutex": _of(MUTEX, _choose_lock),
+        "reentrant-mutex": _of(REENTRANT_MUTEX, _choose_nested),
+        "fenced-mutex": Subject(FENCED_MUTEX, _choose_fenced, run_fenced),
         "semaphore": _of(semaphore(2), _choose_permits),
+        "unique-ids": Subject(UNIQUE_IDS, _choose_ids, run_ids),
     }
 )

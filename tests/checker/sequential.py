@@ -6,7 +6,7 @@ the checkers themselves are made of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -44,12 +44,10 @@ class Sequential:
     initial: State
     run: Run
     agree: Callable[[Call, Answer, Answer], bool] = lambda _, given, right: (
-        identity(given) == identity(right)
+        list(map(identity, given)) == list(map(identity, right))
     )
 
-    def step(
-        self, state: State, call: Call, outcome: Ok | None
-    ) -> State | Inconsistent:
+    def step(self, state: State, call: Call, outcome: Ok | None) -> State | Inconsistent:
         did = self.run(state, call)
         if did is None:
             return Inconsistent("it would have to wait")
@@ -65,9 +63,7 @@ class Sequential:
         return str(state)
 
 
-def _run_register(
-    state: State, call: Call
-) -> tuple[Answer, State] | None:
+def _run_register(state: State, call: Call) -> tuple[Answer, State] | None:
     match call:
         case Read():
             return state, state
@@ -141,7 +137,9 @@ def _run_counter(state: State, call: Call) -> tuple[Answer, State] | None:
 
 
 def _told_or_same(call: Call, given: Answer, right: Answer) -> bool:
-    return (isinstance(call, Increment) and not given) or identity(given) == identity(right)
+    return (isinstance(call, Increment) and not given) or list(map(identity, given)) == list(
+        map(identity, right)
+    )
 
 
 def semaphore(permits: int) -> Sequential:
@@ -166,6 +164,76 @@ def semaphore(permits: int) -> Sequential:
     return Sequential(f"semaphore of {permits}", (), run)
 
 
+def _run_reentrant(state: State, call: Call) -> tuple[Answer, State] | None:
+    assert isinstance(call, Acquire | Release)
+    if isinstance(call, Acquire):
+        return ((), (*state, call.owner)) if set(state) <= {call.owner} else None
+    return ((), state[1:]) if call.owner in state else None
+
+
+def run_fenced(state: State, call: Call) -> tuple[Answer, State] | None:
+    """The state is the last token, and the owner if there is one."""
+    assert isinstance(call, Acquire | Release)
+    token, *owner = state
+    assert isinstance(token, int)
+    if isinstance(call, Acquire):
+        return ((token + 1,), (token + 1, call.owner)) if not owner else None
+    return ((), (token,)) if owner == [call.owner] else None
+
+
+@dataclass(frozen=True, slots=True)
+class FencedMutex:
+    """Tokens may skip numbers, so what was answered decides the next state."""
+
+    name: str = "fenced-mutex"
+    initial: State = (-1,)
+
+    def step(self, state: State, call: Call, outcome: Ok | None) -> State | Inconsistent:
+        did = run_fenced(state, call)
+        if did is None:
+            return Inconsistent("it would have to wait")
+        if outcome is None or not outcome.values or not isinstance(call, Acquire):
+            return did[1]
+        (token,), (last, *_) = outcome.values, state
+        assert isinstance(token, int)
+        assert isinstance(last, int)
+        return (token, call.owner) if token > last else Inconsistent("the token is too small")
+
+    def observes_only(self, call: Call, outcome: Ok | None) -> bool:
+        return False
+
+    def describe(self, state: State) -> str:
+        return str(state)
+
+
+def run_ids(state: State, call: Call) -> tuple[Answer, State] | None:
+    return (len(state),), (*state, len(state))
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueIds:
+    """Whatever was not given out before will do."""
+
+    name: str = "unique-ids"
+    initial: State = ()
+
+    def step(self, state: State, call: Call, outcome: Ok | None) -> State | Inconsistent:
+        if outcome is None:
+            return state
+        if outcome.values[0] in state:
+            return Inconsistent("it was given out before")
+        return (*state, *outcome.values)
+
+    def observes_only(self, call: Call, outcome: Ok | None) -> bool:
+        return False
+
+    def describe(self, state: State) -> str:
+        return str(state)
+
+
+FENCED_MUTEX = FencedMutex()
+REENTRANT_MUTEX = Sequential("reentrant-mutex", (), _run_reentrant)
+UNIQUE_IDS = UniqueIds()
 REGISTER = Sequential("register", (None,), _run_register)
 LIST = Sequential("list-append", (), _run_list)
 SET = Sequential("set", (), _run_set, _same_members)
@@ -187,9 +255,7 @@ class UnorderedQueue:
     name: str = "unordered-queue"
     initial: State = ()
 
-    def step(
-        self, state: State, call: Call, outcome: Ok | None
-    ) -> State | Inconsistent:
+    def step(self, state: State, call: Call, outcome: Ok | None) -> State | Inconsistent:
         match call:
             case Enqueue(element=element):
                 return tuple(sorted((*state, element)))  # type: ignore[type-var]

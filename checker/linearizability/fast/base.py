@@ -101,7 +101,8 @@ class Rows:
         """Cost: O(n) if the columns are by invocation and of one key, else O(n log n)."""
         count = max(len(columns.keys), 1)
         row = np.arange(columns.invoked.size, dtype=np.int64)
-        if np.any(columns.invoked[1:] < columns.invoked[:-1]):
+        sorted_already = not np.any(columns.invoked[1:] < columns.invoked[:-1])
+        if not sorted_already:
             row = np.argsort(columns.invoked, kind="stable")
         if count > 1:
             # Numpy sorts 16-bit numbers by radix.
@@ -114,7 +115,7 @@ class Rows:
             values=columns.values,
             **{name: getattr(columns, name).astype(np.int64) for name in _PER_ROW},
         )
-        return rows if count == 1 and row[-1:] == row.size - 1 else rows._taken(row)
+        return rows if count == 1 and sorted_already else rows._taken(row)
 
     @property
     def keys(self) -> int:
@@ -167,7 +168,7 @@ Algorithm: TypeAlias = Callable[[Rows], Sequence[Answer]]
 
 def judge(columns: Columns, algorithm: Algorithm) -> tuple[Answer, ...]:
     """What ``algorithm`` says of each key, in terms of the rows of ``columns``."""
-    from checker.linearizability.fast.ties import spread, touching  # noqa: PLC0415  numba
+    from checker.linearizability.fast.ties import spread, touching
 
     rows = Rows.of(columns)
     answers = [_mapped(answer, rows.row) for answer in algorithm(rows)]

@@ -49,49 +49,49 @@ def dispatch_all(columns: Columns, model_name: str, initial: Scalar = None) -> t
 def _algorithm(model_name: str, initial: Scalar) -> Algorithm | None:
     match model_name, initial:
         case "register" | "cas-register", _:
-            from checker.linearizability.fast import registers  # noqa: PLC0415
+            from checker.linearizability.fast import registers
 
             return lambda rows: registers.decide_keys(rows, initial)
         case "counter", None | int():
-            from checker.linearizability.fast import counters  # noqa: PLC0415
+            from checker.linearizability.fast import counters
 
             return lambda rows: counters.decide_keys(rows, initial)
         case "semaphore", None | int():
-            from checker.linearizability.fast.locks import decide_keys  # noqa: PLC0415
+            from checker.linearizability.fast.locks import decide_keys
 
             return lambda rows: decide_keys(rows, permits=initial or 1)
         case "owned-mutex" | "reentrant-mutex" | "fenced-mutex", None:
-            from checker.linearizability.fast.locks import Lock, decide_keys  # noqa: PLC0415
+            from checker.linearizability.fast.locks import Lock, decide_keys
 
             locks = {"reentrant-mutex": Lock.REENTRANT, "fenced-mutex": Lock.FENCED}
             lock = locks.get(model_name, Lock.PERMITS)
             return lambda rows: decide_keys(rows, lock)
         case "list-append", None:
-            from checker.linearizability.fast import lists  # noqa: PLC0415
+            from checker.linearizability.fast import lists
 
             return lists.decide_keys
         case "set", None:
-            from checker.linearizability.fast import sets  # noqa: PLC0415
+            from checker.linearizability.fast import sets
 
             return sets.decide_keys
         case "queue", None:
-            from checker.linearizability.fast import queues  # noqa: PLC0415
+            from checker.linearizability.fast import queues
 
             return queues.decide_keys
         case "unordered-queue", None:
-            from checker.linearizability.fast import queues  # noqa: PLC0415
+            from checker.linearizability.fast import queues
 
             return queues.decide_unordered_keys
         case "stack", None:
-            from checker.linearizability.fast import stacks  # noqa: PLC0415
+            from checker.linearizability.fast import stacks
 
             return stacks.decide_keys
         case "priority-queue", None:
-            from checker.linearizability.fast import priority_queues  # noqa: PLC0415
+            from checker.linearizability.fast import priority_queues
 
             return priority_queues.decide_keys
         case "unique-ids", None:
-            from checker.linearizability.fast import identifiers  # noqa: PLC0415
+            from checker.linearizability.fast import identifiers
 
             return identifiers.decide_keys
         case _:

@@ -20,6 +20,7 @@ from checker.linearizability.fast.base import (
     judge,
     shrunk,
 )
+from checker.linearizability.sorting import ascending, distinct, first_from
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER
 
@@ -231,14 +232,14 @@ def _decide_key(  # type: ignore[no-untyped-def]
             seen[many], many = total[at], many + 1
         if role[at - low] == _TOLD:
             seen[many], many = total[at] - amount[at], many + 1
-    sums = np.unique(seen[:many])
+    sums = distinct(seen[:many])
     link = np.full(sums.size, -1, dtype=np.int64)
     earliest = np.full(2 * sums.size, -1, dtype=np.int64)
     latest = np.full(2 * sums.size, -1, dtype=np.int64)
     for at in range(low, high):
         if role[at - low] not in (_SEEN, _TOLD):
             continue
-        position = np.searchsorted(sums, total[at])
+        position = first_from(sums, total[at])
         level[at] = 2 * position
         if role[at - low] == _TOLD:
             level[at] = 2 * position - 1
@@ -302,7 +303,7 @@ def _fill(  # type: ignore[no-untyped-def]
             time = min(time, completed[earliest[each]])
         if each % 2 == 0:
             ended[each // 2 - 1] = time
-    by_end = np.argsort(completed[low:high], kind="mergesort")
+    by_end = ascending(completed[low:high])
     rank = np.empty(high - low, dtype=np.int64)
     rank[by_end] = np.arange(high - low)
     heap = np.empty(high - low + 1, dtype=np.int64)

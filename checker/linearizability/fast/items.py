@@ -19,6 +19,7 @@ from checker.linearizability.fast.base import (
     Violation,
     closed_evidence,
 )
+from checker.linearizability.sorting import ascending
 from histories.columns import Int64s
 from histories.op import FOREVER
 
@@ -122,11 +123,9 @@ def stretches(items, many, bounds):  # type: ignore[no-untyped-def]
     ``bounds[0]`` begins and ``bounds[1]`` ends them, both exclusive, ascending and
     disjoint; returns how many there are.
     """
-    starts = np.sort(items[PUT_BY, :many])
-    order = np.argsort(items[PUT_BY, :many])
     count = 0
-    for at in range(many):
-        begin, end = starts[at], items[TAKE_FROM, order[at]]
+    for item in ascending(items[PUT_BY, :many]):
+        begin, end = items[PUT_BY, item], items[TAKE_FROM, item]
         if begin >= end:
             continue
         if count > 0 and begin < bounds[1, count - 1]:

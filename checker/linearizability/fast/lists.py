@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -110,18 +110,18 @@ class Numbers:
     """The numbers of some values, told apart by type as well (1 is not True)."""
 
     def __init__(self, values: Sequence[Value], numbers: Int64s) -> None:
-        named = [(values[number], number) for number in numbers.tolist()]
-        self._kinds = {type(value) for value, _ in named}
-        self._plain = dict(named)
-        self._exact = {identity(value): number for value, number in named}
+        self._numbers = numbers.tolist()
+        self._values = [values[number] for number in self._numbers]
+        self._kinds = set(map(type, self._values))
+        self._plain = dict(zip(self._values, self._numbers, strict=True))
 
-    def of(self, elements: Iterable[Scalar]) -> Int64s:
+    def of(self, elements: Sequence[Scalar]) -> Int64s:
         """The number of each, -1 for what is none of the values."""
-        elements = tuple(elements)
         if is_plain(self._kinds.union(map(type, elements))):
             found = [self._plain.get(element, -1) for element in elements]
         else:
-            found = [self._exact.get(identity(element), -1) for element in elements]
+            exact = dict(zip(map(identity, self._values), self._numbers, strict=True))
+            found = [exact.get(identity(element), -1) for element in elements]
         return np.array(found, dtype=np.int64)
 
 

@@ -19,16 +19,18 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
+from checker.linearizability.sorting import ascending
 from histories.columns import Columns, Int64s
 
 _CALLS: Final = ("acquire", "release")
 _ACQUIRE, _RELEASE = range(2)
 
-_FINE, _FOREIGN, _OVERLAP, _UNSURE, _UNHELD, _FULL, _TOKENS = range(7)
+_FINE, _FOREIGN, _OVERLAP, _UNSURE, _UNHELD, _FULL, _TOKENS, _TIED = range(8)
 _REASONS: Final = {
     _FOREIGN: "it is no call of such a lock",
     _OVERLAP: "an owner called twice at once",
     _UNSURE: "an owner went on after an indeterminate call",
+    _TIED: "tokens were given at one moment",
 }
 _HINTS: Final = {
     _UNHELD: "it was released by an owner that did not hold it",
@@ -79,7 +81,7 @@ def decide_keys(rows: Rows, lock: Lock = Lock.PERMITS, permits: int = 1) -> list
         *(codes, named, moment),
     )
     return [
-        _answer(rows, key, lock, moment, code, core)
+        _answer(rows, key, moment, code, core)
         for key, (code, core) in enumerate(zip(codes.tolist(), named.tolist(), strict=True))
     ]
 
@@ -104,15 +106,15 @@ def _tokens(rows: Rows) -> Int64s:
     return np.where(rows.result >= 0, _integers(rows, rows.result), _NONE)
 
 
-def _answer(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, core: list[int]) -> Answer:
+def _answer(rows: Rows, key: int, moment: Int64s, code: int, core: list[int]) -> Answer:
     if code == _FINE:
         return Linearizable(lambda: _witness(rows, key, moment))
     if code in _REASONS:
         return NotApplicable(_REASONS[code])
-    return _violation(rows, key, lock, moment, code, core[0])
+    return _violation(rows, key, moment, code, core[0])
 
 
-def _violation(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, at: int) -> Violation:
+def _violation(rows: Rows, key: int, moment: Int64s, code: int, at: int) -> Violation:
     """With all that was held then, from when its owner held nothing until it does again."""
     if code == _UNHELD:
         mine = [other for other in _session(rows, key, at) if other <= at]
@@ -136,9 +138,9 @@ def _violation(rows: Rows, key: int, lock: Lock, moment: Int64s, code: int, at: 
     core = [at]
     many = np.where(kind == _ACQUIRE, 1, -1) * _integers(rows, rows.expected)
     for owner in sorted(owners - {int(rows.argument[at])}):
-        mine = np.flatnonzero(begun & (rows.argument[low:high] == owner)) + low
-        if many[mine].sum() > 0:
-            session = _session(rows, key, int(mine[-1]))
+        of_owner = np.flatnonzero(begun & (rows.argument[low:high] == owner)) + low
+        if many[of_owner].sum() > 0:
+            session = _session(rows, key, int(of_owner[-1]))
             evidence |= set(session)
             core.append(session[0])
     return closed_evidence(evidence, core[::-1], _HINTS[code])
@@ -199,8 +201,7 @@ def _owners(  # type: ignore[no-untyped-def]
         moment[at] = _NEVER
         if outcome[at] == FAILED:
             continue
-        many = wanted[at]
-        if kind[at] < 0 or many < 1 or (lock != 0 and many != 1):
+        if kind[at] < 0 or wanted[at] < 1 or (lock != 0 and wanted[at] != 1):
             return _FOREIGN
         before = latest[owner[at]]
         if before >= 0:
@@ -210,6 +211,10 @@ def _owners(  # type: ignore[no-untyped-def]
             if completed[before] >= invoked[at] and not touches:
                 return _OVERLAP
         latest[owner[at]] = at
+    for at in range(low, high):
+        if outcome[at] == FAILED:
+            continue
+        many = wanted[at]
         depth = held[owner[at]]
         if kind[at] == _RELEASE:
             if depth < many:
@@ -236,19 +241,24 @@ def _count(low, high, kind, token, lock, permits, named, moment, change):  # typ
         for at in range(low, high):
             if kind[at] == wanted and moment[at] != _NEVER:
                 order[many], many = at, many + 1
-    order = order[:many][np.argsort(moment[order[:many]], kind="mergesort")]
-    total, last = 0, -1
+    order = order[:many][ascending(moment[order[:many]])]
+    total = 0
     for at in order:
         total += change[at]
         if total > permits:
             named[0] = at
             return _FULL
-        if lock == 2 and kind[at] == _ACQUIRE:
-            if token[at] == _NO_INTEGER:
-                return _FOREIGN
-            mine = token[at] if token[at] >= 0 else last + 1
-            if mine <= last:
-                named[0] = at
-                return _TOKENS
-            last = mine
+    last, before = -1, -1
+    for at in order:
+        if lock != 2 or kind[at] != _ACQUIRE:
+            continue
+        if token[at] == _NO_INTEGER:
+            return _FOREIGN
+        if before >= 0 and moment[before] == moment[at]:
+            return _TIED
+        mine = token[at] if token[at] >= 0 else last + 1
+        if mine <= last:
+            named[0] = at
+            return _TOKENS
+        last, before = mine, at
     return _FINE

@@ -41,6 +41,7 @@ from checker.linearizability.fast.items import (
     plain_violation,
     stretches,
 )
+from checker.linearizability.sorting import ascending, distinct, first_from
 from histories.call import Value
 from histories.columns import Columns, Int64s
 
@@ -170,7 +171,7 @@ def _decide(  # type: ignore[no-untyped-def]
             of_item = np.empty(many, dtype=np.int64)
             for item in range(many):
                 of_item[item] = rank[argument[mine[PUT, item]]]
-            late = _take_up(mine, np.argsort(of_item), np.empty(many, dtype=np.int64))
+            late = _take_up(mine, ascending(of_item), np.empty(many, dtype=np.int64))
             if late >= 0:
                 code, named[key, 0] = ORDER, mine[TAKE, late]
             elif not empties_fit(items, many, empties, empty, invoked, completed, named[key]):
@@ -188,19 +189,18 @@ def _take_up(items, order, moments):  # type: ignore[no-untyped-def]
     begins or ceases to have to be there; ``free`` leads from each to the next at
     which none so far has to be.
     """
-    times = np.unique(np.concatenate((items[PUT_BY], items[TAKE_FROM])))
-    begins = np.searchsorted(times, items[PUT_BY])
-    ends = np.searchsorted(times, items[TAKE_FROM])
+    times = distinct(np.concatenate((items[PUT_BY], items[TAKE_FROM])))
     free = np.arange(times.size + 1)
     for at in range(order.size):
         item = order[at]
+        end = first_from(times, items[TAKE_FROM, item])
         if items[TAKE, item] >= 0:
-            moment = times[_next(free, ends[item])]
+            moment = times[_next(free, end)]
             if moment > items[TAKE_BY, item]:
                 return item
             moments[item] = moment
-        inside = _next(free, begins[item] + 1)
-        while inside < ends[item]:
+        inside = _next(free, first_from(times, items[PUT_BY, item]) + 1)
+        while inside < end:
             free[inside] = inside + 1
             inside = _next(free, inside + 1)
     return -1

@@ -45,6 +45,7 @@ from checker.linearizability.fast.items import (
     plain_violation,
     stretches,
 )
+from checker.linearizability.sorting import ascending
 from histories.columns import Columns, Int64s
 
 _HINTS: Final = {
@@ -215,7 +216,7 @@ def _decide(  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _overtaken(items, many, named):  # type: ignore[no-untyped-def]
     """Whether no item went in before another, came out, and came out after it."""
-    order = np.argsort(items[PUT_BY, :many])
+    order = ascending(items[PUT_BY, :many])
     at, last = 0, -1
     for item in range(many):
         while at < many and items[PUT_BY, order[at]] < items[PUT_FROM, item]:
@@ -260,7 +261,7 @@ def _left_behind(items, many, unsure, jokers, invoked, named):  # type: ignore[n
                 needy[count], behind[count] = item, earliest[left]
                 deadline[count] = items[TAKE_BY, earliest[left]]
                 count += 1
-    order = np.argsort(deadline[:count], kind="mergesort")
+    order = ascending(deadline[:count])
     for at in range(count):
         item = order[at]
         if at >= jokers or invoked[unsure[at]] > deadline[item]:
@@ -283,8 +284,8 @@ def _line_up(items):  # type: ignore[no-untyped-def]
     order = np.empty(many, dtype=np.int64)
     ready = np.empty(many, dtype=np.int64)
     waiting, count = 0, 0
-    begins = (np.argsort(items[PUT_FROM]), np.argsort(items[TAKE_FROM]))
-    ends = (np.argsort(items[PUT_BY]), np.argsort(items[TAKE_BY]))
+    begins = (ascending(items[PUT_FROM]), ascending(items[TAKE_FROM]))
+    ends = (ascending(items[PUT_BY]), ascending(items[TAKE_BY]))
     begun, ended = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
     while count < many:
         for side in range(2):
@@ -317,5 +318,5 @@ def _settle(order, segment, moments, items, puts, takes):  # type: ignore[no-unt
         if segment[item] > 0:
             put = max(put, moments[segment[item] - 1])
         put = max(put, items[PUT_FROM, item])
-        take = max(max(take, put), items[TAKE_FROM, item])
+        take = max(take, put, items[TAKE_FROM, item])
         puts[item], takes[item] = put, take

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -19,7 +18,8 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
-from checker.linearizability.fast.lists import Numbers, tuple_of
+from checker.linearizability.fast.lists import Numbers, is_plain, tuple_of
+from checker.linearizability.sorting import ascending
 from histories.call import Scalar, Value
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER
@@ -34,7 +34,7 @@ _ADD, _READ, _REMOVE, _CONTAINS = range(4)
 _FINE, _AMBIGUOUS, _FOREIGN, _MIXED, _PHANTOM, _TWICE, _REPEATED, _APART, _LATE, _ABSENT = range(10)
 _REASONS: Final = {
     _AMBIGUOUS: "an element that was seen may have been added more than once",
-    _FOREIGN: "it is no call of a set",
+    _FOREIGN: "it is no call of a set, or no answer to one",
     _MIXED: "elements were removed, and the set was read whole",
 }
 _HINTS: Final = {
@@ -114,25 +114,31 @@ def _chain(answers: list[Value]) -> tuple[Int64s, list[list[Scalar]]]:
     """The position of each, ``ODD`` where it fits nowhere; what is new at each position."""
     position = np.full(len(answers), ODD, dtype=np.int64)
     news: list[list[Scalar]] = []
-    before: frozenset[Hashable] | None = None
-    members = [_members(answer) for answer in answers]
+    before: frozenset[Any] | None = None
+    kinds = {kind for answer in answers for kind in set(map(type, tuple_of(answer)))}
+    plain = is_plain(kinds)
+    members = [_members(answer, plain) for answer in answers]
     for at in sorted(range(len(answers)), key=lambda each: len(tuple_of(answers[each]))):
         mine = members[at]
         if mine is None or (before is not None and not before <= mine):
             continue
         if mine != before:
-            news.append([element for _, element in mine - (before or frozenset())])
+            new = mine - before if before else mine
+            news.append([element if plain else element[1] for element in new])
             before = mine
         position[at] = len(news) - 1
     return position, news
 
 
-def _members(answer: Value) -> frozenset[tuple[type, Scalar]] | None:
-    """The elements of a set that was read, by type; None if it is none or names one twice."""
+def _members(answer: Value, plain: bool) -> frozenset[Any] | None:
+    """The elements of a set that was read, with their types unless these are plain.
+
+    None if it is no set, or names an element twice.
+    """
     if answer is not None and not isinstance(answer, tuple):
         return None
     elements = tuple_of(answer)
-    members = frozenset(zip(map(type, elements), elements, strict=True))
+    members = frozenset(elements if plain else zip(map(type, elements), elements, strict=True))
     return members if len(members) == len(elements) else None
 
 
@@ -177,14 +183,16 @@ def _violation(rows: Rows, key: int, place: Int64s, code: int, core: list[int]) 
     low, high = rows.span(key)
     kind = rows.kinds(*_CALLS)
     named = [at for at in core if at >= 0]
+    if code == _PHANTOM:
+        return closed_evidence(set(), named, _HINTS[code])
     answered = low + np.flatnonzero((kind[low:high] == _READ) & (rows.outcome[low:high] == OK))
     reads = [at for at in named if kind[at] == _READ]
     if code == _APART:
-        odd = _members(rows.values[rows.result[reads[0]]])
+        odd = _members(rows.values[rows.result[reads[0]]], plain=False)
         if odd is None:
             return closed_evidence(set(), named, _HINTS[_REPEATED])
         for at in answered.tolist():
-            other = _members(rows.values[rows.result[at]])
+            other = _members(rows.values[rows.result[at]], plain=False)
             if other is not None and not other <= odd and not odd <= other:
                 reads.append(at)
                 named.append(at)
@@ -228,7 +236,8 @@ def _decide(  # type: ignore[no-untyped-def]
         for at in range(low, high):
             if outcome[at] == FAILED:
                 continue
-            if kind[at] < 0:
+            asks = kind[at] == _REMOVE or kind[at] == _CONTAINS
+            if kind[at] < 0 or (asks and outcome[at] == OK and truth[at] < 0):
                 codes[key] = _FOREIGN
             whole |= kind[at] == _READ and outcome[at] == OK
             removed |= kind[at] == _REMOVE and (outcome[at] != OK or truth[at] != 0)
@@ -260,48 +269,15 @@ def _grown(  # type: ignore[no-untyped-def]
     ``moment`` becomes each op's earliest possible moment, ``step`` its rank among
     those of one moment, -1 for what did not happen.
     """
-    adder, found, missed, cause = by_value[0], by_value[1], by_value[2], by_value[3]
-    sets = 0
-    for at in range(low, high):
-        step[at] = -1
-        if kind[at] == _READ and outcome[at] == OK:
-            if place[at] == ODD:
-                named[0] = at
-                return _APART
-            sets = max(sets, place[at] + 1)
-        elif outcome[at] == OK and kind[at] != _ADD:
-            if truth[at] == 1:
-                found[argument[at]] = at
-            elif missed[argument[at]] < 0 or invoked[at] > invoked[missed[argument[at]]]:
-                missed[argument[at]] = at
-    level = np.full(high - low, 2 * sets + 1, dtype=np.int64)
-    shown = np.zeros(sets, dtype=np.int64)
-    for at in range(low, high):
-        if kind[at] == _ADD and outcome[at] != FAILED:
-            element = argument[at]
-            seen = place[at] >= 0 or found[element] >= 0
-            if seen and adder[element] >= 0:
-                return _AMBIGUOUS
-            if outcome[at] != OK and not seen:
-                continue
-            adder[element] = at
-            level[at - low] = 2 * place[at] if place[at] >= 0 else 2 * sets
-            if place[at] >= 0:
-                shown[place[at]] += 1
-        elif kind[at] == _READ and outcome[at] == OK:
-            level[at - low] = 2 * place[at] + 1
-    for at in range(low, high):
-        if outcome[at] != OK:
-            continue
-        if kind[at] == _READ and shown[place[at]] != fresh[at]:
-            named[0] = at
-            return _PHANTOM
-        if kind[at] != _READ and kind[at] != _ADD and truth[at] == 1 and adder[argument[at]] < 0:
-            named[0] = at
-            return _PHANTOM
-        if kind[at] != _READ and kind[at] != _ADD and truth[at] != 1:
-            moment[at], step[at] = invoked[at], 0
-    order = np.argsort(level, kind="mergesort")
+    level = np.empty(high - low, dtype=np.int64)
+    code, sets = _sort_out(
+        low, high, kind, outcome, invoked, argument, truth, place, fresh,
+        by_value, level, named, moment, step,
+    )  # fmt: skip
+    if code != _FINE:
+        return code
+    missed, cause = by_value[2], by_value[3]
+    order = ascending(level)
     before, tail, now = -1, -1, -1
     for each in range(order.size):
         at = low + order[each]
@@ -335,40 +311,70 @@ def _grown(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _sort_out(  # type: ignore[no-untyped-def]
+    low, high, kind, outcome, invoked, argument, truth, place, fresh,
+    by_value, level, named, moment, step,
+):  # fmt: skip
+    """Fill in who added, found and missed each element, and the level of each op.
+
+    Additions that the set of place p is the first to show are at level 2 p, reads
+    of it one above, other additions that happened above them all; what is still
+    higher has no level.  Returns what it found, and how many sets there are.
+    """
+    adder, found, missed = by_value[0], by_value[1], by_value[2]
+    sets = 0
+    for at in range(low, high):
+        step[at] = -1
+        if kind[at] == _READ and outcome[at] == OK:
+            if place[at] == ODD:
+                named[0] = at
+                return _APART, sets
+            sets = max(sets, place[at] + 1)
+        elif outcome[at] == OK and kind[at] != _ADD:
+            if truth[at] == 1:
+                found[argument[at]] = at
+            elif missed[argument[at]] < 0 or invoked[at] > invoked[missed[argument[at]]]:
+                missed[argument[at]] = at
+    level[:] = 2 * sets + 1
+    shown = np.zeros(sets, dtype=np.int64)
+    for at in range(low, high):
+        if kind[at] == _ADD and outcome[at] != FAILED:
+            element = argument[at]
+            seen = place[at] >= 0 or found[element] >= 0
+            if seen and adder[element] >= 0:
+                return _AMBIGUOUS, sets
+            if outcome[at] != OK and not seen:
+                continue
+            adder[element] = at
+            level[at - low] = 2 * place[at] if place[at] >= 0 else 2 * sets
+            if place[at] >= 0:
+                shown[place[at]] += 1
+        elif kind[at] == _READ and outcome[at] == OK:
+            level[at - low] = 2 * place[at] + 1
+    for at in range(low, high):
+        if outcome[at] != OK:
+            continue
+        if kind[at] == _READ and shown[place[at]] != fresh[at]:
+            named[0] = at
+            return _PHANTOM, sets
+        if kind[at] != _READ and kind[at] != _ADD and truth[at] == 1 and adder[argument[at]] < 0:
+            named[0] = at
+            return _PHANTOM, sets
+        if kind[at] != _READ and kind[at] != _ADD and truth[at] != 1:
+            moment[at], step[at] = invoked[at], 0
+    return _FINE, sets
+
+
+@njit(cache=True)
 def _one_by_one(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, completed, argument, truth, by_value, named, moment, step
 ):
     """Elements that come and go once each, if they were seen; ``moment``, ``step`` as above."""
-    adder, remover, maybe, added_by, there_until, adders = by_value
-    for at in range(low, high):
-        step[at] = -1
-        element = argument[at]
-        if outcome[at] == FAILED or kind[at] == _READ:
-            continue
-        if kind[at] == _ADD:
-            adder[element] = at
-            adders[element] += 1
-        if kind[at] == _REMOVE and outcome[at] != OK:
-            if maybe[element] < 0:
-                maybe[element] = at
-        elif outcome[at] == OK and (kind[at] == _ADD or truth[at] == 1):
-            if kind[at] == _REMOVE:
-                if remover[element] >= 0:
-                    named[0], named[1] = remover[element], at
-                else:
-                    remover[element] = at
-            if added_by[element] < 0 or completed[at] < completed[added_by[element]]:
-                added_by[element] = at
-            there_until[element] = at
-    for at in range(low, high):
-        element = argument[at]
-        if element >= 0 and adders[element] > 0:
-            return _AMBIGUOUS
-        if element >= 0 and adders[element] < 0 and added_by[element] >= 0:
-            named[0], named[1] = added_by[element], -1
-            return _PHANTOM
-    if named[0] >= 0:
-        return _TWICE
+    code = _sum_up(low, high, kind, outcome, completed, argument, truth, by_value, named, step)
+    if code != _FINE:
+        return code
+    adder, remover, maybe = by_value[0], by_value[1], by_value[2]
+    added_by, there_until = by_value[3], by_value[4]
     for at in range(low, high):
         element = argument[at]
         if outcome[at] == FAILED or kind[at] == _READ:
@@ -407,4 +413,45 @@ def _one_by_one(  # type: ignore[no-untyped-def]
             else:
                 named[0], named[1], named[2], named[3] = at, there, last, gone
                 return _ABSENT
+    return _FINE
+
+
+@njit(cache=True)
+def _sum_up(  # type: ignore[no-untyped-def]
+    low, high, kind, outcome, completed, argument, truth, by_value, named, step
+):
+    """Fill in by element who added and removed it, or may have.
+
+    And the ops that show since when and until when it was there for certain.
+    """
+    adder, remover, maybe, added_by, there_until, adders = by_value
+    for at in range(low, high):
+        step[at] = -1
+        element = argument[at]
+        if outcome[at] == FAILED or kind[at] == _READ:
+            continue
+        if kind[at] == _ADD:
+            adder[element] = at
+            adders[element] += 1
+        if kind[at] == _REMOVE and outcome[at] != OK:
+            if maybe[element] < 0:
+                maybe[element] = at
+        elif outcome[at] == OK and (kind[at] == _ADD or truth[at] == 1):
+            if kind[at] == _REMOVE:
+                if remover[element] >= 0:
+                    named[0], named[1] = remover[element], at
+                else:
+                    remover[element] = at
+            if added_by[element] < 0 or completed[at] < completed[added_by[element]]:
+                added_by[element] = at
+            there_until[element] = at
+    for at in range(low, high):
+        element = argument[at]
+        if element >= 0 and adders[element] > 0:
+            return _AMBIGUOUS
+        if element >= 0 and adders[element] < 0 and added_by[element] >= 0:
+            named[0], named[1] = added_by[element], -1
+            return _PHANTOM
+    if named[0] >= 0:
+        return _TWICE
     return _FINE

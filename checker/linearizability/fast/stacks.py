@@ -54,6 +54,7 @@ from checker.linearizability.fast.trees import (
     tree_of,
     tree_of_sums,
 )
+from checker.linearizability.sorting import ascending, first_from
 from histories.columns import Columns, Int64s
 
 _HINTS: Final = {
@@ -183,18 +184,27 @@ def _decide(  # type: ignore[no-untyped-def]
             if not empties_fit(items, many, empties, empty, invoked, completed, named[key]):
                 code = EMPTY
             else:
-                held = np.flatnonzero(items[PUT_BY, :many] < items[TAKE_FROM, :many])
-                order = held[np.argsort(items[PUT_BY, :many][held])]
-                mine = np.empty((6, held.size), dtype=np.int64)
-                for at in range(order.size):
-                    mine[:, at] = items[:, order[at]]
-                steps = np.empty(2 * held.size, dtype=np.int64)
+                mine = _held(items, many)
+                steps = np.empty(2 * mine.shape[1], dtype=np.int64)
                 _, low, high = _unstack(mine, steps, np.empty_like(steps))
                 if low < high:
                     code = ORDER
             if code != FINE and jokers > 0:
                 code = SEARCH
         codes[key] = code
+
+
+@njit(cache=True)
+def _held(items, many):  # type: ignore[no-untyped-def]
+    """The items that have to be there at all, by when."""
+    order = ascending(items[PUT_BY, :many])
+    mine = np.empty((6, many), dtype=np.int64)
+    count = 0
+    for item in order:
+        if items[PUT_BY, item] < items[TAKE_FROM, item]:
+            mine[:, count] = items[:, item]
+            count += 1
+    return mine[:, :count].copy()
 
 
 @njit(cache=True)
@@ -211,7 +221,9 @@ def _unstack(items, steps, since):  # type: ignore[no-untyped-def]
     """
     many = items.shape[1]
     covered = np.zeros(many + 1, dtype=np.int64)
-    reach = np.searchsorted(items[PUT_BY], items[TAKE_FROM])
+    reach = np.empty(many, dtype=np.int64)
+    for item in range(many):
+        reach[item] = first_from(items[PUT_BY], items[TAKE_FROM, item])
     for item in range(many):
         covered[item + 1] += 1
         covered[reach[item]] -= 1

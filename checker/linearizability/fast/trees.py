@@ -95,8 +95,8 @@ def add(tree, delta, low, high, number):  # type: ignore[no-untyped-def]
             delta[right] += number
         left //= 2
         right //= 2
-    for at in (first, last):
-        at //= 2
+    for leaf in (first, last):
+        at = leaf // 2
         while at >= 1:
             tree[at] = min(tree[2 * at], tree[2 * at + 1]) + delta[at]
             at //= 2

@@ -28,8 +28,15 @@ class Steps(Generic[State]):
         self._kinds = kinds
         self.states: list[State] = [model.initial]
         self._numbers: dict[State, int] = {model.initial: 0}
+        self._known: dict[tuple[int, int], int] = {}
 
     def __call__(self, state: int, kind: int) -> int:
+        known = self._known.get((state, kind))
+        if known is None:
+            known = self._known[state, kind] = self._stepped(state, kind)
+        return known
+
+    def _stepped(self, state: int, kind: int) -> int:
         op = self._kinds[kind]
         after = self._model.step(self.states[state], op.call, _answer(op))
         if isinstance(after, Inconsistent):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
 
 from checker.base import Budget
 from checker.linearizability.window import kernel
-from checker.linearizability.window.layout import Layout, Operations, lay_out
+from checker.linearizability.window.layout import Layout, Operations, lay_out, stretch
 from checker.linearizability.window.problem import (
     EVENT,
     EXPLORED,
@@ -21,6 +21,7 @@ from checker.linearizability.window.problem import (
     MISSES,
     PAUSED,
     POOL,
+    REGISTER,
     RETURNED,
     ROWS,
     SCALARS,
@@ -44,7 +45,13 @@ _FIRST_WIDTH: Final = 16
 _WIDER: Final = 4
 _ATTEMPTS: Final = 4
 """How often to go back a little, each time wider and ``_FARTHER`` back."""
+_ATTEMPTS_BEFORE_NEARBY: Final = 3
+"""At which of them to ask first whether what is nearby is bad by itself."""
 _FARTHER: Final = 4
+_NEARBY_SIZES: Final = (32, 128, 512, 2048)
+"""How many operations before the one that nothing explains may show by themselves that it
+is so."""
+_NEARBY_STATES_MAX: Final = 20_000
 _EVENTS_BETWEEN: Final = 256
 """Between two places to which it may go back."""
 _ROWS_AT_FIRST: Final = 1 << 12
@@ -62,6 +69,7 @@ class Explained:
     """There is a linearization: ``order`` is one, as rows, if the search was traced."""
 
     order: tuple[int, ...]
+    configurations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +80,12 @@ class Refuted:
         row: Of the op.
         returned: How many had completed before, all explained.
         ends: Per state that was possible then, a linearization up to it, as rows.
+        configurations: How many were made, here as in the others.
     """
 
     row: int
     returned: int
+    configurations: int
     ends: tuple[tuple[int, tuple[int, ...]], ...]
 
 
@@ -113,7 +123,9 @@ def decide(
         look_ahead: See ``lay_out``.
     """
     layout = lay_out(operations, look_ahead=look_ahead)
-    run = _Run(layout, operations.mode, operations.initial, budget, step, traced)
+    run = _Run(layout, operations.mode, [operations.initial], budget, step, traced)
+    if operations.mode == REGISTER and look_ahead and not traced:
+        run.whole = operations
     return run.answer()
 
 
@@ -138,7 +150,7 @@ class _Run:
         self,
         layout: Layout,
         mode: int,
-        initial: int,
+        initial: Sequence[int],
         budget: Budget,
         step: Step | None,
         traced: bool,
@@ -154,8 +166,13 @@ class _Run:
         self._words = words
         self._window = _new_window(layout, words)
         self._memory = _new_memory(self._row_words, layout, traced)
-        self._memory.frontier[0, 0] = initial
-        self._memory.scalars[ROWS] = 1
+        while self._memory.pool.shape[0] < len(initial):
+            self._memory = _with_rows(self._memory, 2 * self._memory.pool.shape[0])
+        self._memory.frontier[: len(initial), 0] = initial
+        self._memory.scalars[ROWS] = len(initial)
+        self.whole: Operations | None = None
+        """What is laid out, if stretches of it may be judged by themselves."""
+        self._nearby: Refuted | None = None
         self._exact = self._snapshot()
         """Where nothing had been dropped yet."""
         self._snapshots = [self._exact]
@@ -171,8 +188,11 @@ class _Run:
                 configurations=int(scalars[EXPLORED]),
             )
         if status == FINISHED:
-            return Explained(self._order(0) if self._traced else ())
-        return self._refuted()
+            order = self._order(0) if self._traced else ()
+            return Explained(order, int(self._memory.scalars[EXPLORED]))
+        if self._nearby is not None:
+            return self._nearby
+        return self.refuted()
 
     def _probe(self) -> int:
         """``FINISHED``, or ``STUCK`` if that is certain.
@@ -193,6 +213,10 @@ class _Run:
                 continue
             attempts = attempts + 1 if event <= farthest else 1
             farthest = max(farthest, event)
+            if attempts == _ATTEMPTS_BEFORE_NEARBY:
+                self._nearby = self._refuted_nearby(self._row_of(event))
+                if self._nearby is not None:
+                    return STUCK
             if attempts > _ATTEMPTS:
                 return self._thoroughly(width)
             width = _FIRST_WIDTH * _WIDER**attempts
@@ -206,6 +230,38 @@ class _Run:
             status = self._advance(width, until=-1)
             if status == FINISHED or not self._memory.scalars[TRUNCATED]:
                 return status
+
+    def _refuted_nearby(self, row: int) -> Refuted | None:
+        """Whether a stretch that ends with this row has no linearization from any value."""
+        whole = self.whole
+        if whole is None:
+            return None
+        budget = replace(self._budget, states_max=min(self._budget.states_max, _NEARBY_STATES_MAX))
+        for size in _NEARBY_SIZES:
+            rows, part = stretch(whole, row, size)
+            initial = np.unique(part.need[part.kind])
+            run = _Run(
+                lay_out(part, look_ahead=True),
+                part.mode,
+                [*initial[initial >= 0].tolist(), part.values],
+                budget,
+                None,
+                traced=False,
+            )
+            try:
+                status = run.exactly()
+            except _OutOfBudget:
+                continue
+            if status == STUCK:
+                found = run.refuted()
+                stuck = int(rows[found.row])
+                ended = whole.completed < whole.completed[stuck]
+                return replace(found, row=stuck, returned=int(np.count_nonzero(ended)))
+        return None
+
+    def exactly(self) -> int:
+        """Go to the end, keeping all configurations."""
+        return self._advance(0, until=-1)
 
     def _next_stop(self) -> int:
         return (int(self._memory.scalars[EVENT]) // _EVENTS_BETWEEN + 1) * _EVENTS_BETWEEN
@@ -340,7 +396,7 @@ class _Run:
 
     # -- answers
 
-    def _refuted(self) -> Refuted:
+    def refuted(self) -> Refuted:
         memory = self._memory
         ends: dict[int, tuple[int, ...]] = {}
         for at in range(int(memory.scalars[POOL])):
@@ -350,6 +406,7 @@ class _Run:
         return Refuted(
             row=self._row_of(int(memory.scalars[EVENT])),
             returned=int(memory.scalars[RETURNED]),
+            configurations=int(memory.scalars[EXPLORED]),
             ends=tuple(ends.items()),
         )
 

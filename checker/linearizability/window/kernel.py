@@ -87,9 +87,9 @@ def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
         if problem.observer[rival]:
             continue
         if problem.returns[rival] < problem.returns[op]:
-            if problem.after[rival] < 0:
+            if problem.after[rival] < 0 and not problem.followed[op]:
                 window.better[slot, other >> 6] |= bit_of(other)
-        elif problem.after[op] < 0:
+        elif problem.after[op] < 0 and not problem.followed[rival]:
             window.better[other, word] |= bit
     window.masks[MUTATORS, word] |= bit
     if problem.hides[op]:

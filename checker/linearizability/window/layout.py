@@ -6,11 +6,12 @@ slots and lanes, who can still see what, and who can still install what.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from checker.linearizability.sorting import ascending, first_from
 from checker.linearizability.window.jit import jit
 from checker.linearizability.window.problem import (
     ANY,
@@ -74,6 +75,31 @@ class Layout:
     rows: Int64s
     slots: int
     lanes: int
+
+
+def stretch(operations: Operations, last: int, size: int) -> tuple[Int64s, Operations]:
+    """The ``size`` ops invoked last before the one in row ``last`` returns, and their rows.
+
+    What was open when the first of them began may have happened before or not, and
+    what is still open at the end may have happened or not: such ops count as
+    indeterminate.  If the stretch has no linearization from any initial value, the
+    whole has none.
+    """
+    end = operations.completed[last]
+    before = np.flatnonzero(operations.invoked <= end)
+    start = operations.invoked[before[-min(size, before.size)]]
+    inside = (operations.invoked >= start) & (operations.invoked <= end)
+    certain = inside & (operations.completed <= end)
+    open_at_start = (operations.invoked < start) & (operations.completed >= start)
+    optional = (open_at_start | (inside & ~certain)) & (operations.observer == 0)
+    rows = np.flatnonzero(certain | optional)
+    part = operations.only(rows)
+    fresh = np.iinfo(np.int64).max - np.arange(rows.size)
+    return rows, replace(
+        part,
+        completed=np.where(optional[rows], FOREVER, part.completed),
+        process=np.where(optional[rows], fresh, part.process),
+    )
 
 
 def lay_out(operations: Operations, *, look_ahead: bool) -> Layout:
@@ -142,6 +168,8 @@ def _assembled(
     look_ahead: bool,
 ) -> Layout:
     after = _after(part)
+    followed = np.zeros(after.size, dtype=np.uint8)
+    followed[after[after >= 0]] = 1
     certain = (returned_at != _NEVER).astype(np.uint8)
     group, member_from, members, expiry = _groups(certain, part.kind, after, until)
     event_type, event_op, slot, sizes = _allocate(invoked_at, returned_at, certain, group, expiry)
@@ -161,6 +189,7 @@ def _assembled(
         slot=slot,
         returns=returned_at,
         after=after,
+        followed=followed,
         hides=hides,
         in_time=in_time,
         group=group,
@@ -258,7 +287,7 @@ def _allocate(
         if certain[op]:
             base[returned_at[op]] = ~op
     groups = expiry.size
-    ends = np.argsort(expiry)
+    ends = ascending(expiry)
     event_type = np.zeros(ops + returning + groups, dtype=np.uint8)
     event_op = np.zeros(ops + returning + groups, dtype=np.int32)
     slot = np.full(ops, -1, dtype=np.int32)
@@ -342,7 +371,7 @@ def _foresight(
         value = need[kind[op]]
         if value != ANY and returned_at[op] != _NEVER:
             mine = starts[installer_from[value] : installer_from[value + 1]]
-            in_time[op] = np.searchsorted(mine, returned_at[op])
+            in_time[op] = first_from(mine, returned_at[op])
             least_in_time[filled[value]] = in_time[op]
             filled[value] += 1
     for value in range(values):
@@ -397,7 +426,7 @@ def _find_hiding(
         value = put[kind[op]]
         if observer[op] or value == ANY or need[kind[op]] != ANY or returned_at[op] == _NEVER:
             continue
-        later = np.searchsorted(invoked_at, returned_at[op])
+        later = first_from(invoked_at, returned_at[op])
         horizon = replaced_by[later]
         low, high = offsets[value], offsets[value + 1]
         count = np.searchsorted(starts[low:high], horizon)

@@ -36,6 +36,7 @@ class Problem(NamedTuple):
         slot: Its bit while it is open, if it was answered; else its lane.
         returns: The event at which it returns.
         after: The op of its process that must come first, or -1.
+        followed: Whether another op has it as ``after``.
         hides: Whether nobody can see its effect, so that it may hide before a blind op.
         in_time: How many installers of the value it needs are invoked before it returns.
         group: If it was not answered, its lane's use.
@@ -59,6 +60,7 @@ class Problem(NamedTuple):
     slot: Int32s
     returns: Int32s
     after: Int32s
+    followed: UInt8s
     hides: UInt8s
     in_time: Int32s
     group: Int32s

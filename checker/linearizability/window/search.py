@@ -55,12 +55,16 @@ class Refuter(Generic[State]):
         self._encoded = encode(ops, model)
         self._place = np.full(len(ops), -1, dtype=np.int64)
         self._place[self._encoded.rows] = np.arange(self._encoded.rows.size)
+        self.work = 0
+        """Operations and configurations looked at so far."""
 
     def refutes(self, positions: Sequence[int], budget: Budget) -> bool:
         """Whether the ops at these positions, ascending, certainly have none."""
         rows = self._place[list(positions)]
         part = self._encoded.operations.only(rows[rows >= 0])
-        return isinstance(decide(part, budget, step=self._encoded.steps), Refuted)
+        answer = decide(part, budget, step=self._encoded.steps)
+        self.work += rows.size + answer.configurations
+        return isinstance(answer, Refuted)
 
 
 def _indices(ops: Sequence[Op], encoded: Encoded[State], rows: Sequence[int]) -> tuple[int, ...]:

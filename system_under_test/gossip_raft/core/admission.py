@@ -18,12 +18,12 @@ from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.types import Nanos
 
 
-def after_waiting(message: Message, waited: Nanos) -> Message:
+def after_waiting(message: Message, waited: int) -> Message:
     """``message``, ``waited`` after it arrived: so much less time is left to it."""
     body = message.body
     if waited > 0 and isinstance(body, PutEntries | ReadKeys) and body.expires_in is not None:
         left = replace(body, expires_in=Nanos(body.expires_in - waited))
-        return replace(message, body=left)
+        return message._replace(body=left)
     return message
 
 

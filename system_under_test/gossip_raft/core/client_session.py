@@ -28,7 +28,7 @@ Replies may be lost, late, repeated and reordered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias, assert_never
 
 from system_under_test.gossip_raft.core.messages import (
@@ -55,6 +55,8 @@ ATTEMPT_TIMEOUT: Final = Nanos(1_000_000_000)
 OPERATION_TIMEOUT: Final = Nanos(5_000_000_000)
 BACKOFF_MIN: Final = Nanos(10_000_000)
 BACKOFF_MAX: Final = Nanos(320_000_000)
+NO_TERM: Final = Term(0)
+"""Clients are in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +261,12 @@ class ClientSession:
         return self._transmit(operation, now)
 
     def _transmit(self, operation: _Operation, now: Nanos) -> tuple[SessionEffect, ...]:
-        self._request = RequestId(self._request + 1)
-        operation.sent.add(self._request)
-        operation.unsettled.add(self._request)
-        operation.awaited = self._request
+        request = self._request = operation.awaited = RequestId(self._request + 1)
+        operation.sent.add(request)
+        operation.unsettled.add(request)
         operation.wake_at = Nanos(min(now + self._timeouts.attempt, operation.deadline))
-        body = replace(operation.body, expires_in=Nanos(operation.deadline - now))
-        message = Message(self.client, operation.target, self._request, Term(0), (), body)
+        body = _expiring(operation.body, Nanos(operation.deadline - now))
+        message = Message(self.client, operation.target, request, NO_TERM, (), body)
         return (Transmit(message), WakeAt(operation.wake_at))
 
     def _refused(
@@ -343,6 +344,17 @@ class _Operation:
     lost: bool = False
     hops: int = 0
     problem: str = ""
+
+
+def _expiring(body: PutEntries | ReadKeys, expires_in: Nanos) -> PutEntries | ReadKeys:
+    """``replace`` would take five times as long."""
+    match body:
+        case PutEntries(session=session, commands=commands, acknowledge_to=address):
+            return PutEntries(session, commands, address, expires_in)
+        case ReadKeys(keys=keys, consistency=consistency):
+            return ReadKeys(keys, consistency, expires_in)
+        case _:
+            assert_never(body)
 
 
 def _fits(question: PutEntries | ReadKeys, reply: Results | Values) -> bool:

@@ -43,7 +43,7 @@ from system_under_test.gossip_raft.core.messages import (
     Values,
     Vote,
 )
-from system_under_test.gossip_raft.core.ready import Apply, Effect, Persist, Record, Send
+from system_under_test.gossip_raft.core.ready import Effect, Persist, Record
 from system_under_test.gossip_raft.core.types import (
     AddToSet,
     Append,
@@ -270,10 +270,10 @@ def effect(e: Effect) -> str:
             return "; ".join(map(event, events))
         case Persist():
             return persist(e)
-        case Send(message=m):
-            return f"send {message(m)}"
-        case Apply(entry=applied):
-            return f"apply {entry(applied)}"
+        case Message():
+            return f"send {message(e)}"
+        case Entry():
+            return f"apply {entry(e)}"
         case _:
             assert_never(e)
 

@@ -13,24 +13,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from struct import Struct
+from typing import Final
 
-from system_under_test.gossip_raft.core.types import Entry, Result
+from system_under_test.gossip_raft.core.types import APPLIED, Entry, Result
+
+_CHAINED: Final = Struct(">QQQ")
 
 
 def entry_digest(entry: Entry) -> int:
     """Of the session and the commands, not of the position."""
-    return _digest(repr((entry.session, entry.commands)).encode())
+    memo = entry.digest_memo
+    if not memo:
+        memo.append(_digest(repr((entry.session, entry.commands)).encode()))
+    return memo[0]
 
 
 def results_digest(results: tuple[Result, ...]) -> int:
+    if len(results) == 1 and results[0] is APPLIED:
+        return _APPLIED_DIGEST
     return _digest(repr(results).encode())
 
 
 def chain(previous: int, term: int, digest: int) -> int:
     """H[i], from H[i-1] and the term and digest of entry i."""
-    return _digest(
-        previous.to_bytes(8, "big") + term.to_bytes(8, "big") + digest.to_bytes(8, "big")
-    )
+    return _digest(_CHAINED.pack(previous, term, digest))
 
 
 def log_digest(entries: Iterable[Entry], before: int = 0) -> int:
@@ -48,3 +55,7 @@ def image_digest(image: bytes) -> int:
 
 def _digest(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
+
+
+_APPLIED_DIGEST: Final = _digest(repr((APPLIED,)).encode())
+"""Of the answer to most writes."""

@@ -32,17 +32,14 @@ class Elections:
         self._promised_until = state.now
         if state.rules.may_have_promised(state.incarnation):
             self._promised_until = Nanos(state.now + state.config.election_timeout_min_ns)
-        self._deadline = state.now
+        self.wake_at = state.now
+        """When to campaign, unless we lead."""
         self._postpone()
         state.when_leadership_ends.append(self._postpone)
 
-    @property
-    def wake_at(self) -> Nanos | None:
-        return None if self._state.leads else self._deadline
-
     def tick(self) -> None:
         state = self._state
-        if state.leads or state.now < self._deadline:
+        if state.leads or state.now < self.wake_at:
             return
         if state.role is Role.PRE_CANDIDATE and not state.rules.campaigns_again(
             state.log.last, self._gossip.lasts_within_reach
@@ -71,7 +68,7 @@ class Elections:
         state = self._state
         if state.rules.promises(message, state.term):
             self._promised_until = Nanos(state.now + state.config.election_timeout_min_ns)
-            self._deadline = max(self._deadline, self._promised_until)
+            self.wake_at = max(self.wake_at, self._promised_until)
 
     def on_request_vote(self, message: Message, request: RequestVote) -> None:
         state = self._state
@@ -182,4 +179,4 @@ class Elections:
         timeout = self._state.rules.election_timeout(
             config.election_timeout_min_ns, config.election_timeout_max_ns, self._state.rng
         )
-        self._deadline = Nanos(self._state.now + timeout)
+        self.wake_at = Nanos(self._state.now + timeout)

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 from system_under_test.gossip_raft.core.config import Heartbeats
-from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
+from system_under_test.gossip_raft.core.messages import HEARTBEAT, GossipRecord, Message
 from system_under_test.gossip_raft.core.state import NodeState
 from system_under_test.gossip_raft.core.types import Nanos, NodeId, Position, RequestId, Term
 
@@ -28,42 +28,50 @@ class Gossip:
         self.wake_at = state.now
         self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
-        self._peers = frozenset(state.peers)
+        self._timeout = state.config.election_timeout_min_ns
+        self._told_reachable: tuple[NodeId, ...] = ()
+        self._reachable_until = state.now
+        """As long as nobody who was out of reach is heard."""
+        self.peers = frozenset(state.peers)
+        self._order_members()
         self._retelling_is_news = state.rules.retelling_is_news()
         state.when_membership_changes.append(self._meet_peers)
 
     # --- in --------------------------------------------------------------------
 
-    def is_peer(self, source: str) -> bool:
-        return source in self._peers
-
     def has_room_for(self, stranger: NodeId) -> bool:
         """Whether it is remembered, or may be; those that fell silent make room."""
-        strangers = [node for node in self._heard if node not in self._peers]
+        strangers = [node for node in self._heard if node not in self.peers]
         if stranger in strangers or self._state.rules.has_room(len(strangers), STRANGERS_MAX):
             return True
         silent = [node for node in strangers if not self._hears(node)]
         for node in silent:
             del self._heard[node], self._news[node]
             self.records.pop(node, None)
+        self._order_members()
         return bool(silent)
 
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
         """Merge the map of a peer's message; returns what changed, as (old, new)."""
-        source = NodeId(message.source)
-        self._heard[source] = self._news[source] = self._state.now
+        state, records, source = self._state, self.records, NodeId(message.source)
+        heard, now = self._heard.get(source), state.now
+        self._heard[source] = self._news[source] = now
+        if heard is None:
+            self._order_members()
+        elif heard + self._timeout < now:
+            self._reachable_until = now  # ``source`` was not, and is again.
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
-        own, records, retold = self._state.id, self.records, self._retelling_is_news
+        retold = self._retelling_is_news
         for new in message.gossip:
             node = new.node
             old = records.get(node)
             is_known = new is old and not retold
-            if is_known or node == own or not (node in self._peers or node == source):
+            if is_known or node == state.id or not (node in self.peers or node == source):
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
-            merged = new if old is None else self._state.rules.merge_records(old, new)
+            merged = new if old is None else state.rules.merge_records(old, new)
             if merged is not old or retold:
                 records[node] = merged
-                self._news[node] = self._state.now
+                self._news[node] = now
                 changed.append((old, merged))
         return changed
 
@@ -81,13 +89,13 @@ class Gossip:
         elif len(peers) > state.config.fanout:
             peers = tuple(state.rng.sample(peers, state.config.fanout))
         for peer in peers:
-            state.outbox.ask(peer, Heartbeat())
+            state.outbox.ask(peer, HEARTBEAT)
 
     def broadcast(self) -> RequestId:
         """A heartbeat to every peer now; returns the number of the first."""
         first = self._note_round()
         for peer in self._state.peers:
-            self._state.outbox.ask(peer, Heartbeat())
+            self._state.outbox.ask(peer, HEARTBEAT)
         return first
 
     def sent_at(self, request: RequestId) -> Nanos | None:
@@ -116,28 +124,25 @@ class Gossip:
         """
         state = self._state
         self._counter += 1
-        self.records[state.id] = GossipRecord(
-            node=state.id,
-            incarnation=state.incarnation,
-            counter=self._counter,
-            term=state.term,
-            leader=state.leader,
-            last=state.log.last,
-            commit=state.commit_point_at_departure,
-            source=source,
-            reachable=self._reachable(),
-            recovering=state.recovering,
+        own = self.records[state.id] = GossipRecord(
+            state.id,
+            state.incarnation,
+            self._counter,
+            state.term,
+            state.leader,
+            state.log.last,
+            state.commit_point_at_departure,
+            source,
+            self._reachable(),
+            state.recovering,
         )
         if state.config.heartbeats is Heartbeats.PLAIN:
-            return (self.records[state.id],)
+            return (own,)
         return self.known()
 
     def known(self) -> tuple[GossipRecord, ...]:
         """The map in the members' order; strangers are not passed on."""
-        records, members = self.records, self._state.membership.members
-        if self._state.id not in members:
-            members = (*members, self._state.id)
-        return tuple([records[m] for m in members if m in records])
+        return tuple(filter(None, map(self.records.get, self._members)))
 
     # --- questions -------------------------------------------------------------
 
@@ -188,19 +193,31 @@ class Gossip:
         return None if best is None else best.node
 
     def _reachable(self) -> tuple[NodeId, ...]:
-        state, heard = self._state, self._heard
-        since = state.now - state.config.election_timeout_min_ns
-        peers = state.peers
-        if len(heard) > len(peers) or not heard.keys() <= self._peers:
-            peers = (*peers, *sorted(node for node in heard if node not in self._peers))
-        return tuple([node for node in peers if node in heard and heard[node] >= since])
+        heard, now, timeout = self._heard, self._state.now, self._timeout
+        if now >= self._reachable_until:
+            reachable = [node for node in self._sources if heard[node] + timeout >= now]
+            self._told_reachable = tuple(reachable)
+            # Those in it may be heard again meanwhile, which only makes it hold for longer.
+            oldest = min((heard[node] for node in reachable), default=now)
+            self._reachable_until = Nanos(oldest + timeout)
+        return self._told_reachable
 
     def _meet_peers(self) -> None:
-        before, self._peers = self._peers, frozenset(self._state.peers)
-        for joined in self._peers - before:
+        before, self.peers = self.peers, frozenset(self._state.peers)
+        for joined in self.peers - before:
             # It may have the name of one who left, and its counters begin anew.
             self.records.pop(joined, None)
             self._news[joined] = self._state.now
+        self._order_members()
+
+    def _order_members(self) -> None:
+        """The orders in which we tell of nodes: ``_members`` of whose records, ``_sources`` of
+        whom we have heard."""
+        state, heard, members = self._state, self._heard, self._state.membership.members
+        self._members = members if state.id in members else (*members, state.id)
+        strangers = sorted(node for node in heard if node not in self.peers)
+        self._sources = (*(peer for peer in state.peers if peer in heard), *strangers)
+        self._reachable_until = state.now
 
     def _hears(self, peer: NodeId) -> bool:
         heard = self._heard.get(peer)

@@ -35,20 +35,20 @@ class Log:
     What was up to ``base`` is compacted: of it only ``base`` itself is known, which the
     log holds, as it holds ``ORIGIN`` when nothing is compacted.
 
-    Everything but slicing and compacting costs O(1), ``truncate`` O(dropped).
+    ``last`` is where it ends.  Everything but slicing and compacting costs O(1),
+    ``truncate`` O(dropped).
     """
 
     def __init__(self, entries: tuple[Entry, ...], base: Position = ORIGIN) -> None:
-        self.base = base
+        self.base = self.last = base
         self._entries: list[Entry] = []
+        self._positions: list[Position] = [base]
+        """Of the base and of every entry."""
         self._runs: list[Position] = [] if base == ORIGIN else [base]
-        self._bytes: list[int] = [0]  # About how much the entries take, accumulated.
+        self._bytes: list[int] = [0]
+        """About how much the entries take, accumulated."""
         for entry in entries:
             self.append(entry)
-
-    @property
-    def last(self) -> Position:
-        return self._runs[-1] if self._runs else ORIGIN
 
     @property
     def runs(self) -> tuple[Position, ...]:
@@ -61,7 +61,7 @@ class Log:
 
     def __len__(self) -> int:
         """The index of the last entry: those compacted are counted."""
-        return self.base.index + len(self._entries)
+        return self.last.index
 
     def after(self, index: int, entries_max: int) -> tuple[Entry, ...]:
         """At most ``entries_max`` entries that follow ``index``, which is not below the base."""
@@ -85,10 +85,8 @@ class Log:
 
     def position_at(self, index: int) -> Position:
         """Of the base, or of an entry after it."""
-        if index == self.base.index:
-            return self.base
-        entry = self[LogIndex(index)]
-        return Position(entry.term, entry.index)
+        assert index >= self.base.index, f"entry {index} is compacted"
+        return self._positions[index - self.base.index]
 
     def holds(self, position: Position) -> bool:
         """Whether this log has exactly that entry; then it has all before it too.
@@ -96,8 +94,8 @@ class Log:
         Of compacted entries it cannot tell, and says no.
         """
         return (
-            self.base.index <= position.index <= len(self)
-            and self.position_at(position.index) == position
+            self.base.index <= position.index <= self.last.index
+            and self._positions[position.index - self.base.index] == position
         )
 
     def append(self, entry: Entry) -> None:
@@ -108,8 +106,9 @@ class Log:
         last = self.last
         if entry.index != last.index + 1 or entry.term < last.term:
             raise InvariantViolation(f"{entry.term}/{entry.index} cannot follow {last}")
-        position = Position(entry.term, entry.index)
+        self.last = position = Position(entry.term, entry.index)
         self._entries.append(entry)
+        self._positions.append(position)
         self._bytes.append(self._bytes[-1] + _bytes_of(entry))
         if entry.term == last.term:
             self._runs[-1] = position
@@ -125,25 +124,28 @@ class Log:
         if keep < self.base.index:
             raise InvariantViolation(f"cannot truncate to {keep}, below the base {self.base}")
         del self._entries[keep - self.base.index :]
+        del self._positions[keep - self.base.index + 1 :]
         del self._bytes[keep - self.base.index + 1 :]
+        self.last = self._positions[-1]
         while self._runs and self._runs[-1].index > keep:
             self._runs.pop()
-        if keep and self.last.index < keep:
-            self._runs.append(self.position_at(keep))
+        if keep and (not self._runs or self._runs[-1].index < keep):
+            self._runs.append(self.last)
 
     def compact(self, base: Position) -> None:
         """Forget the entries up to ``base``, which this log holds."""
         assert self.holds(base), f"{base} is not in the log"
         dropped = base.index - self.base.index
         del self._entries[:dropped]
+        del self._positions[:dropped]
         del self._bytes[:dropped]
         self._runs = [run for run in self._runs if run.index >= base.index]
         self.base = base
 
     def restart(self, base: Position) -> None:
         """Forget all entries; the next one follows ``base``."""
-        self.base = base
-        self._entries, self._runs, self._bytes = [], [base], [0]
+        self.base = self.last = base
+        self._entries, self._positions, self._runs, self._bytes = [], [base], [base], [0]
 
 
 def common_point(own: tuple[Position, ...], source: tuple[Position, ...]) -> Position:
@@ -170,7 +172,18 @@ def bytes_of_commands(commands: tuple[LogCommand, ...]) -> int:
 
 
 def _bytes_of_command(command: LogCommand | Get) -> int:
-    match command:
+    match command:  # The frequent ones first.
+        case (
+            Put(key=key, value=value)
+            | Append(key=key, element=value)
+            | Enqueue(key=key, element=value)
+            | AddToSet(key=key, element=value)
+        ):
+            size = _bytes_of_text(value) if isinstance(value, str) else 8
+            return 16 + _bytes_of_text(key) + size
+        case Cas(key=key, expected=expected, replacement=replacement):
+            scalars = _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
+            return 24 + _bytes_of_text(key) + scalars
         case SetMembership(membership=membership):
             names = membership.members + tuple(where for _, where in membership.addresses)
             return 8 + 2 * sum(map(len, names))
@@ -182,16 +195,6 @@ def _bytes_of_command(command: LogCommand | Get) -> int:
             return 8 + _bytes_of_text(key)
         case Increment(key=key):
             return 16 + _bytes_of_text(key)
-        case (
-            Put(key=key, value=value)
-            | Append(key=key, element=value)
-            | Enqueue(key=key, element=value)
-            | AddToSet(key=key, element=value)
-        ):
-            return 16 + _bytes_of_text(key) + _bytes_of_scalar(value)
-        case Cas(key=key, expected=expected, replacement=replacement):
-            scalars = _bytes_of_scalar(expected) + _bytes_of_scalar(replacement)
-            return 24 + _bytes_of_text(key) + scalars
         case _:
             assert_never(command)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias, get_args
 
 from system_under_test.gossip_raft.core.types import (
     NOTHING_COMPACTED,
@@ -30,8 +30,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GossipRecord:
+class GossipRecord(NamedTuple):
     """What ``node`` says of itself.  Written by its owner only, replaced as a whole.
 
     1. It states durable facts only: it leaves the node after they are on disk.
@@ -367,9 +366,15 @@ ClientReply: TypeAlias = (
 )
 Body: TypeAlias = PeerRequest | PeerReply | ClientRequest | ClientReply | AckEntries
 
+BETWEEN_NODES: Final = frozenset(get_args(PeerRequest | PeerReply))
+FROM_CLIENTS: Final = frozenset(get_args(ClientRequest))
+"""The classes of those unions: to look a body's up costs less than ``isinstance``."""
 
-@dataclass(frozen=True, slots=True)
-class Message:
+HEARTBEAT: Final = Heartbeat()
+HEARTBEAT_REPLY: Final = HeartbeatReply()
+
+
+class Message(NamedTuple):
     """An envelope.
 
     1. ``request`` is chosen by whoever asks, unique for that source (nodes number from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Protocol, TypeGuard, assert_never
+from typing import assert_never
 
 from system_under_test.gossip_raft.core.changes import Changes
 from system_under_test.gossip_raft.core.config import NodeConfig
@@ -11,10 +11,12 @@ from system_under_test.gossip_raft.core.digest import entry_digest, results_dige
 from system_under_test.gossip_raft.core.election import Elections
 from system_under_test.gossip_raft.core.gossip import Gossip
 from system_under_test.gossip_raft.core.messages import (
+    BETWEEN_NODES,
+    FROM_CLIENTS,
+    HEARTBEAT_REPLY,
     AckEntries,
     AddServer,
     Body,
-    ClientRequest,
     Forwarded,
     GetStatus,
     GossipRecord,
@@ -24,8 +26,6 @@ from system_under_test.gossip_raft.core.messages import (
     Lost,
     Message,
     NotLeader,
-    PeerReply,
-    PeerRequest,
     PulledEntries,
     PullEntries,
     PullMismatch,
@@ -56,7 +56,7 @@ from system_under_test.gossip_raft.core.replication import Puller, Source
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.state_machine import StateMachine
-from system_under_test.gossip_raft.core.trace import Applied, PositionTold, VoteTold
+from system_under_test.gossip_raft.core.trace import Applied, PositionTold, TraceEvent, VoteTold
 from system_under_test.gossip_raft.core.transfer import Transfer
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
@@ -71,13 +71,6 @@ from system_under_test.gossip_raft.core.types import (
     Snapshot,
 )
 from system_under_test.gossip_raft.core.writes import Writes
-
-
-class Timed(Protocol):
-    """A part that wants to be woken at ``wake_at``, if at all."""
-
-    @property
-    def wake_at(self) -> Nanos | None: ...
 
 
 class Node:
@@ -113,17 +106,10 @@ class Node:
         self._recovery = Recovery(state, self._gossip)
         self._changes = Changes(state, self._gossip)
         self._transfer = Transfer(state, self._gossip, self._reads.lease)
-        self._timed: tuple[Timed, ...] = (
-            self._elections,
-            self._quorum,
-            self._puller,
-            self._source,
-            self._transfer,
-        )
         if state.snapshot is not None:
             self._machine.restore(state.snapshot.image)
         self._handed_over = state.applied
-        self._log_seen: tuple[LogIndex, int] | None = None
+        self._log_seen: tuple[LogIndex, Position | None] = (LogIndex(0), None)
         self._position_told: Position | None = None
 
     @property
@@ -183,9 +169,9 @@ class Node:
             InvariantViolation: See law 4.
         """
         self._state.now = now
-        if self._gossip.is_peer(message.source):
+        if message.source in self._gossip.peers:
             self._hear(message)
-        elif not isinstance(message.body, ClientRequest):
+        elif type(message.body) not in FROM_CLIENTS:
             if not self._heeds_stranger(message):
                 return
             self._hear(message)
@@ -231,59 +217,55 @@ class Node:
     def take_ready(self) -> Ready:
         """What is to be done now; false if that is nothing."""
         state, outbox = self._state, self._state.outbox
-        log_as_seen = (state.applied, len(state.log))
-        if log_as_seen != self._log_seen:
-            self._log_seen = log_as_seen
-            if self._snapshot_is_due():
-                state.take_snapshot(self._machine.image())
-        self._recovery.proceed()
-        self._reads.proceed()
-        self._changes.proceed()
-        self._transfer.proceed()
-        self._source.answer()
-        self._puller.request()
-        persist = state.take_persist()
-        quiet = not (outbox.decided or outbox.sends)
-        if quiet and persist is None and state.commit == self._handed_over:
-            return Ready(wake_at=self._wake_at())
+        self._proceed()
+        wake_at = min(
+            self._gossip.wake_at,
+            self._quorum.wake_at if state.leads else self._elections.wake_at,
+            self._puller.wake_at,
+            self._source.wake_at,
+            self._transfer.wake_at,
+        )
+        persist = state.take_persist() if state.is_unsaved else None
+        if not (outbox.decided or outbox.sends or persist or state.commit > self._handed_over):
+            return Ready(wake_at)
         decided, outbox.decided = tuple(outbox.decided), []
         sends, outbox.sends = outbox.sends, []
         told, outbox.told = outbox.told, []
-        peers_are_told = False
-        for target, _, body in sends:
-            if self._is_for_node(target, body):
-                peers_are_told = True
-                break
-        gossip = self._gossip.stamp(self._puller.source) if peers_are_told else ()
-        messages = tuple(
-            [self._seal(target, request, body, gossip) for target, request, body in sends]
-        )
-        for message in messages:
-            if _is_given_vote(message.body):
-                candidate = NodeId(message.target)
-                told.append(VoteTold(term=message.body.term, candidate=candidate))
-        if peers_are_told and state.log.last != self._position_told:
-            last = self._position_told = state.log.last
-            told.insert(
-                0, PositionTold(term=state.term, last_term=last.term, last_index=last.index)
-            )
-        committed = state.log.after(self._handed_over, state.commit - self._handed_over)
-        self._handed_over = state.commit
-        return Ready(
-            decided=decided,
-            persist=persist,
-            persisted=None if persist is None else state.persisted_event(),
-            told=tuple(told),
-            messages=messages,
-            committed=committed,
-            wake_at=self._wake_at(),
-        )
+        messages = self._sealed(sends, told) if sends else ()
+        committed: tuple[Entry, ...] = ()
+        if state.commit > self._handed_over:
+            committed = state.log.after(self._handed_over, state.commit - self._handed_over)
+            self._handed_over = state.commit
+        persisted = None if persist is None else state.persisted_event()
+        return Ready(wake_at, decided, persist, persisted, tuple(told), messages, committed)
+
+    def _proceed(self) -> None:
+        """Let every part do what it may do by now; pulling comes last, as all it states must
+        be so when it leaves."""
+        state = self._state
+        applied, last = self._log_seen
+        if state.applied != applied or state.log.last is not last:
+            self._log_seen = (state.applied, state.log.last)
+            if self._snapshot_is_due():
+                state.take_snapshot(self._machine.image())
+        if state.recovering:
+            self._recovery.proceed()
+        if state.leads:
+            if self._reads.waiting:
+                self._reads.proceed()
+            if state.membership.learners:
+                self._changes.proceed()
+        if self._transfer.handover is not None:
+            self._transfer.proceed()
+        if self._source.is_asked:
+            self._source.answer()
+        self._puller.request()
 
     def _snapshot_is_due(self) -> bool:
         """Enough was applied since the last one (Ongaro 2014, 5.1.2)."""
         state, config = self._state, self._state.config
         since = LogIndex(0) if state.snapshot is None else state.snapshot.position.index
-        until = state.rules.compaction_point(state.applied, LogIndex(len(state.log)))
+        until = state.rules.compaction_point(state.applied, state.log.last.index)
         return until > since and (
             until - since >= config.snapshot_entries_max
             or state.log.bytes_between(since, until) >= config.snapshot_bytes_max
@@ -298,28 +280,34 @@ class Node:
         self._state.install_snapshot(snapshot)
         self._handed_over = snapshot.position.index
 
-    def _seal(
-        self, target: str, request: RequestId, body: Body, gossip: tuple[GossipRecord, ...]
-    ) -> Message:
-        """Put ``body`` in an envelope that says how things stand at departure."""
-        state = self._state
-        if _is_given_vote(body) and (state.term, state.vote) != (body.term, target):
-            # Overtaken before it was durable: it was never given.
-            body = Vote(term=body.term, granted=False, pre_vote=False)
-        if not self._is_for_node(target, body):
-            gossip = ()
-        return Message(state.id, target, request, state.term, gossip, body)
-
-    def _is_for_node(self, target: str, body: Body) -> bool:
-        return isinstance(body, PeerRequest | PeerReply) or self._gossip.is_peer(target)
-
-    def _wake_at(self) -> Nanos:
-        due = self._gossip.wake_at
-        for part in self._timed:
-            time = part.wake_at
-            if time is not None and time < due:
-                due = time
-        return due
+    def _sealed(
+        self, sends: list[tuple[str, RequestId, Body]], told: list[TraceEvent]
+    ) -> tuple[Message, ...]:
+        """Put ``sends`` in envelopes that say how things stand at departure, and add what they
+        tell to ``told``."""
+        state, peers = self._state, self._gossip.peers
+        own, term = state.id, state.term
+        gossip: tuple[GossipRecord, ...] | None = None
+        messages: list[Message] = []
+        for target, request, sent in sends:
+            body = sent
+            if isinstance(body, Vote) and body.granted and not body.pre_vote:
+                if (term, state.vote) == (body.term, target):
+                    told.append(VoteTold(term=term, candidate=NodeId(target)))
+                else:
+                    # Overtaken before it was durable: it was never given.
+                    body = Vote(term=body.term, granted=False, pre_vote=False)
+            if type(body) in BETWEEN_NODES or target in peers:
+                if gossip is None:
+                    gossip = self._gossip.stamp(self._puller.source)
+                messages.append(Message(own, target, request, term, gossip, body))
+            else:
+                messages.append(Message(own, target, request, term, (), body))
+        last = state.log.last
+        if gossip is not None and last != self._position_told:
+            self._position_told = last
+            told.insert(0, PositionTold(term=term, last_term=last.term, last_index=last.index))
+        return tuple(messages)
 
     # --- peers -----------------------------------------------------------------
 
@@ -346,15 +334,22 @@ class Node:
             steps_down = rules.steps_down(message, leads=state.leads)
             state.enter_term(seen, Role.FOLLOWER if steps_down else state.role)
         changed = self._gossip.hear(message)
-        if self._gossip.is_peer(message.source):
+        if state.leads and message.source in self._gossip.peers:
             self._quorum.hear(NodeId(message.source))
-        self._recovery.hear(message)
+        if state.recovering:
+            self._recovery.hear(message)
         moved = False
         for old, new in changed:
+            moved = moved or old is None or old.last != new.last or old.term != new.term
+            if state.leads:
+                continue
             self._elections.hear_of_leader(new)
-            moved = moved or old is None or (old.term, old.last) != (new.term, new.last)
-            if not state.leads and rules.advances_commit_from_gossip(state.log.last, new.commit):
-                state.learn_commit(min(new.commit.index, state.log.last.index))
+            last = state.log.last
+            reached = min(new.commit.index, last.index)
+            if reached > state.committed_known and rules.advances_commit_from_gossip(
+                last, new.commit
+            ):
+                state.learn_commit(reached)
         if moved:
             self._quorum.count()
             if isinstance(message.body, UpdatePosition | PullEntries):
@@ -362,20 +357,26 @@ class Node:
 
     def _dispatch(self, message: Message) -> None:
         state, body = self._state, message.body
-        match body:
+        match body:  # The frequent ones first.
             case Heartbeat():
                 self._elections.on_heartbeat(message)
-                state.outbox.answer(message.source, message.request, HeartbeatReply())
+                state.outbox.answer(message.source, message.request, HEARTBEAT_REPLY)
             case HeartbeatReply():
                 self._reads.on_heartbeat_reply(message)
+            case PulledEntries():
+                self._puller.on_pulled_entries(message, body)
+            case PullEntries():
+                self._source.on_pull(message, body)
+            case UpdatePosition():
+                state.outbox.answer(message.source, message.request, UpdatePositionReply())
+            case PutEntries():
+                self._writes.on_put(message, body)
+            case ReadKeys():
+                self._reads.on_read(message, body)
             case RequestVote():
                 self._elections.on_request_vote(message, body)
             case Vote():
                 self._elections.on_vote(message, body)
-            case PullEntries():
-                self._source.on_pull(message, body)
-            case PulledEntries():
-                self._puller.on_pulled_entries(message, body)
             case PullMismatch():
                 self._puller.on_mismatch(message, body)
             case PullTooOld():
@@ -384,18 +385,12 @@ class Node:
                 self._source.on_pull_snapshot(message, body)
             case SnapshotChunk():
                 self._puller.on_snapshot_chunk(message, body)
-            case UpdatePosition():
-                state.outbox.answer(message.source, message.request, UpdatePositionReply())
             case TimeoutNow():
                 self._elections.on_timeout_now(message, body)
             case AddServer() | RemoveServer():
                 self._changes.on_request(message, body)
             case TransferLeadership():
                 self._transfer.on_request(message, body)
-            case PutEntries():
-                self._writes.on_put(message, body)
-            case ReadKeys():
-                self._reads.on_read(message, body)
             case ReadLog():
                 self._reads.on_read_log(message, body)
             case GetStatus():
@@ -416,7 +411,3 @@ class Node:
                 pass  # Nothing to learn beyond the envelope, or not meant for a node.
             case _:
                 assert_never(body)
-
-
-def _is_given_vote(body: Body) -> TypeGuard[Vote]:
-    return isinstance(body, Vote) and body.granted and not body.pre_vote

@@ -13,16 +13,14 @@ class Quorum:
         self._gossip = gossip
         self._contacts: dict[NodeId, Nanos] = {}
         self._leads_term = Term(0)
-        self._check_due = state.now
-
-    @property
-    def wake_at(self) -> Nanos | None:
-        return self._check_due if self._state.leads else None
+        self.wake_at = state.now
+        """When to check the quorum, if we lead."""
 
     def hear(self, peer: NodeId) -> None:
         """A message came directly from ``peer``, and its records are merged."""
         state = self._state
-        self._begin_term()
+        if self._leads_term != state.term:
+            self._begin_term()
         if state.leads and state.rules.is_contact(
             self._gossip.records.get(peer), state.id, state.term
         ):
@@ -32,7 +30,7 @@ class Quorum:
         """Check quorum: without a majority for an election time-out, step down (D6)."""
         state = self._state
         self._begin_term()
-        if not state.leads or state.now < self._check_due:
+        if not state.leads or state.now < self.wake_at:
             return
         timeout = state.config.election_timeout_min_ns
         since = state.now - timeout
@@ -40,12 +38,12 @@ class Quorum:
         voters = len(state.membership.voters)
         if not state.rules.keeps_leading(state.counted((*contacts, state.id)), voters):
             state.become(Role.FOLLOWER, leader=None)
-        self._check_due = Nanos(state.now + state.config.heartbeat_interval_ns)
+        self.wake_at = Nanos(state.now + state.config.heartbeat_interval_ns)
 
     def count(self) -> None:
         """Commit what a majority holds (PROTOCOL rules 6 and 7)."""
         state = self._state
-        if not state.leads:
+        if not state.leads or state.commit == state.log.last.index:
             return
         rules, membership = state.rules, state.membership
         positions = [
@@ -69,4 +67,4 @@ class Quorum:
         if state.leads and self._leads_term != state.term:
             self._leads_term = state.term
             self._contacts = {}
-            self._check_due = Nanos(state.now + state.config.election_timeout_min_ns)
+            self.wake_at = Nanos(state.now + state.config.election_timeout_min_ns)

@@ -56,7 +56,8 @@ class Reads:
         self._gossip = gossip
         self._admission = Admission(state)
         self.lease = Lease(state, gossip)
-        self._waiting: deque[WaitingRead] = deque()
+        self.waiting: deque[WaitingRead] = deque()
+        """While there are any, a leader has to ``proceed``."""
         self._confirmed: dict[NodeId, RequestId] = {}
         self._round: RequestId | None = None
         state.when_leadership_ends.append(self._abandon)
@@ -70,12 +71,12 @@ class Reads:
         elif not state.leads:
             hint = state.rules.leader_hint(state.leader)
             state.outbox.answer(message.source, message.request, NotLeader(hint))
-        elif (refusal := self._admission.refuses_read(len(self._waiting))) is not None:
+        elif (refusal := self._admission.refuses_read(len(self.waiting))) is not None:
             state.outbox.answer(message.source, message.request, refusal)
         else:
             after, deadline = state.outbox.next_request, deadline_of(read, state.now)
             waiting = WaitingRead(message.source, message.request, read, after, deadline)
-            self._waiting.append(waiting)
+            self.waiting.append(waiting)
 
     def on_read_log(self, message: Message, read: ReadLog) -> None:
         state = self._state
@@ -94,7 +95,7 @@ class Reads:
         state = self._state
         if not state.leads or not state.rules.is_confirmation(message, state.term):
             return
-        if not self._gossip.is_peer(message.source):
+        if message.source not in self._gossip.peers:
             return  # Nobody that could count.
         peer = NodeId(message.source)
         record = self._gossip.records.get(peer)
@@ -105,37 +106,41 @@ class Reads:
 
     def tick(self) -> None:
         """Ask again: a lost heartbeat must not hold up a read.  Give up what is too late."""
-        self._give_up_late()
-        if self._waiting:
+        if self.waiting:
+            self._give_up_late()
+        if self.waiting:
             self._round = self._gossip.broadcast()
 
     def proceed(self) -> None:
         """Start the next round, if reads wait for one; answer those that may be."""
-        if not self._waiting or not self._state.leads:
+        if not self.waiting or not self._state.leads:
             return
         self._note_index()
         self._answer_by_lease()
-        if not self._waiting:
+        if not self.waiting:
             return
         if self._needs_round():
             self._round = self._gossip.broadcast()
-        while self._waiting and self._is_answerable(self._waiting[0]):
-            self._settle(self._waiting.popleft())
+        while self.waiting and self._is_answerable(self.waiting[0]):
+            self._settle(self.waiting.popleft())
 
     def _answer_by_lease(self) -> None:
         """Those that asked for it do not wait behind others."""
         rules = self._state.rules
-        if not any(rules.may_use_lease(waiting.read.consistency) for waiting in self._waiting):
+        for waiting in self.waiting:
+            if rules.may_use_lease(waiting.read.consistency):
+                break
+        else:
             return
         if not self.lease.is_held:
             return
         waiting_still: deque[WaitingRead] = deque()
-        for waiting in self._waiting:
+        for waiting in self.waiting:
             if rules.may_use_lease(waiting.read.consistency) and self._is_applied(waiting):
                 self._settle(waiting)
             else:
                 waiting_still.append(waiting)
-        self._waiting = waiting_still
+        self.waiting = waiting_still
 
     def _settle(self, waiting: WaitingRead) -> None:
         if is_over(waiting.deadline, self._state.now):
@@ -145,10 +150,10 @@ class Reads:
 
     def _give_up_late(self) -> None:
         now = self._state.now
-        for waiting in self._waiting:
+        for waiting in self.waiting:
             if is_over(waiting.deadline, now):
                 self._refuse_late(waiting)
-        self._waiting = deque(w for w in self._waiting if not is_over(w.deadline, now))
+        self.waiting = deque(w for w in self.waiting if not is_over(w.deadline, now))
 
     def _refuse_late(self, waiting: WaitingRead) -> None:
         unavailable = Unavailable("deadline passed before the read was confirmed")
@@ -158,13 +163,13 @@ class Reads:
         """One round is under way at a time; it serves all reads that came before it."""
         if self._round is None:
             return True
-        return self._waiting[-1].after > self._round and self._is_confirmed(self._round)
+        return self.waiting[-1].after > self._round and self._is_confirmed(self._round)
 
     def _note_index(self) -> None:
         state = self._state
         if not state.rules.knows_commit_point(state.commit_point, state.term):
             return
-        for waiting in reversed(self._waiting):
+        for waiting in reversed(self.waiting):
             if waiting.index is not None:
                 break
             waiting.index = state.commit
@@ -187,9 +192,9 @@ class Reads:
         self._state.outbox.answer(source, request, answer)
 
     def _abandon(self) -> None:
-        for waiting in self._waiting:
+        for waiting in self.waiting:
             unavailable = Unavailable("leadership ended before the read was confirmed")
             self._state.outbox.answer(waiting.source, waiting.request, unavailable)
-        self._waiting.clear()
+        self.waiting.clear()
         self._confirmed.clear()
         self._round = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from system_under_test.gossip_raft.core.messages import Message
 from system_under_test.gossip_raft.core.trace import Persisted, TraceEvent
@@ -19,8 +18,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """Write these trace events before going on."""
 
     events: tuple[TraceEvent, ...]
@@ -53,23 +51,11 @@ class Persist:
         return DurableState(self.hard, log + self.entries, snapshot, base)
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    message: Message
+Effect: TypeAlias = Record | Persist | Message | Entry
+"""A message is to be sent; an entry is to be applied with ``node.apply``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Call ``node.apply(entry)``."""
-
-    entry: Entry
-
-
-Effect: TypeAlias = Record | Persist | Send | Apply
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(NamedTuple):
     """What a node wants done, in the order of ``effects``:
 
     1. ``decided`` is recorded: what the node did in memory.
@@ -83,13 +69,13 @@ class Ready:
     use exactly these points.  ``wake_at`` is when ``tick`` is due next.
     """
 
+    wake_at: Nanos
     decided: tuple[TraceEvent, ...] = ()
     persist: Persist | None = None
     persisted: Persisted | None = None
     told: tuple[TraceEvent, ...] = ()
     messages: tuple[Message, ...] = ()
     committed: tuple[Entry, ...] = ()
-    wake_at: Nanos
 
     @property
     def is_last(self) -> bool:
@@ -99,15 +85,16 @@ class Ready:
     def __bool__(self) -> bool:
         return bool(self.decided or self.persist or self.told or self.messages or self.committed)
 
-    def effects(self) -> Iterator[Effect]:
-        """Yield the effects in contract order: the only place where it is written."""
+    def effects(self) -> list[Effect]:
+        """The effects in contract order: the only place where it is written."""
+        effects: list[Effect] = []
         if self.decided:
-            yield Record(self.decided)
+            effects.append(Record(self.decided))
         if self.persist is not None:
             assert self.persisted is not None
-            yield self.persist
-            yield Record((self.persisted,))
+            effects += (self.persist, Record((self.persisted,)))
         if self.told:
-            yield Record(self.told)
-        yield from map(Send, self.messages)
-        yield from map(Apply, self.committed)
+            effects.append(Record(self.told))
+        effects += self.messages
+        effects += self.committed
+        return effects

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from system_under_test.gossip_raft.core.config import Shape
 from system_under_test.gossip_raft.core.gossip import Gossip
@@ -23,6 +24,8 @@ from system_under_test.gossip_raft.core.snapshot_transfer import SnapshotSource,
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.sync_source import Chains, choose_within_limits
 from system_under_test.gossip_raft.core.types import (
+    NEVER,
+    LogIndex,
     Nanos,
     NodeId,
     Position,
@@ -32,13 +35,15 @@ from system_under_test.gossip_raft.core.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(NamedTuple):
     """A request under way."""
 
     source: NodeId
     request: RequestId
     deadline: Nanos
+
+
+NOT_DENIED: Final = (Nanos(0), Nanos(0))
 
 
 class Puller:
@@ -63,14 +68,12 @@ class Puller:
         self._term = state.term
         self._install = install
         self._transfer = Transfer()
+        self._limits_chains = state.config.limits_chains
+        self._role: Role | None = None
+        self._pulls = False
+        """What ``_may_pull`` was in ``_role``."""
         self.source: NodeId | None = None
-
-    @property
-    def wake_at(self) -> Nanos | None:
-        if self._pull is not None:
-            return min(self._pull.deadline, self._report_due)
-        waits = [until for until, _ in self._denied.values() if until > self._state.now]
-        return min(waits, default=None) if self._may_pull else None
+        self.wake_at = NEVER
 
     @property
     def _may_pull(self) -> bool:
@@ -84,11 +87,29 @@ class Puller:
 
     def request(self) -> None:
         """Ask for what is due: called last before messages leave, so all they state is so."""
-        state = self._state
-        if not self._may_pull:
-            self.source, self._pull = None, None
-            self._transfer.forget()
+        state, pull = self._state, self._pull
+        if state.role is not self._role:
+            self._role, self._pulls = state.role, self._may_pull
+            if not self._pulls:
+                self.source, self._pull, self.wake_at = None, None, NEVER
+                self._transfer.forget()
+        if not self._pulls or (
+            pull is not None
+            and not self._report
+            and state.now < self.wake_at
+            and self._term == state.term
+            and not self._overtaken(pull.source)
+        ):
             return
+        self._request_what_is_due()
+        if self._pull is not None:
+            self.wake_at = min(self._pull.deadline, self._report_due)
+        else:
+            waits = (until for until, _ in self._denied.values() if until > state.now)
+            self.wake_at = min(waits, default=NEVER)
+
+    def _request_what_is_due(self) -> None:
+        state = self._state
         if self._term != state.term:
             self._term = state.term
             self._denied.clear()  # What was wrong with them may be over; so may their role.
@@ -206,7 +227,7 @@ class Puller:
         pull = self._pull
         if pull is None or not self._may_pull:
             return False
-        if (pull.source, pull.request) != (message.source, message.request):
+        if pull.request != message.request or pull.source != message.source:
             return False
         self._pull = None
         return True
@@ -217,7 +238,7 @@ class Puller:
         rules, records, last = self._state.rules, self._gossip.records, self._state.log.last
         current, leader = self.source, self._state.leader
         if leader is not None and self._usable(leader):
-            if self._state.config.limits_chains:
+            if self._limits_chains:
                 self.source = self._choose_within_limits(leader)
             else:
                 self.source = rules.chooses_sync_source(last, records[leader], ())
@@ -259,23 +280,23 @@ class Puller:
         )
 
     def _usable(self, peer: NodeId) -> bool:
-        until, _ = self._denied.get(peer, (Nanos(0), Nanos(0)))
+        until, _ = self._denied.get(peer, NOT_DENIED)
         gossip = self._gossip
         return gossip.in_touch(peer) and not gossip.suspects(peer) and self._state.now >= until
 
     def _overtaken(self, source: NodeId) -> bool:
         """The pull under way asks another node than it should by now, the leader within reach."""
-        leader = self._state.leader
-        if leader is None or not self._usable(leader):
+        leader, limits_chains = self._state.leader, self._limits_chains
+        if leader is None or (leader == source and not limits_chains):
             return False
-        if self._state.config.limits_chains:
-            return self._choose_within_limits(leader) != source
-        return leader != source
+        if not self._usable(leader):
+            return False
+        return not limits_chains or self._choose_within_limits(leader) != source
 
     def _deny(self, source: NodeId) -> None:
         """Leave ``source`` alone for a while, longer each time."""
         config = self._state.config
-        _, wait = self._denied.get(source, (Nanos(0), Nanos(0)))
+        _, wait = self._denied.get(source, NOT_DENIED)
         wait = Nanos(
             min(max(2 * wait, config.heartbeat_interval_ns), config.election_timeout_max_ns)
         )
@@ -283,7 +304,7 @@ class Puller:
         self.source, self._pull = None, None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HeldPull:
     """A request not yet answered; ``term`` is the one its sender was in.
 
@@ -300,17 +321,19 @@ class HeldPull:
 class Source:
     """The other end: any node answers pulls from its log, whatever its role.
 
-    An answer is made when it leaves, so it never states what has been cut since.
+    1. An answer is made when it leaves, so it never states what has been cut since.
+    2. ``wake_at`` is when the next one is due although there is no news.
     """
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
         self._snapshots = SnapshotSource(state)
         self._held: dict[NodeId, HeldPull] = {}
-
-    @property
-    def wake_at(self) -> Nanos | None:
-        return min((held.deadline for held in self._held.values()), default=None)
+        self._seen: tuple[Position, LogIndex, Term] | None = None
+        """What stood when all pulls that are held were looked at."""
+        self.wake_at = NEVER
+        self.is_asked = False
+        """Whether there may be something to ``answer``."""
 
     def on_pull(self, message: Message, asked: PullEntries) -> None:
         """A newer pull of the same node replaces the one that is held."""
@@ -318,23 +341,42 @@ class Source:
         deadline = Nanos(self._state.now + wait)
         held = HeldPull(message.request, asked, message.term, deadline)
         self._held[NodeId(message.source)] = held
+        self._seen = None
+        self.is_asked = True
 
     def on_pull_snapshot(self, message: Message, asked: PullSnapshot) -> None:
+        self.is_asked = True
         chunk = self._snapshots.chunk_for(NodeId(message.source), asked)
         if chunk is not None:
             self._state.outbox.answer(message.source, message.request, chunk)
 
     def answer(self) -> None:
         """Answer every pull for which there is news, or no time left."""
-        self._snapshots.tick()
-        state = self._state
+        if self._snapshots.serving:
+            self._snapshots.tick()
+        if not self._held:
+            self.is_asked = bool(self._snapshots.serving)
+            return
+        state, seen = self._state, self._seen
+        if (
+            seen is not None
+            and state.log.last is seen[0]
+            and state.committed_known == seen[1]
+            and state.term == seen[2]
+            and state.now < self.wake_at
+        ):
+            return
+        self._seen = (state.log.last, state.committed_known, state.term)
         news_due = Nanos(state.now + state.config.commit_news_delay_ns)
         for puller, held in tuple(self._held.items()):
             if held.deadline > news_due and state.committed_known > held.asked.commit.index:
-                self._held[puller] = replace(held, deadline=news_due)
-            if self._is_due(self._held[puller]):
+                held.deadline = news_due
+            if self._is_due(held):
                 del self._held[puller]
                 state.outbox.answer(puller, held.request, self._answer_to(held.asked))
+        self.wake_at = NEVER
+        for held in self._held.values():
+            self.wake_at = min(self.wake_at, held.deadline)
 
     def _is_due(self, held: HeldPull) -> bool:
         state = self._state

@@ -71,6 +71,8 @@ class Transfer:
         return Snapshot(first.position, first.log_digest, first.membership, bytes(self._image))
 
     def forget(self) -> None:
+        if self._source is None and self._first is None:
+            return
         self._source = self._first = None
         self._image = bytearray()
         self.position = ORIGIN
@@ -99,11 +101,11 @@ class SnapshotSource:
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
-        self._serving: dict[NodeId, _Serving] = {}
+        self.serving: dict[NodeId, _Serving] = {}
 
     def chunk_for(self, puller: NodeId, asked: PullSnapshot) -> SnapshotChunk | None:
         """``None`` if there is no snapshot."""
-        serving = self._serving.get(puller)
+        serving = self.serving.get(puller)
         if serving is None or serving.snapshot.position != asked.position:
             snapshot = self._state.snapshot
             if snapshot is None:
@@ -111,7 +113,7 @@ class SnapshotSource:
             serving = _Serving(snapshot, image_digest(snapshot.image), self._state.now)
         snapshot = serving.snapshot
         until = Nanos(self._state.now + 2 * self._state.config.election_timeout_max_ns)
-        self._serving[puller] = _Serving(snapshot, serving.digest, until)
+        self.serving[puller] = _Serving(snapshot, serving.digest, until)
         offset = asked.offset if asked.position == snapshot.position else 0
         return SnapshotChunk(
             position=snapshot.position,
@@ -125,6 +127,6 @@ class SnapshotSource:
 
     def tick(self) -> None:
         """Forget those who gave up."""
-        for puller, serving in tuple(self._serving.items()):
+        for puller, serving in tuple(self.serving.items()):
             if self._state.now >= serving.until:
-                del self._serving[puller]
+                del self.serving[puller]

@@ -135,11 +135,14 @@ class NodeState:
         self._meet(self.memberships.in_force)
         self.commit = max(LogIndex(min(durable.hard.commit, len(self.log))), self.applied)
         self.committed_known = self.commit
+        self.commit_point_at_departure = self.log.position_at(self.commit)
+        """What ``commit_point`` will be once the log is on disk: when messages leave."""
         self.disk_is_full = False
         self.outbox = Outbox(self.incarnation)
         self.when_leadership_ends: list[Callable[[], None]] = []
         self.when_membership_changes: list[Callable[[], None]] = []
-        self._hard_changed = True
+        self.is_unsaved = True
+        """Whether ``take_persist`` has something to give."""
         self._unsaved_from: LogIndex | None = None
         self._truncate_from: LogIndex | None = None
         self._base_saved = self.log.base
@@ -173,16 +176,14 @@ class NodeState:
 
     def counted(self, nodes: Iterable[NodeId]) -> int:
         """How many of ``nodes`` count towards a quorum of the membership in force."""
-        return sum(self.rules.is_counted(node, self.membership) for node in nodes)
+        count = 0
+        for node in nodes:
+            count += self.rules.is_counted(node, self.membership)
+        return count
 
     @property
     def commit_point(self) -> Position:
         return self.log.position_at(self.commit)
-
-    @property
-    def commit_point_at_departure(self) -> Position:
-        """What ``commit_point`` will be once the log is on disk: when messages leave."""
-        return self.log.position_at(self.committed_known)
 
     # --- term, vote, role ------------------------------------------------------
 
@@ -190,7 +191,7 @@ class NodeState:
         """A higher term, in which we have not voted and know no leader (Raft 5.1)."""
         self.term = term
         self.vote = None
-        self._hard_changed = True
+        self.is_unsaved = True
         self.outbox.decided.append(TermAdopted(term=term))
         self.become(role, leader=None)
 
@@ -208,7 +209,7 @@ class NodeState:
     def vote_for(self, candidate: NodeId) -> None:
         if self.vote != candidate:
             self.vote = candidate
-            self._hard_changed = True
+            self.is_unsaved = True
             self.outbox.decided.append(Voted(term=self.term, candidate=candidate))
 
     # --- log -------------------------------------------------------------------
@@ -222,6 +223,7 @@ class NodeState:
 
     def append(self, entry: Entry) -> None:
         self.log.append(entry)
+        self.is_unsaved = True
         if self._unsaved_from is None:
             self._unsaved_from = entry.index
         self.outbox.decided.append(
@@ -251,6 +253,7 @@ class NodeState:
             self._unsaved_from = None
         earlier = self._truncate_from
         self._truncate_from = start if earlier is None else min(start, earlier)
+        self.is_unsaved = True
         self.outbox.decided.append(Truncated(from_index=start))
         if self.memberships.truncate(keep.index):
             self._note_membership()
@@ -319,11 +322,12 @@ class NodeState:
                 self._note_membership()
         self.applied, self.applied_digest = position.index, snapshot.log_digest
         self.commit = self.committed_known = position.index
+        self.commit_point_at_departure = position
         self._replace_snapshot(snapshot)
 
     def _replace_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._snapshot_unsaved = True
+        self._snapshot_unsaved = self.is_unsaved = True
         self.memberships.compact(snapshot.position.index)
         # What is not yet applied stays, whatever the snapshot says.
         base = min(snapshot.position.index - self.config.log_keep, self.applied)
@@ -337,13 +341,13 @@ class NodeState:
         assert self.recovering
         self.incarnation = Incarnation(incarnation + 1)
         self.outbox.begin(self.incarnation)
-        self._hard_changed = True
+        self.is_unsaved = True
 
     def recovered(self) -> None:
         """From now on this node votes and counts, but not in terms it may have voted in."""
         self.recovering = False
         self.abstains = self.term
-        self._hard_changed = True
+        self.is_unsaved = True
 
     # --- commit point ----------------------------------------------------------
 
@@ -357,11 +361,13 @@ class NodeState:
         self._advance_commit(index, None)
 
     def _advance_commit(self, index: LogIndex, leader_term: Term | None) -> None:
-        if index > len(self.log):
+        if index > self.log.last.index:
             raise InvariantViolation(
                 f"{self.id} would commit {index}, past its log {len(self.log)}"
             )
-        self.committed_known = max(self.committed_known, index)
+        if index > self.committed_known:
+            self.committed_known = index
+            self.commit_point_at_departure = self.log.position_at(index)
         # What is not yet on disk may be forgotten, so it is not yet acted upon.
         reached = min(self.committed_known, self.durable.index)
         if reached > self.commit:
@@ -373,22 +379,16 @@ class NodeState:
 
     def take_persist(self) -> Persist | None:
         """All that changed since the last time; ``persisted`` must follow."""
+        if not self.is_unsaved:
+            return None
         unsaved, truncate_from = self._unsaved_from, self._truncate_from
         base = self.log.base
-        compact_to = None if base is self._base_saved or base == self._base_saved else base
+        compact_to = None if base == self._base_saved else base
         snapshot = self.snapshot if self._snapshot_unsaved else None
-        if (
-            not self._hard_changed
-            and unsaved is None
-            and truncate_from is None
-            and snapshot is None
-            and compact_to is None
-        ):
-            return None
         assert self._in_flight is None, "the last Ready is not yet persisted"
-        self._hard_changed = False
+        self.is_unsaved = False
         self._unsaved_from = self._truncate_from = None
-        self._base_saved, self._snapshot_unsaved = self.log.base, False
+        self._base_saved, self._snapshot_unsaved = base, False
         self._in_flight = self.log.last
         hard = HardState(
             self.incarnation, self.term, self.vote, self.commit, self.recovering, self.abstains

@@ -18,6 +18,7 @@ from system_under_test.gossip_raft.core.image import (
 from system_under_test.gossip_raft.core.raw_log import WINDOW, RawLog, Window
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import (
+    APPLIED,
     AddToSet,
     Append,
     Applied,
@@ -117,9 +118,9 @@ class StateMachine:
     def _execute(self, command: LogCommand) -> Result:
         match command:
             case Raw():
-                return Applied()  # It is kept as it came, for a while.
+                return APPLIED  # It is kept as it came, for a while.
             case SetMembership():
-                return Applied()  # It took effect when it was appended.
+                return APPLIED  # It took effect when it was appended.
             case Txn(micro=micro):
                 return self._execute_txn(micro)
             case _:
@@ -147,7 +148,7 @@ def _write(store: Store, command: Update) -> Result:
     match command:
         case Put(key=key, value=value):
             store[key] = value
-            return Applied()
+            return APPLIED
         case Cas(key=key, expected=expected, replacement=replacement):
             observed = store.get(key)
             if observed == expected:
@@ -155,13 +156,13 @@ def _write(store: Store, command: Update) -> Result:
             return Applied((observed,))
         case Delete(key=key):
             store.pop(key, None)
-            return Applied()
+            return APPLIED
         case Append(key=key, element=element):
             held = _sequence(store, key)
             if held is None:
                 return Refused(f"append to {key!r}, which is not a list")
             store[key] = (*held, element)
-            return Applied()
+            return APPLIED
         case Enqueue() | Dequeue():
             return _queue(store, command)
         case AddToSet(key=key, element=element):
@@ -170,7 +171,7 @@ def _write(store: Store, command: Update) -> Result:
                 return Refused(f"add to {key!r}, which is not a set")
             if element not in held:
                 store[key] = (*held, element)
-            return Applied()
+            return APPLIED
         case Increment(key=key, by=by):
             return _increment(store, key, by)
         case _:
@@ -184,9 +185,9 @@ def _queue(store: Store, command: Enqueue | Dequeue) -> Result:
         return Refused(f"{kind} on {command.key!r}, which is not a queue")
     if isinstance(command, Enqueue):
         store[command.key] = (*held, command.element)
-        return Applied()
+        return APPLIED
     if not held:
-        return Applied()
+        return APPLIED
     store[command.key] = held[1:]
     return Applied(held[:1])
 

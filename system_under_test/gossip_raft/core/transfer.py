@@ -16,7 +16,7 @@ from system_under_test.gossip_raft.core.messages import (
     Unavailable,
 )
 from system_under_test.gossip_raft.core.state import NodeState
-from system_under_test.gossip_raft.core.types import Applied, Nanos, NodeId, RequestId
+from system_under_test.gossip_raft.core.types import NEVER, Applied, Nanos, NodeId, RequestId
 
 
 @dataclass(slots=True)
@@ -24,7 +24,6 @@ class Handover:
     source: str
     request: RequestId
     target: NodeId
-    deadline: Nanos
     asked: bool = False
 
 
@@ -38,12 +37,11 @@ class Transfer:
         self._state = state
         self._gossip = gossip
         self._lease = lease
-        self._handover: Handover | None = None
+        self.handover: Handover | None = None
+        """While there is one, there may be something to ``proceed`` with."""
+        self.wake_at = NEVER
+        """When the handover under way is given up."""
         state.when_leadership_ends.append(self._resume)
-
-    @property
-    def wake_at(self) -> Nanos | None:
-        return None if self._handover is None else self._handover.deadline
 
     def on_request(self, message: Message, request: TransferLeadership) -> None:
         state = self._state
@@ -57,12 +55,13 @@ class Transfer:
             state.outbox.answer(message.source, message.request, refusal)
             return
         deadline = Nanos(state.now + state.config.election_timeout_min_ns)
-        self._handover = Handover(message.source, message.request, target, deadline)
+        self.handover = Handover(message.source, message.request, target)
+        self.wake_at = deadline
         state.hands_over = True
 
     def proceed(self) -> None:
         """Ask the target as soon as it is ready; tell who waits as soon as it leads."""
-        state, handover = self._state, self._handover
+        state, handover = self._state, self.handover
         if handover is None:
             return
         if not state.leads:
@@ -78,8 +77,8 @@ class Transfer:
                 state.outbox.ask(handover.target, TimeoutNow(state.term))
 
     def tick(self) -> None:
-        handover = self._handover
-        if handover is None or self._state.now < handover.deadline:
+        handover = self.handover
+        if handover is None or self._state.now < self.wake_at:
             return
         if handover.asked:
             self._end(Lost(f"{handover.target} was asked to lead and is not heard to"))
@@ -88,8 +87,8 @@ class Transfer:
 
     def _problem(self, target: NodeId | None) -> str | None:
         state = self._state
-        if self._handover is not None:
-            return f"leadership is being transferred to {self._handover.target}"
+        if self.handover is not None:
+            return f"leadership is being transferred to {self.handover.target}"
         if target == state.id:
             return f"{target} leads already"
         if target is not None and target not in state.membership.voters:
@@ -97,8 +96,9 @@ class Transfer:
         return None
 
     def _end(self, answer: Results | Lost | Unavailable) -> None:
-        handover, self._handover = self._handover, None
+        handover, self.handover = self.handover, None
         assert handover is not None
+        self.wake_at = NEVER
         self._resume()
         self._state.outbox.answer(handover.source, handover.request, answer)
 

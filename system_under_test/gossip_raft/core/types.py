@@ -1,9 +1,13 @@
-"""Plain data of the protocol.  No I/O, no clock, no randomness."""
+"""Plain data of the protocol.  No I/O, no clock, no randomness.
+
+What every message is made of is a ``NamedTuple``: made three times as fast as a frozen
+dataclass, and compared in C.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, NewType, TypeAlias
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, NewType, TypeAlias
 
 NodeId = NewType("NodeId", str)
 ClientId = NewType("ClientId", str)
@@ -14,17 +18,19 @@ RequestId = NewType("RequestId", int)
 Nanos = NewType("Nanos", int)
 """Nanoseconds on the node's own monotonic clock; only differences mean anything."""
 
+NEVER: Final = Nanos(2**63 - 1)
+"""When what is not due will be."""
+
 
 class InvariantViolation(AssertionError):
     """The core reached a state its rules exclude.  Always a bug; never caught inside."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in a log, MongoDB's optime.  Compared by term first, then by index."""
 
     term: Term
-    index: LogIndex
+    index: LogIndex  # type: ignore[assignment]  # Nobody looks for something in a position.
 
 
 ORIGIN: Final = Position(Term(0), LogIndex(0))
@@ -165,6 +171,8 @@ class Refused:
 
 
 Result: TypeAlias = Applied | Refused
+APPLIED: Final = Applied()
+"""The answer to whatever observes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +189,15 @@ class Entry:
 
     ``session`` is ``None`` and ``commands`` empty in the no-op that opens a term; a
     change of the membership is the only command of its entry and has no session either.
+
+    ``digest_memo`` is for ``core.digest`` alone, which works out once what never changes.
     """
 
     term: Term
     index: LogIndex
     session: Session | None
     commands: tuple[LogCommand, ...]
+    digest_memo: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

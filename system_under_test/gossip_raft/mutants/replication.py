@@ -34,7 +34,7 @@ class MergesByField(Rules):
             return old
         term = Term(max(old.last.term, new.last.term))
         index = LogIndex(max(old.last.index, new.last.index))
-        return replace(new, last=Position(term, index))
+        return new._replace(last=Position(term, index))
 
 
 class TruncatesOnMismatch(Rules):

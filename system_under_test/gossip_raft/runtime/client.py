@@ -175,7 +175,7 @@ class SessionRunner:
             return
         match ack.answer:
             case Results() | Lost() as answer:
-                reply = replace(asked, source=asked.target, target=asked.source, body=answer)
+                reply = asked._replace(source=asked.target, target=asked.source, body=answer)
                 self._obey(self.session.receive(reply, self._clock.now()))
             case NotLeader() | Unavailable():
                 # Refused is one copy of the request, and nobody knows which.
@@ -208,7 +208,7 @@ class SessionRunner:
     async def _transmit(self, message: Message) -> None:
         if self._acknowledge_to is not None and isinstance(message.body, PutEntries):
             body = replace(message.body, acknowledge_to=self._acknowledge_to)
-            message = replace(message, body=body)
+            message = message._replace(body=body)
         # Waits longer than the session does for one attempt: a late answer counts as well.
         timeout_s = max(0, self._deadline - self._clock.now()) / 1e9
         try:

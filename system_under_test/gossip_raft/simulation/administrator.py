@@ -15,7 +15,7 @@ from system_under_test.gossip_raft.core.messages import (
     Unavailable,
 )
 from system_under_test.gossip_raft.core.types import NodeId, RequestId, Term
-from system_under_test.gossip_raft.simulation.scheduler import Scheduler
+from system_under_test.gossip_raft.simulation.scheduler import Goal, Scheduler
 
 NAME: Final = "administrator"
 MS: Final = 1_000_000
@@ -40,9 +40,12 @@ class Administrator:
         self._deliver = deliver
         self._asked = 0
         self._answers: dict[int, Message] = {}
+        self._awaited: dict[int, Goal] = {}
 
     def receive(self, message: Message) -> None:
         self._answers[message.request] = message
+        if message.request in self._awaited:
+            self._awaited[message.request].is_reached = True
 
     def ask(self, request: Administration) -> Results | Unavailable | Lost:
         """The leader's answer; ``Lost`` too if none came in time."""
@@ -65,7 +68,9 @@ class Administrator:
     def _ask(self, leader: NodeId, request: Administration, deadline: int) -> Body | None:
         self._asked += 1
         number = RequestId(self._asked)
+        answered = self._awaited[number] = Goal()
         self._deliver(leader, Message(NAME, leader, number, Term(0), (), request))
-        self._scheduler.run(lambda: number in self._answers, deadline)
+        self._scheduler.run(answered, deadline)
+        del self._awaited[number]
         answer = self._answers.pop(number, None)
         return None if answer is None else answer.body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from system_under_test.gossip_raft.core.types import Nanos
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler, Timer
@@ -28,17 +28,17 @@ class SimulatedClock:
         self._since = 0
         self._drift_ppm = drift_ppm
         self._rate_ppm = PPM + drift_ppm
-        self._shown = 0
+        self._shown = Nanos(0)
 
     def now(self) -> Nanos:
-        elapsed: int = self._scheduler.now - self._since
+        elapsed: Any = self._scheduler.now - self._since
         if self._rate_ppm != PPM:
             elapsed = elapsed * self._rate_ppm // PPM
-        time = self._offset + elapsed
+        time: Nanos = self._offset + elapsed
         if time < self._shown:
-            return Nanos(self._shown)
+            return self._shown
         self._shown = time
-        return Nanos(time)
+        return time
 
     def world_time(self, time: int) -> int:
         """The first instant of the world at which this clock shows ``time`` or more."""

@@ -22,6 +22,7 @@ from system_under_test.gossip_raft.core.messages import (
     TransferLeadership,
 )
 from system_under_test.gossip_raft.core.rules import Rules
+from system_under_test.gossip_raft.core.trace import TraceEvent
 from system_under_test.gossip_raft.core.types import (
     ClientId,
     InvariantViolation,
@@ -41,13 +42,14 @@ from system_under_test.gossip_raft.simulation.network import (
 )
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
-from system_under_test.gossip_raft.simulation.trace import NodeTrace
 
 MS: Final = 1_000_000
 READMISSION_MAX_NS: Final = 15_000 * MS
 LOOK_AGAIN_NS: Final = 50 * MS
 STARTS_TWICE: Final = 50
 """So many times likelier than other rare things, as there are few starts."""
+Trace = list[tuple[Nanos, TraceEvent]]
+"""What one node recorded over all its lives, in its own order, with the world's time."""
 STREAM = Callable[[str], random.Random]
 """Random streams by name, independent of each other."""
 
@@ -113,7 +115,7 @@ class SimulatedCluster:
             node: SimulatedDisk(node, self.scheduler, disks, options.disk) for node in self.nodes
         }
         self.clocks: Final = {node: self._clock(clocks) for node in self.nodes}
-        self.traces: Final = {node: NodeTrace(self.scheduler) for node in self.nodes}
+        self.traces: Final = {node: Trace() for node in self.nodes}
         self.repairs: Final[dict[NodeId, list[str]]] = {node: [] for node in self.nodes}
         """What each node found wrong with its disk when it started."""
         self.lives: Final[dict[NodeId, Life]] = {}
@@ -359,7 +361,9 @@ class SimulatedCluster:
 
     def _reach(self, node: NodeId, message: Message) -> None:
         life = self.lives[node]
-        if life.alive:
+        if life.alive and not life.paused:
+            life.host.receive(message)
+        elif life.alive:
             life.receive(message)
         elif message.source in self._clients:
             self._clients[message.source].undelivered(message.request)

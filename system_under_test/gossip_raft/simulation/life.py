@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.config import NodeConfig
@@ -24,7 +24,6 @@ from system_under_test.gossip_raft.simulation.clock import SimulatedClock, Wake
 from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import SimulatedDisk
-from system_under_test.gossip_raft.simulation.trace import NodeTrace
 
 
 class Life:
@@ -43,16 +42,16 @@ class Life:
         clock: SimulatedClock,
         network: SimulatedNetwork,
         disk: SimulatedDisk,
-        trace: NodeTrace,
+        trace: list[tuple[Nanos, TraceEvent]],
         rng: random.Random,
         rules: Rules,
         wrap_storage: Callable[[Storage], Storage],
         on_end: Callable[[InvariantViolation | None], None],
     ) -> None:
-        """``on_end`` hears of an end that came from inside: by a broken invariant, or by a
-        crash that it was set to."""
+        """``trace`` gets what the node records, with the world's time.  ``on_end`` hears of an
+        end that came from inside: by a broken invariant, or by a crash that it was set to."""
         self._scheduler = scheduler
-        self._clock = clock
+        self.now: Final = clock.now
         self._transmit = network.send
         self._disk = disk
         self._trace = trace
@@ -127,9 +126,6 @@ class Life:
 
     # --- ports -----------------------------------------------------------------------
 
-    def now(self) -> Nanos:
-        return self._clock.now()
-
     def wake_at(self, time: Nanos, wake: Callable[[], None]) -> None:
         self._wake.at(time, lambda: self._woken(wake))
 
@@ -145,7 +141,9 @@ class Life:
 
     def record(self, events: tuple[TraceEvent, ...]) -> None:
         if self.alive:
-            self._trace.record(events)
+            at = self._scheduler.now
+            for event in events:
+                self._trace.append((at, event))
 
     def load(self) -> DurableState:
         return self._disk.load()

@@ -17,16 +17,29 @@ Act: TypeAlias = Callable[[Any], None]
 FOREVER: Final = Nanos(2**63 - 1)
 
 
-class Scheduler:
-    """``now`` is the time of the world.  ``events``: how much has happened so far."""
+class Goal:
+    """What a run is for: who sees that it is reached sets ``is_reached``."""
 
-    __slots__ = ("_heap", "_planned", "events", "now")
+    __slots__ = ("is_reached",)
+
+    def __init__(self) -> None:
+        self.is_reached = False
+
+
+class Scheduler:
+    """``now`` is the time of the world."""
+
+    __slots__ = ("_heap", "_planned", "now")
 
     def __init__(self) -> None:
         self.now = Nanos(0)
-        self.events = 0
-        self._heap: list[tuple[int, int, Act, Any]] = []
+        self._heap: list[tuple[Any, int, Act, Any]] = []
         self._planned = 0
+
+    @property
+    def events(self) -> int:
+        """How much has happened so far."""
+        return self._planned - len(self._heap)
 
     def at(self, time: int, act: Act, argument: Any = None) -> None:
         """Call ``act(argument)`` at ``time``, which is not past."""
@@ -34,29 +47,23 @@ class Scheduler:
         self._planned += 1
         heappush(self._heap, (time, self._planned, act, argument))
 
-    def run(self, over: Callable[[], bool], until: int = FOREVER) -> None:
-        """Let happen what is due up to ``until``, but nothing after ``over`` says so.
+    def run(self, goal: Goal, until: int = FOREVER) -> None:
+        """Let happen what is due up to ``until``, but nothing after the ``goal`` is reached.
 
         May be called by what happens: then the world goes on inside of it.
         """
         heap = self._heap
-        while not over():
+        while not goal.is_reached:
             if not heap or heap[0][0] > until:
                 if until != FOREVER:
                     self.now = Nanos(max(self.now, until))
                 return
-            time, _, act, argument = heappop(heap)
-            self.now = Nanos(time)
-            self.events += 1
+            self.now, _, act, argument = heappop(heap)
             act(argument)
 
     def run_for(self, duration: int) -> None:
         """Let happen what is due within ``duration``."""
-        self.run(_never, self.now + duration)
-
-
-def _never() -> bool:
-    return False
+        self.run(Goal(), self.now + duration)
 
 
 class Timer:
@@ -67,13 +74,13 @@ class Timer:
     def __init__(self, scheduler: Scheduler, act: Callable[[], None]) -> None:
         self._scheduler = scheduler
         self._act = act
-        self._due = FOREVER
+        self._due: int = FOREVER
         # Of the wake-ups in the heap only the earliest counts; it looks for itself what is due.
         self._planned_at: int = FOREVER
 
     def set(self, time: int) -> None:
         """Wake at ``time``, and no more at the time set before."""
-        self._due = Nanos(time)
+        self._due = time
         if time < self._planned_at:
             self._planned_at = time
             self._scheduler.at(max(time, self._scheduler.now), self._wake, time)

@@ -306,3 +306,28 @@ def test_versions_that_only_transactions_order_are_cyclic_only_as_transactions()
         1: txn { read x; write x 2 } -> 1       [0, 9]"""
     assert kinds(text, "wr") == {"G1c"}
     assert isinstance(check(parse_history(text), workload="wr", models=["PL-1"]), Valid)
+
+
+def test_one_reader_may_close_a_cycle_of_writers_and_two_may_not() -> None:
+    one = """
+        0: txn { read x; append y 1 } -> nil       [0, 30]
+        1: append x 1                              [0, 30]
+        2: txn { read x; read y } -> [1] | nil     [0, 30]
+        3: read y -> [1]                           [0, 30]"""
+    verdict = check(parse_history(one), models=["update-serializable"])
+    assert isinstance(verdict, Invalid)
+    assert {anomaly.kind for anomaly in verdict.anomalies} == {"G-update"}
+    fork = check(parse_history(LONG_FORK), models=["update-serializable"])
+    assert isinstance(fork, Valid)
+
+
+def test_of_a_long_list_the_place_that_matters_is_shown() -> None:
+    elements = ", ".join(map(str, range(1, 41)))
+    text = "\n".join(f"0: append x {n} [{2 * n}, {2 * n + 1}]" for n in range(1, 41))
+    early = ", ".join(map(str, range(1, 20)))
+    text += f"\n1: read x -> [{elements}] [90, 91]\n2: read x -> [{early}] [92, 93]"
+    verdict = check(parse_history(text))
+    assert isinstance(verdict, Invalid)
+    missed = verdict.anomalies[0].details[2]
+    assert "T1 read x -> [... 8 9 10 11 12 13 14 15 16 17 18 19] and missed the 20" in missed
+    assert "x -> [... 11 12 13 14 15 16 17 18 19 20 21 22 ...] in op 40 shows" in missed

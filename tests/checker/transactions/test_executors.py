@@ -8,6 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from checker.base import Budget
+from checker.transactions.check import judge
+from checker.transactions.register import RegisterOptions
+from histories.notation import parse_history
+from histories.txn_columns import to_txn_columns
 from tests.checker.transactions.differential import judged
 from tests.checker.transactions.executors import (
     Database,
@@ -56,6 +61,41 @@ def test_a_database_keeps_what_it_promises_and_no_more(
         assert out[kept] == 0
     if broken is not None:
         assert out[broken] > 0
+
+
+@pytest.mark.parametrize(
+    ("database", "kept"),
+    [
+        (Database, "strict-serializable"),
+        (SnapshotIsolated, "strong-snapshot-isolation"),
+        (ReadCommitted, "strong-read-committed"),
+    ],
+)
+def test_what_is_rightly_assumed_of_registers_accuses_nobody_wrongly(
+    database: type[Database], kept: str
+) -> None:
+    shape = replace(SHAPE, lists=False, read_back=False, keys=3)
+    blind, told = Counter[str](), Counter[str]()
+    for seed in SEEDS:
+        columns = to_txn_columns(run(database, random.Random(seed), shape).ops, lists=False)
+        for assumed, out in (
+            (RegisterOptions(), blind),
+            (RegisterOptions(sequential_keys=True), told),
+            (RegisterOptions(linearizable_keys=True), told),
+        ):
+            out.update(judge(columns, "wr", Budget(), assumed).ruled_out)
+    assert told[kept] == 0
+    assert database is Database or told["serializable"] > blind["serializable"]
+
+
+def test_an_intermediate_version_has_no_successor_by_its_own_writer() -> None:
+    text = """
+        0: txn { write x 1; write x 2 }            [0, 9]
+        1: read x -> 1                             [0, 4]
+        1: read x -> 2                             [5, 9]"""
+    columns = to_txn_columns(parse_history(text).ops, lists=False)
+    judgement = judge(columns, "wr", Budget(), RegisterOptions(linearizable_keys=True))
+    assert {finding.kind for finding in judgement.findings} == {"G1b"}
 
 
 def test_lost_appends_are_found_although_everybody_agrees_on_the_rest() -> None:

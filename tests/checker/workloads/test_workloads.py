@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +13,8 @@ from checker.workloads.bank import BankChecker
 from checker.workloads.catalogue import WORKLOADS
 from checker.workloads.counter import CounterChecker
 from checker.workloads.sets import SetFullChecker
-from histories.call import Increment, Ok, Read
+from checker.workloads.total_queue import TotalQueueChecker
+from histories.call import Add, Call, Dequeue, Enqueue, Increment, Ok, Read
 from histories.history import History
 from histories.notation import parse_history
 from histories.op import Nanos, Op, ProcessId
@@ -149,48 +151,101 @@ def test_a_bank_may_be_told_its_total() -> None:
     assert isinstance(BankChecker(total=11).check(history, Budget()), Invalid)
 
 
-@pytest.mark.parametrize("seed", range(40))
+SEEDS = range(40)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_reads_of_a_correct_counter_are_always_within_bounds(seed: int) -> None:
-    history = _counter(random.Random(seed))
+    rng = random.Random(seed)
+    total = 0
+
+    def call(_: int) -> Call:
+        return Read("c") if rng.random() < 0.5 else Increment("c", rng.randint(-3, 3))
+
+    def answer(call: Call) -> Ok:
+        nonlocal total
+        total += call.by if isinstance(call, Increment) else 0
+        return Ok((total,)) if isinstance(call, Read) else Ok()
+
+    history = simulated(rng, call, answer)
     assert isinstance(CounterChecker().check(history, Budget()), Valid)
 
 
-def _counter(rng: random.Random) -> History:
-    """Each operation takes effect at one instant within its interval."""
-    plans: list[tuple[int, int, int, int, int, Read | Increment]] = []
-    for process in range(4):
-        now = 0
-        for _ in range(6):
-            invoked = now + rng.randint(1, 9)
-            effect = invoked + rng.randint(0, 9)
-            now = effect + rng.randint(0, 9)
-            read = rng.random() < 0.5
-            call = Read("c") if read else Increment("c", rng.randint(-3, 3))
-            plans.append((effect, len(plans), process, invoked, now, call))
-    total = 0
-    ops: list[Op] = []
-    for _, _, process, invoked, completed, call in sorted(plans, key=lambda plan: plan[:2]):
-        total += call.by if isinstance(call, Increment) else 0
-        ops.append(
-            Op(
-                index=0,
-                process=ProcessId(process),
-                call=call,
-                outcome=Ok((total,)) if isinstance(call, Read) else Ok(),
-                invoked=Nanos(invoked),
-                completed=Nanos(completed),
-            )
-        )
-    ops.sort(key=lambda op: op.invoked)
-    numbered = [
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_correct_set_is_valid_and_one_that_forgets_is_not(seed: int) -> None:
+    rng = random.Random(seed)
+    forgets = seed % 2 == 1
+    members: list[int] = []
+
+    def call(number: int) -> Call:
+        return Read("s") if rng.random() < 0.6 else Add("s", number)
+
+    def answer(call: Call) -> Ok:
+        if isinstance(call, Add):
+            assert isinstance(call.element, int)
+            members.append(call.element)
+            return Ok()
+        if forgets and len(members) > 3:
+            del members[0]
+        return Ok((tuple(rng.sample(members, len(members))),))
+
+    history = simulated(rng, call, answer, ops=80)
+    verdict = SetFullChecker().check(history, Budget())
+    assert isinstance(verdict, Invalid if forgets else Valid)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_drained_queue_is_valid_in_any_order_and_one_that_drops_is_not(seed: int) -> None:
+    rng = random.Random(seed)
+    drops = seed % 2 == 1
+    inside: list[int] = []
+
+    def call(number: int) -> Call:
+        return Enqueue("q", number) if number < 30 else Dequeue("q")
+
+    def answer(call: Call) -> Ok:
+        if isinstance(call, Enqueue):
+            assert isinstance(call.element, int)
+            if not drops or call.element != 7:
+                inside.append(call.element)
+            return Ok()
+        return Ok((inside.pop(rng.randrange(len(inside))),)) if inside else Ok()
+
+    history = simulated(rng, call, answer, ops=70, processes=1)
+    verdict = TotalQueueChecker().check(history, Budget())
+    assert isinstance(verdict, Invalid if drops else Valid)
+
+
+def simulated(
+    rng: random.Random,
+    call: Callable[[int], Call],
+    answer: Callable[[Call], Ok],
+    *,
+    ops: int = 24,
+    processes: int = 4,
+) -> History:
+    """Each call takes effect, and gets its answer, at one instant within its interval."""
+    free = [0] * processes
+    plans: list[tuple[int, int, int, int, int]] = []
+    for number in range(ops):
+        process = rng.randrange(processes)
+        invoked = free[process] + rng.randint(1, 9)
+        effect = invoked + rng.randint(0, 9)
+        free[process] = effect + rng.randint(0, 9)
+        plans.append((effect, number, process, invoked, free[process]))
+    made: list[tuple[int, int, int, Call, Ok]] = []
+    for _, number, process, invoked, completed in sorted(plans):
+        asked = call(number)
+        made.append((invoked, completed, process, asked, answer(asked)))
+    made.sort(key=lambda op: op[:2])
+    return History.of(
         Op(
             index=index,
-            process=op.process,
-            call=op.call,
-            outcome=op.outcome,
-            invoked=op.invoked,
-            completed=op.completed,
+            process=ProcessId(process),
+            call=asked,
+            outcome=outcome,
+            invoked=Nanos(invoked),
+            completed=Nanos(completed),
         )
-        for index, op in enumerate(ops)
-    ]
-    return History.of(numbered)
+        for index, (invoked, completed, process, asked, outcome) in enumerate(made)
+    )

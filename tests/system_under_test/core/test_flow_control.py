@@ -231,8 +231,8 @@ def test_time_in_an_inbox_counts() -> None:
     assert isinstance(waited, PutEntries)
     assert Rules().has_expired(waited.expires_in)
     assert not Rules().has_expired(put.expires_in)
-    assert after_waiting(replace(message, body=Heartbeat()), SOON).body == Heartbeat()
-    forever = replace(message, body=replace(put, expires_in=None))
+    assert after_waiting(message._replace(body=Heartbeat()), SOON).body == Heartbeat()
+    forever = message._replace(body=replace(put, expires_in=None))
     assert after_waiting(forever, SOON) is forever
 
 

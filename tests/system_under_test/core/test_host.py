@@ -229,7 +229,7 @@ def test_a_full_inbox_refuses_clients_and_loses_what_peers_say() -> None:
     host.receive(put(1))
     for sequence in range(2, 6):
         host.receive(put(sequence))
-    host.receive(replace(put(9), source="n1", body=Heartbeat()))
+    host.receive(put(9)._replace(source="n1", body=Heartbeat()))
     assert ports.done == ["record Appended", "persist", *["send Unavailable to alice"] * 2]
     ports.sync_all()
     assert ports.done.count("send Results to alice") == 3
@@ -243,7 +243,7 @@ def test_an_inbox_full_of_bytes_refuses_clients_and_hears_peers() -> None:
     for sequence in range(2, 6):
         host.receive(put(sequence))
     assert ports.done == ["record Appended", "persist", *["send Unavailable to alice"] * 2]
-    host.receive(replace(put(9), source="n1", body=Heartbeat()))
+    host.receive(put(9)._replace(source="n1", body=Heartbeat()))
     ports.sync_all()
     assert ports.done.count("send Results to alice") == 3
     assert "send HeartbeatReply to n1" in ports.done
@@ -264,7 +264,7 @@ def test_a_request_whose_time_ran_out_in_the_inbox_is_not_executed() -> None:
     host.receive(put(1))
     late = put(2)
     assert isinstance(late.body, PutEntries)
-    host.receive(replace(late, body=replace(late.body, expires_in=Nanos(5))))
+    host.receive(late._replace(body=replace(late.body, expires_in=Nanos(5))))
     ports.time = Nanos(ports.time + 5)
     ports.sync_all()
     assert len(ports.persists[0].entries) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -133,7 +132,7 @@ def test_news_at_second_hand_binds_nobody_to_refuse_a_vote() -> None:
         Message("n1", "n0", RequestId(1), Term(1), (), Heartbeat()),
         Message("n1", "n0", RequestId(1), Term(0), (leader_record(),), Heartbeat()),
         Message(
-            "n1", "n0", RequestId(1), Term(1), (replace(leader_record(), leader=None),), Heartbeat()
+            "n1", "n0", RequestId(1), Term(1), (leader_record()._replace(leader=None),), Heartbeat()
         ),
         Message("n2", "n0", RequestId(1), Term(1), (leader_record(),), Heartbeat()),
     ],
@@ -172,8 +171,8 @@ def leading() -> Scripted:
             given = Message(message.target, "n0", number, Term(term), (), vote)
             node.node.step(given, Nanos(3_000 * MS))
     node.drain()
-    held = replace(
-        leader_record(2), leader=NodeId("n0"), last=Position(Term(1), node.node.status.last.index)
+    held = leader_record(2)._replace(
+        leader=NodeId("n0"), last=Position(Term(1), node.node.status.last.index)
     )
     node.hear(3_000, "n1", HeartbeatReply(), held, number=0)
     status = node.node.status

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,7 +131,7 @@ def test_leadership_goes_only_to_a_log_as_long_as_the_leaders() -> None:
     assert not RULES.may_take_over(record(1, last), last, Term(2))
     assert not RULES.may_take_over(record(2, Position(Term(2), LogIndex(4))), last, Term(2))
     assert not RULES.may_take_over(None, last, Term(2))
-    assert not RULES.may_take_over(replace(record(2, last), recovering=True), last, Term(2))
+    assert not RULES.may_take_over(record(2, last)._replace(recovering=True), last, Term(2))
 
 
 def status(role: str, term: int, membership: Membership, *, committed: bool = True) -> Status:

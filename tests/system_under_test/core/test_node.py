@@ -151,7 +151,7 @@ def test_a_stranger_is_heard_but_deposes_no_live_leader() -> None:
     # or one that was removed (PROTOCOL rule 13, D12).
     node = booted()
     ask = RequestVote(Term(2), ORIGIN, pre_vote=False)
-    leader = replace(record("n1", term=1), leader=NodeId("n1"))
+    leader = record("n1", term=1)._replace(leader=NodeId("n1"))
     node.step(message("n1", Heartbeat(), leader, term=1), NOW)
     drain(node)
     node.step(message("n9", ask, term=2), NOW)
@@ -287,10 +287,10 @@ def test_on_a_full_disk_a_leader_refuses_what_is_new_and_only_that() -> None:
 
 def test_on_a_full_disk_a_follower_pulls_nothing() -> None:
     node = booted()
-    leader = replace(record("n1", term=1), leader=NodeId("n1"))
+    leader = record("n1", term=1)._replace(leader=NodeId("n1"))
 
     def asked(counter: int) -> set[type[Body]]:
-        beat = message("n1", Heartbeat(), replace(leader, counter=counter), term=1)
+        beat = message("n1", Heartbeat(), leader._replace(counter=counter), term=1)
         node.step(beat, Nanos(counter))
         return {type(m.body) for ready in drain(node) for m in ready.messages}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,18 +92,18 @@ def test_a_term_is_seen_wherever_it_stands() -> None:
     gossip = (record(B, term=3), record(C, term=7))
     message = Message("b", "a", RequestId(1), Term(5), gossip, Heartbeat())
     assert RULES.highest_term_seen(message) == 7
-    assert RULES.highest_term_seen(replace(message, gossip=())) == 5
+    assert RULES.highest_term_seen(message._replace(gossip=())) == 5
 
 
 def test_only_a_leaders_own_word_of_our_term_is_evidence_of_it() -> None:
-    own_word = replace(record(A), leader=A)
+    own_word = record(A)._replace(leader=A)
     assert RULES.is_leader_evidence(own_word, Term(1))
     assert not RULES.is_leader_evidence(own_word, Term(2))
-    assert not RULES.is_leader_evidence(replace(own_word, node=B), Term(1))
+    assert not RULES.is_leader_evidence(own_word._replace(node=B), Term(1))
 
 
 def test_contact_counts_only_in_both_directions_and_in_the_leaders_term() -> None:
-    near = replace(record(B), reachable=(A,))
+    near = record(B)._replace(reachable=(A,))
     assert RULES.is_contact(near, A, Term(1))
     assert not RULES.is_contact(near, A, Term(2))
     assert not RULES.is_contact(record(B), A, Term(1))
@@ -162,7 +161,7 @@ def test_the_leader_is_the_source_if_it_is_within_reach() -> None:
 
 def test_among_equal_sources_the_one_with_fewer_children_is_chosen() -> None:
     busy, idle = record(B, at(1, 9)), record(A, at(1, 9))
-    child = replace(record(C, at(1, 9)), source=B)
+    child = record(C, at(1, 9))._replace(source=B)
     assert RULES.chooses_sync_source(at(1, 5), None, [busy, idle]) == B
     assert RULES.chooses_sync_source(at(1, 5), None, [busy, idle, child]) in {A, C}
 
@@ -195,8 +194,7 @@ def test_a_leader_is_confirmed_by_a_majority_and_knows_the_commit_point_of_its_t
 # Records of one node: what it says is decided by (incarnation, counter), as in the core,
 # where the owner raises the counter whenever it states something new.
 versions = st.tuples(st.integers(1, 3), st.integers(1, 5)).map(
-    lambda version: replace(
-        record(A, at(version[0], version[1] * 7 % 5)),
+    lambda version: record(A, at(version[0], version[1] * 7 % 5))._replace(
         incarnation=Incarnation(version[0]),
         counter=version[1],
         term=Term(version[0] + version[1] % 2),
@@ -256,8 +254,8 @@ def test_children_and_depth_are_limited_only_if_a_limit_is_set() -> None:
 
 
 def test_a_node_that_lost_its_disk_is_in_no_quorum() -> None:
-    sound = replace(record(B, last=at(1, 3)), leader=A, reachable=(A,))
-    lost = replace(sound, recovering=True)
+    sound = record(B, last=at(1, 3))._replace(leader=A, reachable=(A,))
+    lost = sound._replace(recovering=True)
     assert RULES.counts_toward_commit(sound, Term(1))
     assert not RULES.counts_toward_commit(lost, Term(1))
     assert RULES.is_contact(sound, A, Term(1))

@@ -75,7 +75,7 @@ class FakeNode:
         if self.body is None:
             call.refuse(grpc.StatusCode.UNAVAILABLE, "broken off")
             return
-        reply = replace(message, source=message.target, target=message.source, body=self.body)
+        reply = message._replace(source=message.target, target=message.source, body=self.body)
         call.answer(self._codec.encode(reply))
 
     @asynccontextmanager

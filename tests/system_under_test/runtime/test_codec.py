@@ -67,25 +67,25 @@ def test_every_body_survives_the_wire(body: type[Body], data: st.DataObject) -> 
 
 
 def test_the_gossip_of_the_last_message_is_not_given_to_the_next() -> None:
-    for gossip in ((RECORD,), (replace(RECORD, counter=2),), (), (RECORD, RECORD)):
-        message = replace(HEARTBEAT, gossip=gossip)
+    for gossip in ((RECORD,), (RECORD._replace(counter=2),), (), (RECORD, RECORD)):
+        message = HEARTBEAT._replace(gossip=gossip)
         assert CODEC.decode(CODEC.encode(message)) == message
         assert CODEC.decode(CODEC.encode(message)) == message
 
 
 def test_a_remembered_record_is_not_taken_for_one_that_differs_anywhere() -> None:
     codec = Codec("test")
-    first = codec.encode(replace(HEARTBEAT, gossip=(RECORD,)))
+    first = codec.encode(HEARTBEAT._replace(gossip=(RECORD,)))
     assert codec.decode(first).gossip == (RECORD,)
-    for other in (replace(RECORD, term=Term(3)), replace(RECORD, leader=None), RECORD):
-        message = replace(HEARTBEAT, gossip=(other,))
+    for other in (RECORD._replace(term=Term(3)), RECORD._replace(leader=None), RECORD):
+        message = HEARTBEAT._replace(gossip=(other,))
         assert codec.decode(codec.encode(message)) == message
 
 
 def test_records_of_any_number_of_strangers_are_read_and_few_are_remembered() -> None:
     codec = Codec("test")
-    strangers = tuple(replace(RECORD, node=NodeId(f"s{number}")) for number in range(1000))
-    message = replace(HEARTBEAT, gossip=strangers)
+    strangers = tuple(RECORD._replace(node=NodeId(f"s{number}")) for number in range(1000))
+    message = HEARTBEAT._replace(gossip=strangers)
     encoded = codec.encode(message)
     assert codec.decode(encoded) == codec.decode(encoded) == message
     assert len(codec._records._decoded) < len(strangers)
@@ -157,12 +157,12 @@ def test_what_no_correct_sender_sends_is_refused(message: WireMessage, problem: 
 def test_what_protobuf_cannot_hold_is_refused_before_it_is_sent(value: int | str) -> None:
     body = PutEntries(Session(ClientId("c"), 1), (Put("x", value),))
     with pytest.raises(CodecError, match="PutEntries to n1"):
-        CODEC.encode(replace(HEARTBEAT, body=body))
+        CODEC.encode(HEARTBEAT._replace(body=body))
 
 
 def test_reads_keep_their_consistency() -> None:
     for consistency in Consistency:
-        message = replace(HEARTBEAT, body=ReadKeys(("x", "y"), consistency))
+        message = HEARTBEAT._replace(body=ReadKeys(("x", "y"), consistency))
         assert CODEC.decode(CODEC.encode(message)) == message
 
 
@@ -173,6 +173,6 @@ def test_a_request_takes_hardly_more_on_the_wire_than_nodes_count_it_for(
 ) -> None:
     # Give or take a quarter: what is admitted (8 MiB) must fit into a message (16 MiB).
     body = PutEntries(Session(ClientId(""), 0), request)
-    size = CODEC.encode(replace(HEARTBEAT, body=body)).ByteSize()
-    empty = CODEC.encode(replace(HEARTBEAT, body=replace(body, commands=()))).ByteSize()
+    size = CODEC.encode(HEARTBEAT._replace(body=body)).ByteSize()
+    empty = CODEC.encode(HEARTBEAT._replace(body=replace(body, commands=()))).ByteSize()
     assert 4 * (size - empty) <= 5 * bytes_of_commands(request)

@@ -378,7 +378,7 @@ async def survives(said: list[Message], source: str, peer: str | None) -> Status
                 calls = []
                 for number, message in enumerate(said):
                     encoded: Any = codec.encode(
-                        replace(message, source=source, target="n0", request=RequestId(number))
+                        message._replace(source=source, target="n0", request=RequestId(number))
                     )
                     method = next(m for m in ALL if m.request is type(encoded))
                     call: Any = channel.unary_unary(method.path)

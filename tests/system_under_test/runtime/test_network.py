@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -243,7 +242,7 @@ async def test_calls_to_a_silent_peer_are_bounded(
     monkeypatch.setattr(module, "IN_FLIGHT_MAX", 3)
     pull = message(PullEntries(ORIGIN, ORIGIN, 1, Nanos(60_000_000_000)))
     for request in range(10):
-        n0.network.send(replace(pull, request=RequestId(request)))
+        n0.network.send(pull._replace(request=RequestId(request)))
     assert {(await n1.next()).request for _ in range(3)} == {0, 1, 2}
     assert len(n0.network._calls) == 3
 
