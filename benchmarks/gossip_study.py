@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Annotated, Final, TypeVar
 
 import typer
@@ -62,6 +61,7 @@ PATIENCE_NS: Final = 250 * MS
 """A write takes less than that while all is well; what it takes beyond is unavailability."""
 SAMPLED: Final = 50
 """Of so many messages the bytes of one are counted."""
+PARTS: Final = ("traffic", "elections", "partitions")
 PARTITIONS: Final = ("one link", "bridge", "majorities ring")
 
 
@@ -159,7 +159,7 @@ class Watched(SimulatedCluster):
         """What became of whom since the last time."""
         found = []
         for node in self.nodes:
-            events = self.traces[node].events
+            events = self.traces[node]
             found += [
                 (node, e) for _, e in events[self._read[node] :] if isinstance(e, RoleChanged)
             ]
@@ -301,59 +301,61 @@ def cuts(shape: str, leader: NodeId, others: Sequence[NodeId]) -> frozenset[Link
             raise ValueError(f"shape: {shape!r} is none of {', '.join(PARTITIONS)}")
 
 
-def study(sizes: Sequence[int], effort: int, said: Callable[[str], None]) -> Iterator[Study]:
+def study(
+    sizes: Sequence[int], parts: Collection[str], effort: int, said: Callable[[str], None]
+) -> Iterator[Study]:
     """All of it so far, after each size; ``effort``: trials of the smallest cluster."""
-    began = cpu_seconds()
     traffic: list[Traffic] = []
     elections: list[Election] = []
     partitions: list[Partitioned] = []
     for nodes in sizes:
-        trials = max(1, effort * min(sizes) // nodes)
+        trials = max(1, effort * min(SIZES) // nodes)
         for setting in SETTINGS:
-            traffic.append(measure_traffic(setting, nodes, 4 if nodes <= LARGE else 2))
-            elections += measure_elections(setting, nodes, 2 * trials)
-            partitions += [
-                measure_partition(setting, nodes, shape, seed)
-                for shape in PARTITIONS
-                for seed in range(trials)
-            ]
-            took = median(e.took_ms for e in elections if (e.setting, e.nodes) == (setting, nodes))
-            said(
-                f"{nodes} nodes, {setting}: {traffic[-1].leader_hz:,.0f} messages/s at the leader,"
-                f" {took:,.0f} ms to elect ({cpu_seconds() - began:.0f} s)"
-            )
+            if "traffic" in parts:
+                traffic.append(measure_traffic(setting, nodes, 4 if nodes <= LARGE else 2))
+            if "elections" in parts:
+                elections += measure_elections(setting, nodes, 2 * trials)
+            if "partitions" in parts:
+                partitions += [
+                    measure_partition(setting, nodes, shape, seed)
+                    for shape in PARTITIONS
+                    for seed in range(trials)
+                ]
+            said(f"{nodes} nodes, {setting}: {cpu_seconds():.0f} s of one core so far")
         yield Study(
-            traffic=tuple(traffic),
-            elections=tuple(elections),
-            partitions=tuple(partitions),
+            traffic=tuple(traffic), elections=tuple(elections), partitions=tuple(partitions)
         )
 
 
 def _with(before: Study, now: Study) -> Study:
     """What was measured before at other sizes stays."""
-    fresh = {row.nodes for row in now.traffic}
     return Study(
-        traffic=_sorted([*(r for r in before.traffic if r.nodes not in fresh), *now.traffic]),
-        elections=_sorted([*(r for r in before.elections if r.nodes not in fresh), *now.elections]),
-        partitions=_sorted(
-            [*(r for r in before.partitions if r.nodes not in fresh), *now.partitions]
-        ),
+        traffic=_joined(before.traffic, now.traffic),
+        elections=_joined(before.elections, now.elections),
+        partitions=_joined(before.partitions, now.partitions),
     )
 
 
-def _sorted(rows: Sequence[Row]) -> Sequence[Row]:
-    return sorted(rows, key=lambda row: row.nodes)
+def _joined(before: Sequence[Row], now: Sequence[Row]) -> Sequence[Row]:
+    fresh = {row.nodes for row in now}
+    kept = [row for row in before if row.nodes not in fresh]
+    kept.extend(now)
+    return sorted(kept, key=lambda row: row.nodes)
 
 
 def main(
     sizes: Annotated[str, typer.Option(help="Nodes, comma-separated.")] = ",".join(map(str, SIZES)),
+    parts: Annotated[str, typer.Option(help="Comma-separated.")] = ",".join(PARTS),
     effort: Annotated[int, typer.Option(help="Trials of the smallest cluster.")] = 20,
     out: Annotated[Path, typer.Option(help="Directory of the figures.")] = Path("docs"),
 ) -> None:
-    """Measure, and write the figures: ``benchmarks.gossip_page`` makes tables and plots of them."""
-    console = Console()
+    """Measure, and write the figures: ``benchmarks.gossip_page`` makes tables and plots of them.
+
+    Figures that are there of other sizes stay.
+    """
+    wanted = [int(size) for size in sizes.split(",")]
     file = out / FIGURES
-    for measured in study([int(size) for size in sizes.split(",")], effort, console.print):
+    for measured in study(wanted, parts.split(","), effort, Console().print):
         before = json.decode(file.read_bytes(), type=Study) if file.exists() else measured
         file.write_bytes(json.encode(_with(before, measured)) + b"\n")
 
