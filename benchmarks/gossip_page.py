@@ -40,10 +40,7 @@ def pictures(study: Study) -> dict[str, str]:
         Line(setting, [(took, 100 * share) for took, share in _distribution(study, setting)])
         for setting in SETTINGS
     ]
-    starved = [
-        Line(setting, [(n, _behind(study, setting, n, PARTITIONS[1])) for n in sizes])
-        for setting in SETTINGS
-    ]
+    starved = [Line(setting, _starved(study, setting, PARTITIONS[1])) for setting in SETTINGS]
     return {
         MESSAGES_PLOT: svg(
             Chart(
@@ -119,7 +116,7 @@ def tables(study: Study) -> Iterator[str]:
 
 
 def sizes_of(study: Study) -> list[int]:
-    """Those that every setting was measured at."""
+    """Those whose messages were counted."""
     return sorted({row.nodes for row in study.traffic})
 
 
@@ -137,8 +134,12 @@ def _runs(study: Study, setting: str, nodes: int, shape: str) -> list[Partitione
     return [run for run in study.partitions if (run.setting, run.nodes, run.shape) == wanted]
 
 
-def _behind(study: Study, setting: str, nodes: int, shape: str) -> float:
-    return 100 * mean(run.behind for run in _runs(study, setting, nodes, shape)) / nodes
+def _starved(study: Study, setting: str, shape: str) -> list[tuple[float, float]]:
+    return [
+        (nodes, 100 * mean(run.behind for run in runs) / nodes)
+        for nodes in sizes_of(study)
+        if (runs := _runs(study, setting, nodes, shape))
+    ]
 
 
 def main(

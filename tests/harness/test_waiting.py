@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from checker.base import Budget
+from checker.liveness import check_liveness
 from checker.verdict import Invalid
 from harness.simulated import simulate
 from harness.waiting import waits
@@ -160,7 +160,7 @@ def test_removed_nodes_learners_and_lost_disks_are_told() -> None:
 def test_a_bug_that_keeps_a_cluster_from_rest_is_explained(bug: str, said: str) -> None:
     for seed in range(40):
         simulated = simulate(plan_of(seed, CATALOGUE[bug], guided=seed % 2 == 0))
-        verdict = simulated.verdicts(Budget())["liveness"]
+        verdict = check_liveness(simulated.events, simulated.traces)
         if isinstance(verdict, Invalid):
             (settled,) = (event for event in simulated.events if isinstance(event, Settled))
             assert settled.waits
