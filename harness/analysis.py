@@ -101,7 +101,7 @@ def checks_of(
         checker.name: partial(judge, checker, history, budget) for checker in workload.checkers()
     }
     checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
-    checks["liveness"] = partial(guarded, lambda: check_liveness(events))
+    checks["liveness"] = partial(guarded, lambda: check_liveness(events, traces))
     return checks
 
 

@@ -41,6 +41,8 @@ FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
     Need.DUPLICATION: ("weather",),
     Need.CLOCK_DRIFT: ("drift",),
     Need.PAUSE: ("pause",),
+    Need.MEMBERSHIP: ("membership",),
+    Need.TRANSFER: ("membership",),
     Need.RETRIES: ("weather", "slow"),
 }
 

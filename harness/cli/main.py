@@ -77,7 +77,10 @@ def run(
     workload: Annotated[str, typer.Option(help="What clients ask.")] = "register",
     nodes: Annotated[int, typer.Option(help="Nodes in the cluster, 1 to 9.")] = 3,
     faults: Annotated[
-        str, typer.Option(help="Comma-separated: partition, kill, pause, slow, reset; or none.")
+        str,
+        typer.Option(
+            help="Comma-separated: partition, kill, pause, slow, reset, membership; or none."
+        ),
     ] = "partition,kill,pause",
     time: Annotated[float, typer.Option(help="Seconds under load and faults.")] = 30.0,
     concurrency: Annotated[int, typer.Option(help="Clients at once.")] = 10,

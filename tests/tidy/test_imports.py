@@ -40,7 +40,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
-    "benchmarks": frozenset({"harness", "system_under_test", "checker", "histories", "protos"})
+    "benchmarks": frozenset(
+        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
+    )
     | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
     | frozenset({"rich", "typer"}),
 }

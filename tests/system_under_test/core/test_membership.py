@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from checker.verdict import Invalid, Valid
 from system_under_test.gossip_raft.core.membership import (
     Memberships,
+    outsiders,
     with_learner,
     with_promoted,
     without,
 )
-from system_under_test.gossip_raft.core.messages import GossipRecord
+from system_under_test.gossip_raft.core.messages import GossipRecord, Status
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.trace import SnapshotInstalled
 from system_under_test.gossip_raft.core.types import (
@@ -131,6 +132,36 @@ def test_leadership_goes_only_to_a_log_as_long_as_the_leaders() -> None:
     assert not RULES.may_take_over(record(2, Position(Term(2), LogIndex(4))), last, Term(2))
     assert not RULES.may_take_over(None, last, Term(2))
     assert not RULES.may_take_over(record(2, last)._replace(recovering=True), last, Term(2))
+
+
+def status(role: str, term: int, membership: Membership, *, committed: bool = True) -> Status:
+    last = Position(Term(term), LogIndex(7))
+    commit = last if committed else Position(Term(1), LogIndex(6))
+    return Status(
+        role=role,
+        term=Term(term),
+        leader=None,
+        last=last,
+        commit=commit,
+        applied=commit.index,
+        source=None,
+        records=(),
+        membership=membership,
+    )
+
+
+def test_who_is_no_member_is_open_until_a_leader_has_committed_all_it_has() -> None:
+    nodes, fewer = (A, B, C), without(THREE, C)
+    knows, removed = status("follower", 2, THREE), status("follower", 2, fewer)
+    assert outsiders(nodes, []) is None
+    assert outsiders(nodes, [knows, status("leader", 2, THREE, committed=False)]) == ()
+    assert outsiders(nodes, [knows, removed]) is None
+    assert outsiders(nodes, [removed, status("leader", 2, THREE)]) == ()
+    assert outsiders(nodes, [knows, status("leader", 2, fewer)]) == (C,)
+    assert outsiders(nodes, [removed, status("leader", 2, THREE, committed=False)]) is None
+    # A leader of an older term may have lost already.
+    assert outsiders(nodes, [status("follower", 3, fewer), status("leader", 2, THREE)]) is None
+    assert outsiders(nodes, [knows, status("leader", 2, with_learner(fewer, C, "x"))]) == ()
 
 
 # --- campaigns ---------------------------------------------------------------------
