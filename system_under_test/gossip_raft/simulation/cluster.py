@@ -317,10 +317,10 @@ class SimulatedCluster:
             rng=random.Random(self._rng.getrandbits(64)),
             rules=self._rules(),
             wrap_storage=self._wrap_storage,
-            on_end=lambda violation: self._ended(node, violation),
+            on_end=lambda error: self._ended(node, error),
         )
         disk.on_error = lambda _: self._disk_failed(life, node)
-        life.host.start()
+        life.start()
         if disk.is_full and life.alive:
             life.host.node.disk_full(True)
         if self._rng.random() < self._options.rare * STARTS_TWICE:
@@ -337,13 +337,15 @@ class SimulatedCluster:
         life.end()
         self._down(node)
 
-    def _ended(self, node: NodeId, violation: InvariantViolation | None) -> None:
+    def _ended(self, node: NodeId, error: Exception | None) -> None:
         self._down(node)
         life = self.lives[node]
-        if violation is None and self._restarts.pop(node, None) is life:
+        if error is None and self._restarts.pop(node, None) is life:
             self.scheduler.at(self.scheduler.now + MS, self._start_again, (node, life))
-        if violation is not None and self.on_death is not None:
-            self.on_death(node, f"invariant violated: {violation}", ())
+        if error is not None and self.on_death is not None:
+            broken = isinstance(error, InvariantViolation)
+            what = "invariant violated" if broken else type(error).__name__
+            self.on_death(node, f"{what}: {error}", ())
 
     def _down(self, node: NodeId) -> None:
         """The process is gone: what it was writing may survive, its connections do not."""
@@ -361,9 +363,7 @@ class SimulatedCluster:
 
     def _reach(self, node: NodeId, message: Message) -> None:
         life = self.lives[node]
-        if life.alive and not life.paused:
-            life.host.receive(message)
-        elif life.alive:
+        if life.alive:
             life.receive(message)
         elif message.source in self._clients:
             self._clients[message.source].undelivered(message.request)
