@@ -35,6 +35,7 @@ from histories.values import same
 KIND: Final = "nonlinearizable"
 SOURCE: Final = "Herlihy & Wing 1990"
 
+_NOT_MINIMAL: Final = "the search for fewer operations that show it was given up: it took too long"
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
 _PREFIX_STATES_MAX: Final = 5_000
@@ -44,18 +45,26 @@ _PREFIX_STATES_MAX: Final = 5_000
 def explain(
     key: str,
     part: History,
-    stuck: Stuck,
+    stuck: Stuck | None,
     model: Model[State],
     budget: Budget,
     *,
     within: Sequence[Op] | None = None,
 ) -> Anomaly:
-    """The anomaly of one key, from where its search got stuck.
+    """The anomaly of one key.
 
-    ``within``: a closed part that is bad by itself and got stuck there, if one is known.
+    Args:
+        key: Its name.
+        part: All of its ops.
+        stuck: Where its search got stuck, if it was searched.
+        model: What it should do.
+        budget: Bounds each of the searches for the words, not their sum.
+        within: A closed part that is bad by itself, if one is known.
     """
-    evidence = minimal_part(part.ops if within is None else within, stuck, model, budget)
-    culprit = _first_stuck(evidence, model, budget) or stuck
+    suspects = part.ops if within is None else within
+    reduced = minimal_part(suspects, stuck, model, budget)
+    evidence = reduced.ops
+    culprit = _first_stuck(evidence, model, budget) or stuck or _last_answer(evidence)
     story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
     sentence = story.sentence(model)
     return Anomaly(
@@ -63,8 +72,17 @@ def explain(
         source=SOURCE,
         evidence=tuple(op.index for op in evidence),
         explanation=f"key {describe_key(key)}: {sentence}",
-        details=tuple(_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock)),
+        details=(
+            *([] if reduced.is_minimal else [_NOT_MINIMAL]),
+            *_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock),
+        ),
     )
+
+
+def _last_answer(evidence: Sequence[Op]) -> Stuck:
+    answered = [op for op in evidence if isinstance(op.outcome, Ok)]
+    last = max(answered, key=lambda op: (op.completed, op.index))
+    return Stuck(op=last, explained=len(answered) - 1, dead_ends=())
 
 
 def _first_stuck(ops: Sequence[Op], model: Model[State], budget: Budget) -> Stuck | None:
@@ -80,8 +98,8 @@ def _prefix_lines(part: History, stuck: Stuck | None, clock: Clock) -> list[str]
         return ["the longest prefix that can be explained was not found within the budget"]
     ends = stuck.dead_ends
     lines = [
-        f"operations answered earlier, all of which can be explained: {stuck.explained:,}; "
-        f"the first that cannot: {describe_op(stuck.op, clock)}"
+        f"the first answer that nothing explains is {describe_op(stuck.op, clock)}; "
+        f"{_answers_before(stuck.explained)}"
     ]
     if ends and ends[0].order:
         order = ends[0].order
@@ -92,6 +110,16 @@ def _prefix_lines(part: History, stuck: Stuck | None, clock: Clock) -> list[str]
     if len(ends) > _DEAD_ENDS_SHOWN:
         lines.append(f"and {len(ends) - _DEAD_ENDS_SHOWN} more states, none of which fits")
     return lines
+
+
+def _answers_before(count: int) -> str:
+    match count:
+        case 0:
+            return "there was none before"
+        case 1:
+            return "the one before can be explained"
+        case _:
+            return f"the {count:,} before can be explained"
 
 
 def _describe_dead_end(end: DeadEnd) -> str:
@@ -148,7 +176,7 @@ class _Story:
         count = len(self.evidence)
         shown = f"the {count} operations shown" if count > 1 else "what happened"
         return (
-            f"no order of {shown} explains {self._did(op)} between "
+            f"no order of {shown} explains that {self._did(op)} between "
             f"{self.clock(op.invoked)} and {self.clock(op.completed)}{possible}"
         )
 

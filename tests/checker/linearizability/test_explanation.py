@@ -240,8 +240,8 @@ def test_details_show_the_prefix_and_every_state_that_was_possible() -> None:
         """
     ).details
     assert details == (
-        "operations answered earlier, all of which can be explained: 2; "
-        "the first that cannot: process 1: read x -> 7  [5 ns, 6 ns]",
+        "the first answer that nothing explains is process 1: read x -> 7  [5 ns, 6 ns]; "
+        "the 2 before can be explained",
         "one order that explains them is: 0: write x 1: done | 2: write x 3: assumed | "
         "3: read x -> 3",
         "possible state 3: the register held 3, the read answered 7",
