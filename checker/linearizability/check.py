@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, assert_never
 
 from checker.base import Budget, Model, State
 from checker.errors import ForeignCall
 from checker.linearizability.engines import (
+    EASY_STATES_MAX,
     NEAR_LINEAR,
     SMALL_OPS_MAX,
     SMALL_STATES_MAX,
@@ -21,6 +22,7 @@ from checker.models.catalogue import known_as
 from checker.models.nondeterministic import Specification, as_model
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict, combine
 from histories.call import Ok
+from histories.columns import to_columns
 from histories.history import History
 from histories.notation import describe_key, describe_op
 
@@ -59,17 +61,15 @@ def check(
     parts = history.by_key()
     _require_known(history, known)
     judged: dict[str, _Judged] = {}
-    if len(history.ops) > SMALL_OPS_MAX:
-        judged |= _judge_near_linear(history, parts, set(parts), known, budget)
+    # Numba takes longer to import than searching a small and easy history does.
+    if len(history.ops) <= SMALL_OPS_MAX:
+        easy = replace(budget, states_max=min(EASY_STATES_MAX, budget.states_max))
+        judged = {key: _judge_at_the_door(key, part, known, easy) for key, part in parts.items()}
+    judged |= _judge_near_linear(history, parts, _undecided(parts, judged), known, budget)
     for states_max in (min(SMALL_STATES_MAX, budget.states_max), budget.states_max):
-        for key, part in parts.items():
-            if key not in judged or _is_undecided(judged[key].verdict, states_max):
-                judged[key] = _judge_at_the_door(
-                    key, part, known, replace(budget, states_max=states_max)
-                )
-        hard = {key for key in parts if _is_undecided(judged[key].verdict, budget.states_max)}
-        if hard and len(history.ops) <= SMALL_OPS_MAX:
-            judged |= _judge_near_linear(history, parts, hard, known, budget)
+        more = replace(budget, states_max=states_max)
+        for key in _undecided(parts, judged):
+            judged[key] = _judge_at_the_door(key, parts[key], known, more)
     return _summary(history, [judged[key] for key in parts])
 
 
@@ -103,6 +103,21 @@ def _require_known(history: History, model: Model[State]) -> None:
         model.observes_only(op.call, op.outcome if isinstance(op.outcome, Ok) else None)
 
 
+def _undecided(parts: Iterable[str], judged: Mapping[str, _Judged]) -> list[str]:
+    """The keys that more configurations may decide."""
+    return [key for key in parts if key not in judged or _is_hard(judged[key].verdict)]
+
+
+def _is_hard(verdict: Verdict) -> bool:
+    match verdict:
+        case Unknown(cause=cause):
+            return cause is UnknownCause.MEMORY_LIMIT
+        case Valid() | Invalid():
+            return False
+        case _:
+            assert_never(verdict)
+
+
 def _judge_near_linear(
     history: History,
     parts: Mapping[str, History],
@@ -110,42 +125,29 @@ def _judge_near_linear(
     model: Model[State],
     budget: Budget,
 ) -> dict[str, _Judged]:
-    """Of the ``wanted`` keys those for which there is a near-linear algorithm.
-
-    What it says is bad is searched once more, in the part that it says is bad.
-    """
+    """Of the ``wanted`` keys those that a near-linear algorithm decides."""
     identified = known_as(model)
     judged: dict[str, _Judged] = {}
-    if identified is None:
+    if identified is None or not wanted:
         return judged
-    # These need numba, which small and easy histories do not pay for.
     from checker.linearizability.fast.base import Linearizable as Proven  # noqa: PLC0415
     from checker.linearizability.fast.base import Violation  # noqa: PLC0415
     from checker.linearizability.fast.choose import dispatch_all  # noqa: PLC0415
 
-    answers = dispatch_all(history.columns(), *identified)
-    for (key, part), answer in zip(parts.items(), answers, strict=True):
-        if key not in wanted:
+    asked, among = set(wanted), history.ops
+    if len(asked) < len(parts) and len(among) <= SMALL_OPS_MAX:
+        among = [op for op in among if op.call.key in asked]
+    columns = to_columns(among) if len(asked) < len(parts) else history.columns()
+    for key, answer in zip(columns.keys, dispatch_all(columns, *identified), strict=True):
+        if key not in asked:
             continue
         if isinstance(answer, Proven):
             judged[key] = _Judged(Valid(), NEAR_LINEAR)
         elif isinstance(answer, Violation):
-            within = [history.ops[row] for row in answer.evidence]
-            found, _ = find(within, model, budget)
-            if isinstance(found, Stuck):
-                anomaly = explain(key, _in_memory(part), found, model, budget, within=within)
-                judged[key] = _Judged(Invalid((anomaly,)), NEAR_LINEAR)
+            within = [among[row] for row in answer.evidence]
+            anomaly = explain(key, _in_memory(parts[key]), None, model, budget, within=within)
+            judged[key] = _Judged(Invalid((anomaly,)), NEAR_LINEAR)
     return judged
-
-
-def _is_undecided(verdict: Verdict, states_max: int) -> bool:
-    match verdict:
-        case Unknown(cause=cause):
-            return cause is UnknownCause.MEMORY_LIMIT and states_max > SMALL_STATES_MAX
-        case Valid() | Invalid():
-            return False
-        case _:
-            assert_never(verdict)
 
 
 def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Budget) -> _Judged:

@@ -8,7 +8,9 @@ has none.  What that takes depends on the model:
 1. Values (``ValueModel``): whoever may have installed what an operation needs.
 2. Elements (``ElementModel``): what brought and what took the elements named in
    an answer; and bringing and taking an element stay together.
-3. Locks: an acquisition and the release that ends it stay together.
+3. Locks: an acquisition and the release that ends it stay together.  Where anybody may
+   release, that holds if every owner releases only what it acquired: then the others'
+   pairs do without this one.
 4. Otherwise: all that may change the state, so that only observers can go.
 """
 
@@ -20,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from checker.base import ElementModel, Model, State, ValueModel
+from checker.models.locks import OwnedMutex
 from histories.call import Acquire, Failed, Ok, Release
 from histories.op import FOREVER, Nanos, Op
 from histories.values import identity
@@ -32,8 +35,10 @@ def dependencies(ops: Sequence[Op], model: Model[State]) -> list[list[int]]:
 
     Positions past the ops stand for elements: to need one is to need all of it.
     """
+    if isinstance(model, OwnedMutex) and (type(model) is OwnedMutex or _all_alternate(ops)):
+        return _by_tenure(ops)
     if isinstance(model, ValueModel):
-        sources = _Sources(ops, model)
+        sources = Sources(ops, model)
         return [sources.of(op) for op in ops]
     if isinstance(model, ElementModel):
         return _by_element(ops, model)
@@ -69,11 +74,7 @@ def _by_tenure(ops: Sequence[Op]) -> list[list[int]]:
     Otherwise all operations of the owner belong together.
     """
     needed: list[list[int]] = [[] for _ in ops]
-    owners: dict[Hashable, list[int]] = {}
-    for position, op in enumerate(ops):
-        if isinstance(op.call, Acquire | Release) and not isinstance(op.outcome, Failed):
-            owners.setdefault(identity(op.call.owner), []).append(position)
-    for mine in owners.values():
+    for mine in _by_owner(ops):
         if _alternate([ops[position] for position in mine]):
             together = [mine[at : at + 2] for at in range(0, len(mine), 2)]
         else:
@@ -83,6 +84,19 @@ def _by_tenure(ops: Sequence[Op]) -> list[list[int]]:
                 if other != position:
                     needed[position].append(other)
     return needed
+
+
+def _by_owner(ops: Sequence[Op]) -> list[list[int]]:
+    """The positions of each owner's operations."""
+    owners: dict[Hashable, list[int]] = {}
+    for position, op in enumerate(ops):
+        if isinstance(op.call, Acquire | Release) and not isinstance(op.outcome, Failed):
+            owners.setdefault(identity(op.call.owner), []).append(position)
+    return list(owners.values())
+
+
+def _all_alternate(ops: Sequence[Op]) -> bool:
+    return all(_alternate([ops[position] for position in mine]) for mine in _by_owner(ops))
 
 
 def _alternate(ops: Sequence[Op]) -> bool:
@@ -120,7 +134,7 @@ class _Installers:
     failed: list[tuple[int, Op]] = field(default_factory=list)
 
 
-class _Sources:
+class Sources:
     """Who may have installed the value that an operation needs."""
 
     def __init__(self, ops: Sequence[Op], model: ValueModel) -> None:

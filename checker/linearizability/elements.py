@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from checker.base import ElementModel
-from histories.call import Dequeue, Failed, Ok
+from histories.call import Dequeue, Failed, Ok, Value
 from histories.notation import Clock, describe_call, describe_outcome, describe_value
 from histories.op import Op
 
@@ -81,7 +81,8 @@ def _is_seen(op: Op, token: Hashable) -> bool:
     if isinstance(token, str):
         return False
     name = token[0]
-    return bool(answers) and name not in {"removed", "out"}
+    # That there was nothing yet needs nobody who brought it.
+    return bool(answers) and name not in {"removed", "out"} and _element(token) is not None
 
 
 def _taken(token: Hashable) -> Hashable:
@@ -91,9 +92,14 @@ def _taken(token: Hashable) -> Hashable:
 
 def _name(token: Hashable) -> str:
     """The element of a token: an identity, or a word or key and an identity."""
+    return describe_value(_element(token))
+
+
+def _element(token: Hashable) -> Value:
     assert isinstance(token, tuple), "only elements have names"
     pair = token if isinstance(token[0], type) else token[-1]
-    return describe_value(pair[1])
+    value: Value = pair[1]
+    return value
 
 
 def _did(op: Op) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from checker.base import Budget, Model, State
+from checker.linearizability.foresight import with_foresight
 from checker.linearizability.search import Exhausted, Found, search
 from checker.verdict import UnknownCause
 from histories.op import Op
@@ -24,6 +25,9 @@ SMALL_OPS_MAX: Final = 2_000
 SMALL_STATES_MAX: Final = 20_000
 """And with so many configurations it gives up: the kernel makes a hundred times as many."""
 
+EASY_STATES_MAX: Final = 2_000
+"""What needs more is hard: near-linear algorithms are asked first, where there are any."""
+
 
 def find(
     ops: Sequence[Op],
@@ -38,6 +42,8 @@ def find(
 
     ``warm``: whether numba has been paid for already.
     """
+    if prophetic:
+        model = with_foresight(model, ops)
     if not warm and len(ops) <= SMALL_OPS_MAX:
         small = replace(budget, states_max=min(budget.states_max, SMALL_STATES_MAX))
         found = search(ops, model, small, traced=traced, prophetic=prophetic)

@@ -11,14 +11,30 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from checker.base import Budget, ElementModel, Model, State, ValueModel
+from checker.linearizability.dependencies import Sources
 from checker.linearizability.elements import tell_of_elements
 from checker.linearizability.engines import find
+from checker.linearizability.holders import tell_of_holders
 from checker.linearizability.minimal import minimal_part
 from checker.linearizability.search import DeadEnd, Stuck
 from checker.linearizability.zones import Zone, conflict
+from checker.models.catalogue import known_as
+from checker.models.locks import OwnedMutex
 from checker.models.register import CasRegister
 from checker.verdict import Anomaly
-from histories.call import Call, CompareAndSet, Failed, Ok, Read, Scalar, Value, Write
+from histories.call import (
+    Acquire,
+    Call,
+    CompareAndSet,
+    Failed,
+    Ok,
+    Read,
+    Release,
+    Scalar,
+    Value,
+    Write,
+)
+from histories.columns import to_columns
 from histories.history import History
 from histories.notation import (
     Clock,
@@ -35,6 +51,7 @@ from histories.values import same
 KIND: Final = "nonlinearizable"
 SOURCE: Final = "Herlihy & Wing 1990"
 
+_NOT_MINIMAL: Final = "the search for fewer operations that show it was given up: it took too long"
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
 _PREFIX_STATES_MAX: Final = 5_000
@@ -44,18 +61,26 @@ _PREFIX_STATES_MAX: Final = 5_000
 def explain(
     key: str,
     part: History,
-    stuck: Stuck,
+    stuck: Stuck | None,
     model: Model[State],
     budget: Budget,
     *,
     within: Sequence[Op] | None = None,
 ) -> Anomaly:
-    """The anomaly of one key, from where its search got stuck.
+    """The anomaly of one key.
 
-    ``within``: a closed part that is bad by itself and got stuck there, if one is known.
+    Args:
+        key: Its name.
+        part: All of its ops.
+        stuck: Where its search got stuck, if it was searched.
+        model: What it should do.
+        budget: Bounds each of the searches for the words, not their sum.
+        within: A closed part that is bad by itself, if one is known.
     """
-    evidence = minimal_part(part.ops if within is None else within, stuck, model, budget)
-    culprit = _first_stuck(evidence, model, budget) or stuck
+    suspects = part.ops if within is None else within
+    reduced = minimal_part(suspects, stuck, model, budget)
+    evidence = reduced.ops
+    culprit = _first_stuck(evidence, model, budget) or stuck or _last_answer(evidence)
     story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
     sentence = story.sentence(model)
     return Anomaly(
@@ -63,8 +88,17 @@ def explain(
         source=SOURCE,
         evidence=tuple(op.index for op in evidence),
         explanation=f"key {describe_key(key)}: {sentence}",
-        details=tuple(_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock)),
+        details=(
+            *([] if reduced.is_minimal else [_NOT_MINIMAL]),
+            *_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock),
+        ),
     )
+
+
+def _last_answer(evidence: Sequence[Op]) -> Stuck:
+    answered = [op for op in evidence if isinstance(op.outcome, Ok)]
+    last = max(answered, key=lambda op: (op.completed, op.index))
+    return Stuck(op=last, explained=len(answered) - 1, dead_ends=())
 
 
 def _first_stuck(ops: Sequence[Op], model: Model[State], budget: Budget) -> Stuck | None:
@@ -80,8 +114,8 @@ def _prefix_lines(part: History, stuck: Stuck | None, clock: Clock) -> list[str]
         return ["the longest prefix that can be explained was not found within the budget"]
     ends = stuck.dead_ends
     lines = [
-        f"operations answered earlier, all of which can be explained: {stuck.explained:,}; "
-        f"the first that cannot: {describe_op(stuck.op, clock)}"
+        f"the first answer that nothing explains is {describe_op(stuck.op, clock)}; "
+        f"{_answers_before(stuck.explained)}"
     ]
     if ends and ends[0].order:
         order = ends[0].order
@@ -92,6 +126,16 @@ def _prefix_lines(part: History, stuck: Stuck | None, clock: Clock) -> list[str]
     if len(ends) > _DEAD_ENDS_SHOWN:
         lines.append(f"and {len(ends) - _DEAD_ENDS_SHOWN} more states, none of which fits")
     return lines
+
+
+def _answers_before(count: int) -> str:
+    match count:
+        case 0:
+            return "there was none before"
+        case 1:
+            return "the one before can be explained"
+        case _:
+            return f"the {count:,} before can be explained"
 
 
 def _describe_dead_end(end: DeadEnd) -> str:
@@ -119,7 +163,24 @@ class _Story:
             told = self._of_values(model)
         elif isinstance(model, ElementModel):
             told = tell_of_elements(self.ops, self.evidence, model, self.clock)
-        return told or self.fallback()
+        elif isinstance(model, OwnedMutex):
+            told = tell_of_holders(self.evidence, self.clock)
+        return told or self._of_core(model) or self.fallback()
+
+    def _of_core(self, model: Model[State]) -> str | None:
+        """What the near-linear algorithm for the model says, if there is one."""
+        identified = known_as(model)
+        if identified is None or isinstance(model, CasRegister):
+            return None
+        # These need numba, which nobody pays for who is told in other words.
+        from checker.linearizability.fast.base import Violation  # noqa: PLC0415
+        from checker.linearizability.fast.choose import dispatch  # noqa: PLC0415
+
+        answer = dispatch(to_columns(self.evidence), *identified)
+        if not isinstance(answer, Violation):
+            return None
+        acts = [self._saw(self.evidence[row]) for row in answer.core]
+        return f"{'; '.join(acts)}: {answer.hint}"
 
     def _of_values(self, model: ValueModel) -> str | None:
         facts = _Facts(self.ops, model)
@@ -128,6 +189,7 @@ class _Story:
             self._from_failed,
             self._from_the_future,
             self._overwritten,
+            self._replaced,
             self._claimed_twice,
         )
         latest_first = sorted(self.evidence, key=lambda op: (-op.completed, -op.index))
@@ -148,7 +210,7 @@ class _Story:
         count = len(self.evidence)
         shown = f"the {count} operations shown" if count > 1 else "what happened"
         return (
-            f"no order of {shown} explains {self._did(op)} between "
+            f"no order of {shown} explains {_that(op)}{self._did(op)} between "
             f"{self.clock(op.invoked)} and {self.clock(op.completed)}{possible}"
         )
 
@@ -203,6 +265,25 @@ class _Story:
                 lost = _describe_installed(other.call)
                 return f"{finished}, as if the write of {lost} had been lost: nobody ever saw it"
             return f"{finished}: a stale value"
+        return None
+
+    def _replaced(self, facts: _Facts, op: Op) -> str | None:
+        """The only one that can have written it is the only one that a change can have found."""
+        for other in self.evidence:
+            if (
+                facts.replaces(other)
+                and facts.seen(other) == facts.seen(op)
+                and not facts.is_initial(op)
+                and _precedes(other, op)
+                and len(sources := facts.serving(op)) == 1
+                and facts.serving(other) == sources
+            ):
+                return (
+                    f"{self._saw(op)}, although {self._attempt(other)} had finished at "
+                    f"{self.clock(other.completed)}, before that {_noun(op.call)} began: "
+                    f"both can only have found what {self._attempt(sources[0])} left, and after "
+                    f"that change it was there no more"
+                )
         return None
 
     def _claimed_twice(self, facts: _Facts, op: Op) -> str | None:
@@ -272,6 +353,11 @@ class _Story:
                     f"process {op.process} found {describe_value(values[0])} "
                     f"(in {describe_call(op.call)})"
                 )
+            case Acquire(), Ok(values=values):
+                token = f" with token {describe_value(values[0])}" if values else ""
+                return f"process {op.process} acquired the lock{token}"
+            case Release(), Ok():
+                return f"process {op.process} released the lock"
             case _, Ok(values=values) if values:
                 answer = describe_outcome(op.call, op.outcome)
                 return f"process {op.process}'s {describe_call(op.call)} {answer}"
@@ -305,7 +391,9 @@ class _Facts:
     """What the whole history of the key says about values."""
 
     def __init__(self, ops: Sequence[Op], model: ValueModel) -> None:
+        self._ops = ops
         self._model = model
+        self._sources: Sources | None = None
         self._installers: dict[Hashable, list[Op]] = {}
         self._failed: dict[Hashable, list[Op]] = {}
         self._seen_first: dict[Hashable, Nanos] = {}
@@ -334,6 +422,12 @@ class _Facts:
     def installers(self, op: Op) -> list[Op]:
         """Who may have installed what ``op`` saw, itself apart."""
         return [each for each in self._installers.get(self.seen(op), []) if each is not op]
+
+    def serving(self, op: Op) -> list[Op]:
+        """Those of them that ``op`` may have found, considering what replaced them."""
+        if self._sources is None:
+            self._sources = Sources(self._ops, self._model)
+        return [self._ops[position] for position in self._sources.of(op)]
 
     def failed(self, op: Op) -> list[Op]:
         return self._failed.get(self.seen(op), [])
@@ -384,6 +478,11 @@ def _describe_found(op: Op) -> str:
     if isinstance(op.outcome, Ok) and op.outcome.values:
         return describe_value(op.outcome.values[0])
     return describe_value(op.call.expected) if isinstance(op.call, CompareAndSet) else ""
+
+
+def _that(op: Op) -> str:
+    """Before what ``_did`` says, where that is a sentence."""
+    return "that " if isinstance(op.call, Read | CompareAndSet | Acquire | Release) else ""
 
 
 def _noun(call: Call) -> str:

@@ -3,54 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Generic
 
 from checker.base import Budget, Model, State
 from checker.linearizability.dependencies import dependencies
 from checker.linearizability.engines import SMALL_OPS_MAX, find, refuter
-from checker.linearizability.search import Stuck
+from checker.linearizability.search import Exhausted, Stuck
+from checker.models.catalogue import known_as
+from histories.columns import to_columns
 from histories.op import FOREVER, Op
 
 _WINDOW_AT_FIRST: Final = 64
 _STATES_MAX: Final = 5_000
+_EASY_STATES_MAX: Final = 500
+"""What needs more, a near-linear algorithm is asked, if there is one."""
 _WORK_MAX: Final = 1_000_000
-"""Operations searched in all, and configurations of the kernel: some seconds."""
+"""Operations looked at in all, and configurations: some seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """A closed part without linearization.
+
+    ``is_minimal``: No single operation can be left out, except with those that
+    cannot be judged without it.  If not, looking for less took too long.
+    """
+
+    ops: tuple[Op, ...]
+    is_minimal: bool
 
 
 def minimal_part(
-    ops: Sequence[Op], stuck: Stuck, model: Model[State], budget: Budget
-) -> tuple[Op, ...]:
-    """The evidence: a closed part without linearization, 1-minimal as such.
+    ops: Sequence[Op], stuck: Stuck | None, model: Model[State], budget: Budget
+) -> Reduced:
+    """The evidence: a part of ``ops``, which have no linearization, as small as can be.
 
-    No single operation can be left out, except with those that cannot be judged
-    without it.  When the deadline of the budget comes first, or it is too much
-    work, the part is larger, but true.
+    ``stuck`` is where the search found that out, if it was a search.
 
     Cost: O(k log n) searches for k operations that remain, in the shortest window
     that is bad by itself.
     """
-    return _Reduction(ops, model, budget, warm=len(ops) > SMALL_OPS_MAX).reduced(stuck)
+    return _Reduction(ops, model, budget, _Oracle(ops, model, budget)).reduced(stuck)
 
 
-class _Reduction:
-    def __init__(
-        self, ops: Sequence[Op], model: Model[State], budget: Budget, *, warm: bool
-    ) -> None:
+class _Oracle(Generic[State]):
+    """Says of parts of an object's operations whether they are certainly bad.
+
+    First by searching in Python; once that took too many configurations, by the
+    near-linear algorithm, where there is one, and by the kernel.
+    """
+
+    def __init__(self, ops: Sequence[Op], model: Model[State], budget: Budget) -> None:
         self._ops = ops
         self._model = model
         # A part that is harder than that explains nothing to anyone.
         self._budget = replace(budget, states_max=min(budget.states_max, _STATES_MAX))
-        self._warm = warm
-        self._refuter = refuter(ops, model) if warm else None
+        self._identified = known_as(model)
+        self._refuter = refuter(ops, model) if len(ops) > SMALL_OPS_MAX else None
+        self._is_hard = self._refuter is not None
+        self.left_open = False
+        """Whether some part was too hard to judge."""
         self._work = 0
+
+    def is_bad(self, positions: Sequence[int]) -> bool:
+        self._work += len(positions)
+        part = [self._ops[at] for at in positions]
+        if not self._is_hard:
+            easy = replace(self._budget, states_max=_EASY_STATES_MAX)
+            found, _ = find(part, self._model, easy)
+            if not isinstance(found, Exhausted):
+                return isinstance(found, Stuck)
+            self._is_hard = True
+        decided = self._near_linear(part)
+        if decided is None:
+            decided = self._searched(part, positions)
+        self.left_open |= decided is None
+        return bool(decided)
+
+    def is_spent(self) -> bool:
+        work = self._work + (0 if self._refuter is None else self._refuter.work)
+        return work > _WORK_MAX or self._budget.deadline()
+
+    def _near_linear(self, part: Sequence[Op]) -> bool | None:
+        if self._identified is None:
+            return None
+        from checker.linearizability.fast.base import NotApplicable, Violation  # noqa: PLC0415
+        from checker.linearizability.fast.choose import dispatch  # noqa: PLC0415
+
+        answer = dispatch(to_columns(part), *self._identified)
+        return None if isinstance(answer, NotApplicable) else isinstance(answer, Violation)
+
+    def _searched(self, part: Sequence[Op], positions: Sequence[int]) -> bool | None:
+        if self._refuter is not None:
+            return True if self._refuter.refutes(positions, self._budget) else None
+        found, _ = find(part, self._model, self._budget)
+        if isinstance(found, Exhausted):
+            self._work += found.configurations
+            return None
+        return isinstance(found, Stuck)
+
+
+class _Reduction(Generic[State]):
+    def __init__(
+        self, ops: Sequence[Op], model: Model[State], budget: Budget, oracle: _Oracle[State]
+    ) -> None:
+        self._ops = ops
+        self._model = model
+        self._budget = budget
+        self._oracle = oracle
         self._sources = dependencies(ops, model)
 
-    def reduced(self, stuck: Stuck) -> tuple[Op, ...]:
-        kept = self._window(stuck)
+    def reduced(self, stuck: Stuck | None) -> Reduced:
+        kept = set(range(len(self._ops))) if stuck is None else self._window(stuck)
         ops = [self._ops[at] for at in sorted(kept)]
         if len(ops) < len(self._ops):
-            return _Reduction(ops, self._model, self._budget, warm=self._warm).halved()
+            oracle = _Oracle(ops, self._model, self._budget)
+            return _Reduction(ops, self._model, self._budget, oracle).halved()
         return self.halved()
 
     def _window(self, stuck: Stuck) -> set[int]:
@@ -58,9 +127,9 @@ class _Reduction:
         before = [at for at, op in enumerate(self._ops) if op.invoked <= stuck.op.completed]
         whole = set(range(len(self._ops)))
         size = _WINDOW_AT_FIRST
-        while not self._is_spent():
+        while not self._oracle.is_spent():
             recent = self._closure(self._recent(before, size), self._sources)
-            if self._is_bad(recent):
+            if self._oracle.is_bad(sorted(recent)):
                 return recent
             if size >= len(before):
                 break
@@ -75,7 +144,7 @@ class _Reduction:
             at for at in before if at >= latest[0] or began <= self._ops[at].completed < FOREVER
         ]
 
-    def halved(self) -> tuple[Op, ...]:
+    def halved(self) -> Reduced:
         """Leave out ever smaller chunks, as long as the rest is bad (Zeller's ddmin)."""
         dependents: list[list[int]] = [[] for _ in self._sources]
         for position, needed in enumerate(self._sources):
@@ -83,28 +152,17 @@ class _Reduction:
                 dependents[source].append(position)
         kept = set(range(len(self._ops)))
         size = len(self._ops)
-        while size > 1 and not self._is_spent():
+        while size > 1 and not self._oracle.is_spent():
             size = (size + 1) // 2
             # Later ones first: they explain less.
             for start in range(len(self._ops) - size, -size, -size):
                 chunk = [at for at in range(max(start, 0), start + size) if at in kept]
-                if chunk and not self._is_spent():
+                if chunk and not self._oracle.is_spent():
                     without = kept - self._closure(chunk, dependents)
-                    if self._is_bad(without):
+                    if self._oracle.is_bad(sorted(without)):
                         kept = without
-        return tuple(self._ops[at] for at in sorted(kept))
-
-    def _is_bad(self, kept: set[int]) -> bool:
-        positions = sorted(kept)
-        if self._refuter is not None:
-            return self._refuter.refutes(positions, self._budget)
-        self._work += len(kept)
-        part = [self._ops[at] for at in positions]
-        return isinstance(find(part, self._model, self._budget)[0], Stuck)
-
-    def _is_spent(self) -> bool:
-        work = self._work + (0 if self._refuter is None else self._refuter.work)
-        return work > _WORK_MAX or self._budget.deadline()
+        is_minimal = not (self._oracle.left_open or self._oracle.is_spent())
+        return Reduced(tuple(self._ops[at] for at in sorted(kept)), is_minimal)
 
     def _closure(self, positions: Iterable[int], leads_to: Sequence[Sequence[int]]) -> set[int]:
         """The ops at these positions and all that they lead to, directly or not."""
@@ -115,5 +173,4 @@ class _Reduction:
             if position not in reached:
                 reached.add(position)
                 work.extend(leads_to[position])
-        self._work += len(reached)
         return {position for position in reached if position < len(self._ops)}

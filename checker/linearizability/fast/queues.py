@@ -114,6 +114,8 @@ def _decide_keys(rows: Rows, *, fifo: bool) -> list[Answer]:
 def _answer(rows: Rows, key: int, fifo: bool, code: int, core: list[int]) -> Answer:
     if code == FINE:
         return Linearizable(lambda: _witness(rows, key, fifo))
+    if code == SEARCH and fifo and _is_explained(rows, key):
+        return Linearizable(lambda: _witness(rows, key, fifo))
     if code in REASONS:
         return NotApplicable(REASONS[code])
     if code in _HINTS:
@@ -129,38 +131,74 @@ def _violation(rows: Rows, key: int, code: int, core: list[int]) -> Violation:
         begin, end = int(rows.invoked[named[0]]), int(rows.completed[named[0]])
         evidence |= set(ops_of(items, covering(items, begin, end)))
     if code == UNTAKEN and unsure:
-        needy, deadlines, behind = _needy(items)
+        needy, deadlines, behind = _needy(items, np.empty((2, 0), np.int64))
         last = int(np.flatnonzero(items[PUT, needy] == named[0])[0])
         evidence |= set(ops_of(items, [*needy[: last + 1], *behind[: last + 1]]))
         evidence |= {at for at in unsure if rows.invoked[at] <= deadlines[last]}
     return closed_evidence(evidence, named, _HINTS[code])
 
 
-def _needy(items: Int64s) -> tuple[list[int], list[int], list[int]]:
-    """Items that stay though one behind was taken: by when they must go, and that one."""
+def _needy(items: Int64s, found_nothing: Int64s) -> tuple[list[int], list[int], list[int]]:
+    """Items that must go though nobody saw it: which, by when, and what shows it.
+
+    That is an item behind that was taken, or -1 if it is an op that found nothing;
+    ``found_nothing``, shape (2, m), are the beginnings and ends of these.
+    """
     gone = np.flatnonzero(items[TAKE] >= 0)
-    begins, ends = items[PUT_FROM, gone], items[TAKE_BY, gone]
-    # Of the puts from each on, the one whose item was taken first.
-    first = np.empty(gone.size, dtype=np.int64)
+    shows = np.concatenate((gone, np.full(found_nothing.shape[1], -1)))
+    begins = np.concatenate((items[PUT_FROM, gone], found_nothing[0]))
+    ends = np.concatenate((items[TAKE_BY, gone], found_nothing[1]))
+    by_begin = np.argsort(begins, kind="stable")
+    shows, begins, ends = shows[by_begin], begins[by_begin], ends[by_begin]
+    # Of those from each on, the one that ended first.
+    first = np.empty(shows.size, dtype=np.int64)
     best = -1
-    for at in range(gone.size - 1, -1, -1):
+    for at in range(shows.size - 1, -1, -1):
         if best < 0 or ends[at] < ends[best]:
             best = at
         first[at] = best
     stays = np.flatnonzero(items[TAKE] < 0)
     after = np.searchsorted(begins, items[PUT_BY, stays], side="right")
-    stays, after = stays[after < gone.size], after[after < gone.size]
-    behind, deadlines = gone[first[after]], ends[first[after]]
-    order = np.argsort(deadlines, kind="stable")
+    stays, after = stays[after < shows.size], after[after < shows.size]
+    behind, deadlines = shows[first[after]], ends[first[after]]
+    order = np.lexsort((items[PUT_BY, stays], deadlines))
     return stays[order].tolist(), deadlines[order].tolist(), behind[order].tolist()
 
 
-def _witness(rows: Rows, key: int, fifo: bool) -> Int64s:
+def _supposed(rows: Rows, key: int) -> tuple[Int64s, list[int], list[int]]:
+    """``pair_part``, where indeterminate takings took what must go: the first the most urgent.
+
+    Those not taken so remain in the last list.
+    """
     items, empties, unsure = pair_part(rows, key)
-    needy = _needy(items)[0] if fifo else []
+    found_nothing = np.stack((rows.invoked[empties], rows.completed[empties]))
+    needy = _needy(items, found_nothing)[0]
     for item, at in zip(needy, unsure, strict=False):
         items[TAKE, item] = at
         items[TAKE_FROM, item] = max(rows.invoked[at], items[PUT_FROM, item])
+    return np.ascontiguousarray(items), empties, unsure[len(needy) :]
+
+
+def _is_explained(rows: Rows, key: int) -> bool:
+    """Whether what is supposed of indeterminate takings explains all that was found.
+
+    If not, something else may.
+    """
+    items, empties, unsure = _supposed(rows, key)
+    many, named = items.shape[1], np.empty(4, dtype=np.int64)
+    times = (rows.invoked, rows.completed)
+    return bool(
+        _overtaken(items, many, named) == FINE
+        and _left_behind(
+            *(items, many, np.array(unsure, np.int64), len(unsure), rows.invoked, named)
+        )[1]
+        == 0
+        and empties_fit(items, many, np.array(empties, np.int64), len(empties), *times, named)
+    )
+
+
+def _witness(rows: Rows, key: int, fifo: bool) -> Int64s:
+    items, empties, _ = _supposed(rows, key) if fifo else pair_part(rows, key)
     many = items.shape[1]
     bounds = np.empty((2, many), dtype=np.int64)
     count = stretches(items, many, bounds)

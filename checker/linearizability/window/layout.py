@@ -429,5 +429,5 @@ def _find_hiding(
         later = first_from(invoked_at, returned_at[op])
         horizon = replaced_by[later]
         low, high = offsets[value], offsets[value + 1]
-        count = np.searchsorted(starts[low:high], horizon)
+        count = first_from(starts[low:high], horizon)
         hides[op] = count == 0 or latest[low + count - 1] < invoked_at[op]

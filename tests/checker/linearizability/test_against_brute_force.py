@@ -52,7 +52,7 @@ def test_the_verdict_is_that_of_the_definition(
         if isinstance(found, Linearizable):
             assert is_linearization(found.order, history.ops, MODEL), print_history(history)
         elif isinstance(found, Stuck):
-            require_minimal(history, minimal_part(history.ops, found, MODEL, Budget()))
+            require_minimal(history, minimal_part(history.ops, found, MODEL, Budget()).ops)
     if make is correct_history:
         assert linearizable == 1000, "a correct register raised an alarm"
     else:

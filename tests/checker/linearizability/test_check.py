@@ -177,8 +177,12 @@ def test_where_every_call_failed_nothing_happened_and_that_is_valid() -> None:
 
 
 def hard_key(key: str, writers: int) -> str:
-    """Many concurrent writes, all seen, and reads that keep every order possible."""
+    """Many concurrent writes, all seen, and reads that keep every order possible.
+
+    One value is written twice, so that nothing but a search can decide it.
+    """
     lines = [f"{number}: write {key} {number} [1, 1000]" for number in range(writers)]
+    lines.append(f"49: write {key} 0 [1, 1000]")
     lines += [f"{50 + number}: read {key} -> {number} [1, 2000]" for number in range(writers)]
     return "\n".join(lines)
 

@@ -6,6 +6,9 @@ import pytest
 
 from checker.base import Budget
 from checker.linearizability.check import check
+from checker.linearizability.minimal import Reduced, minimal_part
+from checker.models.locks import Mutex, OwnedMutex
+from checker.models.queues import Queue
 from checker.models.register import CasRegister
 from checker.verdict import Anomaly, Invalid
 from histories.notation import parse_history
@@ -240,8 +243,8 @@ def test_details_show_the_prefix_and_every_state_that_was_possible() -> None:
         """
     ).details
     assert details == (
-        "operations answered earlier, all of which can be explained: 2; "
-        "the first that cannot: process 1: read x -> 7  [5 ns, 6 ns]",
+        "the first answer that nothing explains is process 1: read x -> 7  [5 ns, 6 ns]; "
+        "the 2 before can be explained",
         "one order that explains them is: 0: write x 1: done | 2: write x 3: assumed | "
         "3: read x -> 3",
         "possible state 3: the register held 3, the read answered 7",
@@ -274,3 +277,66 @@ def test_without_time_left_the_evidence_is_larger_but_true() -> None:
     assert isinstance(verdict, Invalid)
     assert verdict.anomalies[0].evidence == (1, 2, 3, 4)
     assert "nothing wrote 1 again" in verdict.anomalies[0].explanation
+
+
+def test_two_holders_are_found_among_many_who_took_turns() -> None:
+    lines = []
+    for turn in range(200):
+        process, now = turn % 5, 10 * turn
+        lines += [
+            f"{process}: acquire lock {process}: done [{now}, {now + 3}]",
+            f"{process}: release lock {process}: done [{now + 5}, {now + 7}]",
+        ]
+    lines.append("7: acquire lock 7: done [1994, 1999]")
+    lines[-2:] = [lines[-1], lines[-2].replace("[1995, 1997]", "[2001, 2003]")]
+    for model in (Mutex(), OwnedMutex()):
+        verdict = check(parse_history("\n".join(lines)), model)
+        assert isinstance(verdict, Invalid)
+        anomaly = verdict.anomalies[0]
+        assert len(anomaly.evidence) == 3
+        assert anomaly.explanation.endswith(
+            "neither had begun to release it by then: both held it at once"
+        )
+
+
+def test_what_an_algorithm_names_is_told() -> None:
+    verdict = check(
+        parse_history(
+            """
+            0: enqueue x 1     [1, 2]
+            0: enqueue x 2     [3, 4]
+            1: dequeue x -> 2  [5, 6]
+            1: dequeue x -> 1  [7, 8]
+            """
+        ),
+        Queue(),
+    )
+    assert isinstance(verdict, Invalid)
+    assert "process 1's dequeue x -> 2 at 6 ns" in verdict.anomalies[0].explanation
+    assert verdict.anomalies[0].explanation.endswith(
+        "one item went in before the other and came out after it"
+    )
+
+
+def test_a_change_of_the_only_value_that_a_read_can_have_found_is_named() -> None:
+    anomaly = the_anomaly(
+        """
+        0: write x 1                [1, 2]
+        1: write x 2                [3, 4]
+        4: write x 1                [40, 42]
+        3: cas x 1 -> 3: swapped    [41, 46]
+        2: read x -> 1              [47, 48]
+        """
+    )
+    assert anomaly.evidence == (2, 3, 4)
+    assert "both can only have found what process 4's write of 1 left" in anomaly.explanation
+
+
+def test_evidence_that_may_not_be_minimal_says_so() -> None:
+    lines = [f"{number}: write x {number} [{number}, {number + 100}]" for number in range(60)]
+    lines.append("99: read x -> 77 [300, 301]")
+    ops = parse_history("\n".join(lines)).ops
+    reduced = minimal_part(ops, None, CasRegister(), Budget())
+    assert reduced == Reduced((ops[-1],), is_minimal=True)
+    spent = minimal_part(ops, None, CasRegister(), Budget(deadline=lambda: True))
+    assert spent == Reduced(tuple(ops), is_minimal=False)

@@ -9,6 +9,7 @@ import pytest
 
 from checker.base import Budget, Model
 from checker.linearizability.dependencies import dependencies
+from checker.linearizability.foresight import with_foresight
 from checker.linearizability.minimal import minimal_part
 from checker.linearizability.search import Found, Linearizable, Stuck, search
 from checker.linearizability.window.search import search_window
@@ -47,8 +48,10 @@ def test_the_verdict_is_that_of_the_definition(name: str, histories: int) -> Non
         plain = search_window(history.ops, model, Budget(), traced=True, prophetic=False)
         require(history, model, plain, expected)
         require(history, model, search_window(history.ops, model, Budget(), traced=True), expected)
+        knowing = with_foresight(model, history.ops)
+        require(history, model, search(history.ops, knowing, Budget(), traced=True), expected)
         if isinstance(found, Stuck) and isinstance(plain, Stuck):
-            require_minimal(history, model, minimal_part(history.ops, found, model, Budget()))
+            require_minimal(history, model, minimal_part(history.ops, found, model, Budget()).ops)
     assert min(of_each_sort) > histories / 20, "the histories must be of both sorts"
 
 
