@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -28,10 +27,9 @@ from system_under_test.gossip_raft.core.types import ClientId, NodeId
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.simulation.client import SimulatedClient
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster, WorldOptions
+from tests.system_under_test.watched import done
 from workloads.catalogue import workload
 from workloads.client import outcome_of
-
-Result = TypeVar("Result")
 
 MS: Final = 1_000_000
 WORKERS: Final = 3
@@ -84,14 +82,14 @@ class ClusterMachine(RuleBasedStateMachine):
     def _suffer(self, fault: Fault, seed: int) -> None:
         self._step(f"{fault}")
         try:
-            _result(inject(fault, self._cluster, derive(seed, "injection")))
+            done(inject(fault, self._cluster, derive(seed, "injection")))
         except NemesisError:
             return  # A shape that these nodes cannot take.
 
     @rule()
     def heal(self) -> None:
         self._step("heal all")
-        _result(heal_all(self._cluster))
+        done(heal_all(self._cluster))
 
     @rule(milliseconds=st.sampled_from((5, 50, 700)))
     def wait(self, milliseconds: int) -> None:
@@ -116,7 +114,7 @@ class ClusterMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if self.cluster is None or self.monitor.violated or self.deaths:
             return
-        _result(heal_all(self._cluster))
+        done(heal_all(self._cluster))
         scheduler = self._cluster.scheduler
         patience = scheduler.now + PATIENCE_NS
         problem: str | None = ""
@@ -173,13 +171,3 @@ class ClusterMachine(RuleBasedStateMachine):
         if isinstance(outcome, Indeterminate):
             self._cluster.close_client(ClientId(f"p{process}"))
             self._open(worker, ProcessId(process + WORKERS))
-
-
-def _result(work: Coroutine[Any, Any, Result]) -> Result:
-    """Of a coroutine of a simulated system, which never suspends."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        result: Result = done.value
-        return result
-    raise AssertionError("a simulated system suspended")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 from nemesis.fault import Fault, Isolate, Kill, RemoveNode, TransferLeadership
 from nemesis.inject import Injected, heal_all, inject, undo
@@ -12,9 +10,9 @@ from nemesis.target import Follower, Leader, Minority, Named
 from system_under_test.control import Reconfigurable
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.simulation.cluster import MS, SimulatedCluster, WorldOptions
+from tests.system_under_test.watched import done
 
 SECOND = 1_000 * MS
-Result = TypeVar("Result")
 
 
 def cluster_of(nodes: int, seed: int = 1) -> SimulatedCluster:
@@ -25,16 +23,6 @@ def cluster_of(nodes: int, seed: int = 1) -> SimulatedCluster:
     )
     cluster.scheduler.run_for(10 * SECOND)
     return cluster
-
-
-def done(work: Coroutine[Any, Any, Result]) -> Result:
-    """Coroutines of a simulated system never suspend."""
-    try:
-        work.send(None)
-    except StopIteration as stopped:
-        result: Result = stopped.value
-        return result
-    raise AssertionError("it suspended")
 
 
 def break_with(cluster: SimulatedCluster, fault: Fault) -> Injected:
