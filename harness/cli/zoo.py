@@ -16,6 +16,7 @@ from rich.progress import track
 from rich.table import Table
 
 from checker.base import Budget
+from harness.directed import judged
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
 from harness.exploration import explorer_of
@@ -27,7 +28,9 @@ from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 
 JUDGING_SECONDS: Final = 30.0
 
-GOLDEN: Final = Path(__file__).parents[2] / "tests" / "golden" / "shrunk"
+_GOLDEN: Final = Path(__file__).parents[2] / "tests" / "golden"
+GOLDEN: Final = _GOLDEN / "shrunk"
+DIRECTED: Final = _GOLDEN / "zoo"
 """Shrunk runs, one for each bug, in a checkout of the source."""
 
 STEPS_WANTED: Final = 12
@@ -82,11 +85,22 @@ def run_zoo(chosen: Chosen) -> ExitCode:
     if chosen.golden is not None:
         caught = [row for row in rows if row.bug != CORRECT and row.caught]
         _spread(console, "shrinking", partial(_shrink, chosen), caught, min(jobs, len(caught)))
-    console.print(_table(rows, read_steps(chosen.golden or GOLDEN)))
-    _say_sum(console, rows)
+    directed = {row.bug: _follow(row.bug) for row in rows if row.bug != CORRECT}
+    console.print(_table(rows, read_steps(chosen.golden or GOLDEN), directed))
+    _say_sum(console, rows, directed)
     if chosen.json is not None:
-        _write(chosen.json, rows)
-    return ExitCode.INVALID if any(row.disappoints for row in rows) else ExitCode.VALID
+        _write(chosen.json, rows, directed)
+    disappointing = any(row.disappoints for row in rows) or not all(directed.values())
+    return ExitCode.INVALID if disappointing else ExitCode.VALID
+
+
+def _follow(bug: str) -> bool:
+    """Whether its directed schedule reveals it, and nothing of correct nodes."""
+    try:
+        schedule = (DIRECTED / f"{bug}.txt").read_text()
+    except OSError as error:
+        raise EnvironmentFailure(f"{DIRECTED / bug}.txt: {error.strerror}") from error
+    return judged(schedule) == (CATALOGUE[bug].revealed_by, ())
 
 
 def _spread(
@@ -133,7 +147,7 @@ def _judging() -> Budget:
     return Budget(deadline=deadline_after(JUDGING_SECONDS))
 
 
-def _table(rows: Sequence[Row], steps: Mapping[str, int]) -> Table:
+def _table(rows: Sequence[Row], steps: Mapping[str, int], directed: Mapping[str, bool]) -> Table:
     table = Table(title="The bug zoo: medians over the hunts, the hardest to catch first")
     table.add_column("bug", no_wrap=True)
     table.add_column("caught", justify="right")
@@ -141,6 +155,7 @@ def _table(rows: Sequence[Row], steps: Mapping[str, int]) -> Table:
     table.add_column("virtual s", justify="right")
     table.add_column("CPU s", justify="right")
     table.add_column("steps", justify="right")
+    table.add_column("directed")
     table.add_column("by")
     for row in sorted(rows, key=lambda row: (row.bug == CORRECT, row.caught, -row.runs)):
         missed = row.disappoints
@@ -151,17 +166,22 @@ def _table(rows: Sequence[Row], steps: Mapping[str, int]) -> Table:
             f"{row.virtual_s:,.0f}",
             f"{row.seconds:.1f}",
             str(steps.get(row.bug, "")),
+            {True: "caught", False: "MISSED"}[directed[row.bug]] if row.bug in directed else "",
             "; ".join(row.found[:3]),
             style="red" if missed else None,
         )
     return table
 
 
-def _say_sum(console: Console, rows: Sequence[Row]) -> None:
+def _say_sum(console: Console, rows: Sequence[Row], directed: Mapping[str, bool]) -> None:
     bugs = [row for row in rows if row.bug != CORRECT]
     caught = sum(row.caught * 2 >= len(row.hunts) for row in bugs)
     if bugs:
-        console.print(f"{caught} of {len(bugs)} bugs caught", style="bold")
+        console.print(
+            f"of {len(bugs)} bugs {caught} caught by random search,"
+            f" {sum(directed.values())} by their directed schedules",
+            style="bold",
+        )
     for row in rows:
         if row.bug == CORRECT:
             runs = sum(one.runs for one in row.hunts)
@@ -171,17 +191,19 @@ def _say_sum(console: Console, rows: Sequence[Row]) -> None:
             console.print(f"{row.bug} is known to be found and was missed", style="red")
 
 
-def _write(path: Path, rows: Sequence[Row]) -> None:
-    text = msgspec.json.format(msgspec.json.encode([_plain(row) for row in rows]), indent=1)
+def _write(path: Path, rows: Sequence[Row], directed: Mapping[str, bool]) -> None:
+    plain = [_plain(row, directed.get(row.bug)) for row in rows]
+    text = msgspec.json.format(msgspec.json.encode(plain), indent=1)
     try:
         path.write_bytes(text + b"\n")
     except OSError as error:
         raise EnvironmentFailure(f"{path}: {error.strerror}") from error
 
 
-def _plain(row: Row) -> dict[str, object]:
+def _plain(row: Row, directed: bool | None) -> dict[str, object]:
     return {
         "bug": row.bug,
+        "directed": directed,
         "caught": row.caught,
         "runs": row.runs,
         "virtual_s": row.virtual_s,
