@@ -49,12 +49,12 @@ class WatchedCluster(SimulatedCluster):
         self,
         nodes: int,
         seed: int = 1,
+        node: Mapping[str, int | str | None] | None = None,
         *,
         rules: Callable[[], Rules] = Rules,
-        **node: int | str | None,
     ) -> None:
         """``node``: as in ``WorldOptions``, beyond ``QUICK``."""
-        options = WorldOptions(nodes=nodes, node={**QUICK, **node})
+        options = WorldOptions(nodes=nodes, node={**QUICK, **(node or {})})
         super().__init__(options, lambda name: derive(seed, name), rules=rules)
         self.heard: list[Message] = []
         self.answers: list[Body] = []

@@ -258,7 +258,7 @@ def test_a_page_of_the_raw_log_is_limited_in_bytes_but_never_empty() -> None:
 
 
 def test_an_overloaded_cluster_answers_at_once_and_recovers() -> None:
-    cluster = WatchedCluster(3, writes_waiting_max=20)
+    cluster = WatchedCluster(3, node={"writes_waiting_max": 20})
     cluster.run(2_000)
     leader = cluster.leading()
     for number in range(500):

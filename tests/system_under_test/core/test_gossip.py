@@ -24,7 +24,7 @@ from tests.system_under_test.watched import (
 
 
 def settled(nodes: int, seed: int = 1, **node: int | str | None) -> WatchedCluster:
-    cluster = WatchedCluster(nodes, seed, **node)
+    cluster = WatchedCluster(nodes, seed, node)
     cluster.run(3_000)
     return cluster
 

@@ -45,7 +45,7 @@ def acknowledged_then_lost(rules: type[Rules], *, unnoticed: bool) -> WatchedClu
 
 
 def judged(cluster: WatchedCluster) -> Verdict:
-    traces = {node: node_events(trace) for node, trace in cluster.traces.items()}
+    traces = {str(node): node_events(trace) for node, trace in cluster.traces.items()}
     return check_traces(traces, budget=Budget())
 
 
