@@ -6,12 +6,13 @@ import random
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from checker.base import Budget, Checker, Inconsistent
 from checker.linearizability.check import LinearizabilityChecker, check, witness
 from checker.models.register import CasRegister, RegisterState
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid
-from histories.call import Call, Ok
+from histories.call import Call, Ok, Read, Write
 from histories.history import History
 from histories.notation import parse_history
 from tests.checker.oracle import is_linearization
@@ -294,3 +295,23 @@ def test_states_tell_types_apart() -> None:
         model.step(one, parse_history("0: read x -> 1 [1, 2]").ops[0].call, Ok((True,))),
         Inconsistent,
     )
+
+
+@pytest.mark.parametrize("value", ["made up", "stale", "from the future"])
+def test_a_bad_answer_is_found_among_thousands_and_many_crashed_writes(value: str) -> None:
+    """Of five values that everybody writes again and again; no search gets that far."""
+    shape = Shape(ops=4000, processes=5, values=5, unknown=0.02, failed=0.0)
+    ops = list(correct_history(random.Random(4), shape).ops)
+    read = next(op for op in ops[3800:] if isinstance(op.call, Read) and isinstance(op.outcome, Ok))
+    ops[read.index] = replace(read, outcome=Ok((77,)))
+    if value != "made up":
+        among = ops[2000:] if value == "stale" else ops[3900:]
+        write = next(
+            op for op in among if isinstance(op.call, Write) and isinstance(op.outcome, Ok)
+        )
+        ops[write.index] = replace(write, call=Write(write.call.key, 77))
+    verdict = check(History(tuple(ops)), CasRegister())
+    assert isinstance(verdict, Invalid)
+    (anomaly,) = verdict.anomalies
+    assert read.index in anomaly.evidence
+    assert len(anomaly.evidence) <= 3
