@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.kernel_cache import use_kernel_cache
+
+use_kernel_cache()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
