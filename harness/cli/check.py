@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from checker.base import Budget, Checker, Model, ValueModel
 from checker.errors import ForeignCall
-from checker.linearizability.check import LinearizabilityChecker
+from checker.linearizability.check import Each, Judged, LinearizabilityChecker
 from checker.linearizability.weaker.conditions import Condition, NoSuchCondition, WeakerChecker
 from checker.models.catalogue import MODELS
 from checker.stats import VacuityChecker
@@ -49,6 +49,7 @@ class FileOptions:
     format: str | None = None
     condition: str = LINEARIZABLE
     staleness_max_seconds: float = 0.0
+    jobs: int = 1
     workload: WorkloadOptions = NO_WORKLOAD
 
     def require_none(self, target: str) -> None:
@@ -66,6 +67,7 @@ def check_target(
     """Judge ``target``: an existing file by itself, anything else as the name of a run."""
     budget = Budget(deadline=deadline_after(seconds))
     if Path(target).is_file():
+        budget = replace(budget, bytes_max=budget.bytes_max // max(options.jobs, 1))
         return check_file(Path(target), options, budget, as_json=as_json)
     options.require_none(target)
     from harness.cli.check_run import check_run
@@ -130,12 +132,28 @@ def _condition(options: FileOptions, model: Model[Any]) -> Checker:
     if options.staleness_max_seconds and not is_bound:
         raise BadInput(f"--staleness-max goes with --condition {Condition.BOUNDED_STALENESS.value}")
     if options.condition == LINEARIZABLE:
-        return LinearizabilityChecker(model)
+        return LinearizabilityChecker(model, each=_each(options.jobs))
     condition = Condition(options.condition)
     if condition is not Condition.SEQUENTIAL and not isinstance(model, ValueModel):
         raise BadInput(f"--condition: {NoSuchCondition(condition, model.name)}")
     staleness_max_ns = round(options.staleness_max_seconds * 1e9)
     return WeakerChecker(model, condition, staleness_max_ns=staleness_max_ns)
+
+
+def _each(jobs: int) -> Each:
+    """Hard keys one after the other, or so many at a time."""
+    if jobs < 1:
+        raise BadInput(f"--jobs: {jobs} is less than one")
+    if jobs == 1:
+        return map
+
+    def in_threads(judge: Callable[[str], Judged], keys: Iterable[str]) -> Iterable[Judged]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(judge, keys))
+
+    return in_threads
 
 
 def taken_by(model: Model[Any]) -> frozenset[str]:

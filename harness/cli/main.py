@@ -43,6 +43,9 @@ ConditionOption = Annotated[
         "monotonic-reads or bounded-staleness."
     ),
 ]
+CheckJobsOption = Annotated[
+    int, typer.Option(help="How many keys that are hard to judge are searched at a time.")
+]
 StalenessOption = Annotated[
     float, typer.Option(help="For bounded-staleness: how many seconds old a read may be.")
 ]
@@ -203,6 +206,7 @@ def check(
     file_format: FormatOption = None,
     condition: ConditionOption = "linearizable",
     staleness_max: StalenessOption = 0.0,
+    jobs: CheckJobsOption = 1,
     workload: WorkloadOption = None,
     consistency_model: ConsistencyOption = None,
     sequential_keys: SequentialKeysOption = False,
@@ -222,6 +226,7 @@ def check(
         format=file_format,
         condition=condition,
         staleness_max_seconds=staleness_max,
+        jobs=jobs,
         workload=WorkloadOptions(
             workload=workload,
             consistency_models=tuple(consistency_model or ()),
@@ -249,6 +254,7 @@ def explain(
     file_format: FormatOption = None,
     condition: ConditionOption = "linearizable",
     staleness_max: StalenessOption = 0.0,
+    jobs: CheckJobsOption = 1,
     workload: WorkloadOption = None,
     consistency_model: ConsistencyOption = None,
     sequential_keys: SequentialKeysOption = False,
@@ -269,6 +275,7 @@ def explain(
         format=file_format,
         condition=condition,
         staleness_max_seconds=staleness_max,
+        jobs=jobs,
         workload=WorkloadOptions(
             workload=workload,
             consistency_models=tuple(consistency_model or ()),
