@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeAlias, assert_never
 
 from checker.base import Budget, Model, State
@@ -93,8 +94,8 @@ def check(
     for states_max in (min(SMALL_STATES_MAX, budget.states_max), budget.states_max):
         more = replace(budget, states_max=states_max)
         hard = _undecided(parts, judged)
-        found = each(lambda key: _judge_at_the_door(key, parts[key], known, more), hard)  # noqa: B023  used at once
-        judged |= dict(zip(hard, found, strict=True))
+        judge = partial(_judge_named, parts, known, more)
+        judged |= dict(zip(hard, each(judge, hard), strict=True))
     return _summary(history, [judged[key] for key in parts])
 
 
@@ -108,11 +109,37 @@ def witness(
     """
     orders: dict[str, tuple[int, ...]] = {}
     for key, part in history.by_key().items():
-        found, _ = find(tuple(part.ops), as_model(model), budget or Budget(), traced=True)
-        if not isinstance(found, Linearizable):
+        order = _order(part, as_model(model), budget or Budget())
+        if order is None:
             return None
-        orders[key] = found.order
+        orders[key] = order
     return orders
+
+
+def _order(part: History, model: Model[State], budget: Budget) -> tuple[int, ...] | None:
+    """One linearization of a key, as op indices, by whatever finds it first."""
+    ops = tuple(part.ops)
+    if len(ops) <= SMALL_OPS_MAX:
+        easy = replace(budget, states_max=min(EASY_STATES_MAX, budget.states_max))
+        found, _ = find(ops, model, easy, traced=True)
+        if not isinstance(found, Exhausted):
+            return found.order if isinstance(found, Linearizable) else None
+    identified = known_as(model)
+    if identified is not None:
+        # These need numba, which small and easy histories do not pay for.
+        from checker.linearizability.fast.base import Linearizable as Proven  # noqa: PLC0415
+        from checker.linearizability.fast.base import NotApplicable, Violation  # noqa: PLC0415
+        from checker.linearizability.fast.choose import dispatch  # noqa: PLC0415
+
+        match dispatch(part.columns(), *identified):
+            case Proven() as proven:
+                return tuple(ops[row].index for row in proven.order().tolist())
+            case Violation():
+                return None
+            case NotApplicable():
+                pass
+    found, _ = find(ops, model, budget, traced=True)
+    return found.order if isinstance(found, Linearizable) else None
 
 
 def _require_known(history: History, model: Model[State]) -> None:
@@ -165,6 +192,12 @@ def _judge_near_linear(
             anomaly = explain(key, _in_memory(parts[key]), None, model, budget, within=within)
             judged[key] = Judged(Invalid((anomaly,)), NEAR_LINEAR)
     return judged
+
+
+def _judge_named(
+    parts: Mapping[str, History], model: Model[State], budget: Budget, key: str
+) -> Judged:
+    return _judge_at_the_door(key, parts[key], model, budget)
 
 
 def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Budget) -> Judged:

@@ -325,7 +325,7 @@ def test_hard_keys_in_threads_get_the_same_verdict() -> None:
     """In the order of the keys, whichever is done first."""
     texts = [
         hard_key(key, writers, first)
-        for key, writers, first in (("a", 9, 0), ("b", 7, 100), ("c", 8, 200))
+        for key, writers, first in (("a", 8, 0), ("b", 7, 100), ("c", 7, 200))
     ]
     stale = "300: read b -> 1 [3002, 3003]\n300: read b -> 2 [3004, 3005]"
     history = parse_history("\n".join([*texts, stale]))
