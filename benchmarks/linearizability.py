@@ -3,13 +3,19 @@
 Each case builds a history of clients that call one after the other, whose ops
 took effect at one random instant each, as columns in memory; what is timed is
 judging them, with kernels compiled.  A line tells CPU seconds (the best of
-three), ops per second, memory beyond that of the columns, and by what power of
+three), ops per second, memory beyond that of the history, and by what power of
 the number of ops the time grew from a tenth of them.
+
+The second table is of registers whose values repeat, whose clients crash, or whose
+answers are wrong, judged by ``check`` as users do, explanation included.  Beside each
+line stands what Porcupine took for a history of the same size and kind, as measured
+earlier on another day: not side by side, so the ratio is rough.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 import resource
@@ -19,7 +25,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 import numpy as np
 
@@ -35,21 +41,87 @@ from benchmarks.linearizability_histories import (
     set_by_element,
     set_read_whole,
 )
+from benchmarks.register_histories import Case, Fault, register_history
+from checker.base import Budget
+from checker.linearizability.check import check
 from checker.linearizability.fast.base import Answer, Linearizable, Rows
 from checker.linearizability.fast.choose import dispatch_all
+from checker.models.register import CasRegister
+from checker.verdict import Invalid, Valid, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A case of the second table.  ``porcupine`` is its seconds, or what happened to it."""
+
+    case: Case
+    porcupine: float | str | None = None
+
+
+_NO_ANSWER: Final = "none in 60 s"
+
+CHECKED: Final = (
+    Checked(Case(ops=10_000, clients=5), 0.07),
+    Checked(Case(ops=10_000, clients=10), 0.37),
+    Checked(Case(ops=10_000, clients=10, fault=Fault.MIXED_UP), 8.6),
+    Checked(Case(ops=10_000, clients=10, values=None), 0.84),
+    Checked(Case(ops=10_000, clients=10, values=None, fault=Fault.MIXED_UP), 2.7),
+    Checked(Case(ops=10_000, clients=5, crashed=0.01, fault=Fault.MADE_UP), _NO_ANSWER),
+    Checked(Case(ops=10_000, clients=5, crashed=0.01, fault=Fault.STALE), _NO_ANSWER),
+    Checked(Case(ops=10_000, clients=5, crashed=0.01, fault=Fault.MIXED_UP), _NO_ANSWER),
+    Checked(Case(ops=10_000, clients=5, crashed=0.02)),
+    Checked(Case(ops=1_000, clients=10, crashed=0.01, fault=Fault.MADE_UP), _NO_ANSWER),
+    Checked(Case(ops=1_000, clients=10, crashed=0.01, fault=Fault.STALE), _NO_ANSWER),
+    Checked(Case(ops=1_000, clients=10, crashed=0.01, fault=Fault.MIXED_UP), _NO_ANSWER),
+    Checked(Case(ops=100_000, clients=5, values=None), 4.3),
+    Checked(Case(ops=100_000, clients=5, values=None, fault=Fault.MIXED_UP), 18.8),
+    Checked(Case(ops=100_000, clients=10, values=None), _NO_ANSWER),
+    Checked(Case(ops=100_000, clients=10, values=None, fault=Fault.MIXED_UP), "out of memory"),
+    Checked(Case(ops=100_000, clients=5), 2.1),
+    Checked(Case(ops=100_000, clients=25)),
+)
 
 Judge: TypeAlias = Callable[[], object]
 """What is timed; answers something false if the history was not found correct."""
 
 _REPEATS: Final = 3
+_LONG_S: Final = 5.0
+"""What takes longer is not repeated."""
+_SECONDS_MAX: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one check: CPU seconds, and bytes that it took at most."""
+    """Of one check: CPU seconds, bytes that it took at most, and what it answered."""
 
     seconds: float
     memory: int
+    answer: str
+
+
+def _checked(case: Case) -> Callable[[int], Judge]:
+    """By the one door; answers nothing if the verdict is wrong."""
+
+    def prepare(ops: int) -> Judge:
+        history = register_history(dataclasses.replace(case, ops=ops), seed=1)
+
+        def judge() -> Verdict | None:
+            end = time.process_time() + _SECONDS_MAX
+            budget = Budget(deadline=lambda: time.process_time() > end)
+            verdict = check(history, CasRegister(), budget=budget)
+            match case.fault:
+                case Fault.NOTHING:
+                    return None if isinstance(verdict, Invalid) else verdict
+                case Fault.MADE_UP | Fault.STALE:
+                    return None if isinstance(verdict, Valid) else verdict
+                case Fault.MIXED_UP:
+                    return verdict
+                case _:
+                    assert_never(case.fault)
+
+        return judge
+
+    return prepare
 
 
 def _near_linear(make: Callable[[int], Run], model: str) -> Callable[[int], Judge]:
@@ -113,8 +185,8 @@ def measure(prepare: Callable[[int], Judge], ops: int) -> Cost:
     os.waitpid(child, 0)
     if not text:
         raise RuntimeError(f"no answer about {ops} ops")
-    seconds, memory = text.split()
-    return Cost(float(seconds), int(memory))
+    seconds, memory, answered = text.split()
+    return Cost(float(seconds), int(memory), answered)
 
 
 def _measure_here(prepare: Callable[[int], Judge], ops: int) -> str:
@@ -122,12 +194,35 @@ def _measure_here(prepare: Callable[[int], Judge], ops: int) -> str:
     judge = prepare(ops)
     before = _resident_bytes()
     best = math.inf
+    right: object = None
     for _ in range(_REPEATS):
         began = time.process_time()
         right = judge()
         best = min(best, time.process_time() - began)
-        assert right, "a correct history was not found correct"
-    return f"{best} {max(_peak_bytes() - before, 0)}"
+        assert right, "the verdict is wrong"
+        if best > _LONG_S:
+            break
+    return f"{best} {max(_peak_bytes() - before, 0)} {type(right).__name__}"
+
+
+def _check_all() -> None:
+    print(
+        f"\n{'ops':>8}{'clients':>9}{'crashed':>9}{'values':>8}  {'answers':9}{'verdict':8}"
+        f"{'s':>8}{'ops/s':>11}{'MB':>7}   Porcupine: s, ratio"
+    )
+    for checked in CHECKED:
+        case = checked.case
+        cost = measure(_checked(case), case.ops)
+        theirs = checked.porcupine
+        beside = (
+            f"{theirs} ({theirs / cost.seconds:.1f})" if isinstance(theirs, float) else theirs or ""
+        )
+        print(
+            f"{case.ops:8,}{case.clients:9}{case.crashed:9.0%}{case.values or 'unique':>8}  "
+            f"{case.fault.value:9}{cost.answer:8}{cost.seconds:8.3f}"
+            f"{case.ops / cost.seconds:11,.0f}{cost.memory / 1e6:7.0f}   {beside}",
+            flush=True,
+        )
 
 
 def _resident_bytes() -> int:
@@ -142,11 +237,12 @@ def _peak_bytes() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--checked", action="store_true", help="only the second table")
     parser.add_argument("--ops", type=int, default=1_000_000)
     chosen = parser.parse_args()
     print(f"python {sys.version.split()[0]}, numpy {np.__version__}, {os.cpu_count()} cores")
     print(f"{'history':28}{'ops':>11}{'s':>9}{'ops/s':>13}{'MB':>8}{'growth':>8}")
-    for name, prepare in CASES.items():
+    for name, prepare in () if chosen.checked else CASES.items():
         if not chosen.names or name in chosen.names:
             small, large = measure(prepare, chosen.ops // 10), measure(prepare, chosen.ops)
             growth = math.log10(large.seconds / small.seconds)
@@ -155,6 +251,8 @@ def main() -> None:
                 f"{large.memory / 1e6:8.0f}{growth:8.2f}",
                 flush=True,
             )
+    if not chosen.names:
+        _check_all()
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, assert_never
+from functools import partial
+from typing import Generic, TypeAlias, assert_never
 
 from checker.base import Budget, Model, State
 from checker.errors import ForeignCall
@@ -28,28 +29,52 @@ from histories.notation import describe_key, describe_op
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of one key, and what found it out."""
+
+    verdict: Verdict
+    engine: str
+
+
+Each: TypeAlias = Callable[[Callable[[str], Judged], Iterable[str]], Iterable[Judged]]
+"""Applies a function to some keys and answers in their order: ``map``, or a pool's."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinearizabilityChecker(Generic[State]):
     """``check`` as a checker."""
 
     model: Model[State] | Specification[State]
     name: str = "linearizable"
+    each: Each = map
 
     def check(self, history: History, budget: Budget) -> Verdict:
-        return check(history, self.model, budget=budget)
+        return check(history, self.model, budget=budget, each=self.each)
 
 
 def check(
-    history: History, model: Model[State] | Specification[State], *, budget: Budget | None = None
+    history: History,
+    model: Model[State] | Specification[State],
+    *,
+    budget: Budget | None = None,
+    each: Each = map,
 ) -> Verdict:
     """Whether every key behaves as one ``model``.
 
     All keys get a little first, so that one hard key does not starve the others.
 
+    Args:
+        history: Of any number of keys.
+        model: What each of them is.
+        budget: ``states_max`` and ``bytes_max`` are for each key, the deadline for all.
+        each: How to go through the keys that are hard: the search lets other threads
+            run meanwhile.
+
     Returns:
         ``Invalid`` with one anomaly per key that does not, its evidence a minimal
         sub-history that is itself not linearizable.  ``Unknown`` if some key
-        could not be decided within the budget (``states_max`` is per key) and no
-        other is invalid, or if the history is empty or nothing in it was answered.
+        could not be decided within the budget and no other is invalid, or if the
+        history is empty or nothing in it was answered.
         (Where every call failed, that is an answer: Jepsen's failed
         compare-and-set.  Whether a run showed enough is for ``VacuityChecker``.)
 
@@ -60,7 +85,7 @@ def check(
     known = as_model(model)
     parts = history.by_key()
     _require_known(history, known)
-    judged: dict[str, _Judged] = {}
+    judged: dict[str, Judged] = {}
     # Numba takes longer to import than searching a small and easy history does.
     if len(history.ops) <= SMALL_OPS_MAX:
         easy = replace(budget, states_max=min(EASY_STATES_MAX, budget.states_max))
@@ -68,8 +93,9 @@ def check(
     judged |= _judge_near_linear(history, parts, _undecided(parts, judged), known, budget)
     for states_max in (min(SMALL_STATES_MAX, budget.states_max), budget.states_max):
         more = replace(budget, states_max=states_max)
-        for key in _undecided(parts, judged):
-            judged[key] = _judge_at_the_door(key, parts[key], known, more)
+        hard = _undecided(parts, judged)
+        judge = partial(_judge_named, parts, known, more)
+        judged |= dict(zip(hard, each(judge, hard), strict=True))
     return _summary(history, [judged[key] for key in parts])
 
 
@@ -83,19 +109,37 @@ def witness(
     """
     orders: dict[str, tuple[int, ...]] = {}
     for key, part in history.by_key().items():
-        found, _ = find(tuple(part.ops), as_model(model), budget or Budget(), traced=True)
-        if not isinstance(found, Linearizable):
+        order = _order(part, as_model(model), budget or Budget())
+        if order is None:
             return None
-        orders[key] = found.order
+        orders[key] = order
     return orders
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What is known of one key, and what found it out."""
+def _order(part: History, model: Model[State], budget: Budget) -> tuple[int, ...] | None:
+    """One linearization of a key, as op indices, by whatever finds it first."""
+    ops = tuple(part.ops)
+    if len(ops) <= SMALL_OPS_MAX:
+        easy = replace(budget, states_max=min(EASY_STATES_MAX, budget.states_max))
+        found, _ = find(ops, model, easy, traced=True)
+        if not isinstance(found, Exhausted):
+            return found.order if isinstance(found, Linearizable) else None
+    identified = known_as(model)
+    if identified is not None:
+        # These need numba, which small and easy histories do not pay for.
+        from checker.linearizability.fast.base import Linearizable as Proven  # noqa: PLC0415
+        from checker.linearizability.fast.base import NotApplicable, Violation  # noqa: PLC0415
+        from checker.linearizability.fast.choose import dispatch  # noqa: PLC0415
 
-    verdict: Verdict
-    engine: str
+        match dispatch(part.columns(), *identified):
+            case Proven() as proven:
+                return tuple(ops[row].index for row in proven.order().tolist())
+            case Violation():
+                return None
+            case NotApplicable():
+                pass
+    found, _ = find(ops, model, budget, traced=True)
+    return found.order if isinstance(found, Linearizable) else None
 
 
 def _require_known(history: History, model: Model[State]) -> None:
@@ -103,7 +147,7 @@ def _require_known(history: History, model: Model[State]) -> None:
         model.observes_only(op.call, op.outcome if isinstance(op.outcome, Ok) else None)
 
 
-def _undecided(parts: Iterable[str], judged: Mapping[str, _Judged]) -> list[str]:
+def _undecided(parts: Iterable[str], judged: Mapping[str, Judged]) -> list[str]:
     """The keys that more configurations may decide."""
     return [key for key in parts if key not in judged or _is_hard(judged[key].verdict)]
 
@@ -124,10 +168,10 @@ def _judge_near_linear(
     wanted: Collection[str],
     model: Model[State],
     budget: Budget,
-) -> dict[str, _Judged]:
+) -> dict[str, Judged]:
     """Of the ``wanted`` keys those that a near-linear algorithm decides."""
     identified = known_as(model)
-    judged: dict[str, _Judged] = {}
+    judged: dict[str, Judged] = {}
     if identified is None or not wanted:
         return judged
     from checker.linearizability.fast.base import Linearizable as Proven  # noqa: PLC0415
@@ -142,22 +186,28 @@ def _judge_near_linear(
         if key not in asked:
             continue
         if isinstance(answer, Proven):
-            judged[key] = _Judged(Valid(), NEAR_LINEAR)
+            judged[key] = Judged(Valid(), NEAR_LINEAR)
         elif isinstance(answer, Violation):
             within = [among[row] for row in answer.evidence]
             anomaly = explain(key, _in_memory(parts[key]), None, model, budget, within=within)
-            judged[key] = _Judged(Invalid((anomaly,)), NEAR_LINEAR)
+            judged[key] = Judged(Invalid((anomaly,)), NEAR_LINEAR)
     return judged
 
 
-def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Budget) -> _Judged:
+def _judge_named(
+    parts: Mapping[str, History], model: Model[State], budget: Budget, key: str
+) -> Judged:
+    return _judge_at_the_door(key, parts[key], model, budget)
+
+
+def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Budget) -> Judged:
     try:
         return _judge(key, part, model, budget)
     except ForeignCall:
         raise
     except Exception as error:  # noqa: BLE001  a model or search that breaks proves nothing
         what = f"key {describe_key(key)}: {type(error).__name__}: {error}"
-        return _Judged(Unknown(UnknownCause.CHECKER_CRASHED, what), "nothing")
+        return Judged(Unknown(UnknownCause.CHECKER_CRASHED, what), "nothing")
 
 
 def _in_memory(part: History) -> History:
@@ -165,25 +215,25 @@ def _in_memory(part: History) -> History:
     return History(tuple(part.ops), part.faults)
 
 
-def _judge(key: str, part: History, model: Model[State], budget: Budget) -> _Judged:
+def _judge(key: str, part: History, model: Model[State], budget: Budget) -> Judged:
     part = _in_memory(part)
     found, engine = find(part.ops, model, budget)
     match found:
         case Linearizable():
-            return _Judged(Valid(), engine)
+            return Judged(Valid(), engine)
         case Stuck():
-            return _Judged(Invalid((explain(key, part, found, model, budget),)), engine)
+            return Judged(Invalid((explain(key, part, found, model, budget),)), engine)
         case Exhausted(cause=cause, op=op, configurations=configurations):
             what = (
                 f"key {describe_key(key)} is undecided from op {op.index} on "
                 f"({describe_op(op)}): stopped after {configurations:,} configurations"
             )
-            return _Judged(Unknown(cause, what), engine)
+            return Judged(Unknown(cause, what), engine)
         case _:
             assert_never(found)
 
 
-def _summary(history: History, judged: Sequence[_Judged]) -> Verdict:
+def _summary(history: History, judged: Sequence[Judged]) -> Verdict:
     acknowledged, failed, _ = history.counts()
     verdicts = [each.verdict for each in judged]
     verdict = combine(verdicts)
@@ -209,7 +259,7 @@ def _summary(history: History, judged: Sequence[_Judged]) -> Verdict:
             assert_never(verdict)
 
 
-def _engines(judged: Sequence[_Judged]) -> str:
+def _engines(judged: Sequence[Judged]) -> str:
     """``by search``, ``near-linear for 3 keys, by windowed search for 1 key``."""
     counts = Counter(each.engine for each in judged)
     if len(counts) == 1:

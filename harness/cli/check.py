@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
@@ -13,9 +13,10 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from checker.base import Budget, Checker, Model
+from checker.base import Budget, Checker, Model, ValueModel
 from checker.errors import ForeignCall
-from checker.linearizability.check import LinearizabilityChecker
+from checker.linearizability.check import Each, Judged, LinearizabilityChecker
+from checker.linearizability.weaker.conditions import Condition, NoSuchCondition, WeakerChecker
 from checker.models.catalogue import MODELS
 from checker.stats import VacuityChecker
 from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
@@ -35,6 +36,8 @@ from histories.notation import describe_call
 from histories.op import Op
 
 DEFAULT_MODEL: Final = "cas-register"
+LINEARIZABLE: Final = "linearizable"
+CONDITIONS: Final = (LINEARIZABLE, *(condition.value for condition in Condition))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +47,17 @@ class FileOptions:
     model: str | None = None
     initial: str | None = None
     format: str | None = None
+    condition: str = LINEARIZABLE
+    staleness_max_seconds: float = 0.0
+    jobs: int = 1
     workload: WorkloadOptions = NO_WORKLOAD
 
     def require_none(self, target: str) -> None:
         """Raises: BadInput: One was given, although ``target`` is no file."""
         if self != FileOptions():
             raise BadInput(
-                f"--model, --initial, --format, --workload and --consistency-model go with a "
-                f"history file, and {target} is none"
+                f"--model, --initial, --format, --condition, --workload and --consistency-model go "
+                f"with a history file, and {target} is none"
             )
 
 
@@ -61,6 +67,7 @@ def check_target(
     """Judge ``target``: an existing file by itself, anything else as the name of a run."""
     budget = Budget(deadline=deadline_after(seconds))
     if Path(target).is_file():
+        budget = replace(budget, bytes_max=budget.bytes_max // max(options.jobs, 1))
         return check_file(Path(target), options, budget, as_json=as_json)
     options.require_none(target)
     from harness.cli.check_run import check_run
@@ -76,13 +83,13 @@ def check_file(path: Path, options: FileOptions, budget: Budget, *, as_json: boo
         HistoryError: The file cannot be read, or is no history.
     """
     chosen = options.workload.chosen(options.model)
-    if chosen is not None and options.initial is not None:
-        raise BadInput("--initial goes with a sequential model")
+    if chosen is not None and (options.initial is not None or options.condition != LINEARIZABLE):
+        raise BadInput("--initial and --condition go with a sequential model")
     checker: Checker
     knows: Callable[[Call], bool]
     if chosen is None:
         model = _model(options)
-        takes, checker = taken_by(model), LinearizabilityChecker(model)
+        takes, checker = taken_by(model), _condition(options, model)
         known, knows = ", ".join(f for f in FUNCTIONS if f in takes), partial(_knows, model)
     else:
         workload, checker = chosen
@@ -115,6 +122,38 @@ def _model(options: FileOptions) -> Model[Any]:
         return MODELS[name](_initial(options.initial))
     except ValueError as error:
         raise BadInput(f"--initial: {error}") from error
+
+
+def _condition(options: FileOptions, model: Model[Any]) -> Checker:
+    """What is asked of the history, of the objects that ``model`` describes."""
+    if options.condition not in CONDITIONS:
+        raise BadInput(f"--condition: {options.condition!r} is none of {', '.join(CONDITIONS)}")
+    is_bound = options.condition == Condition.BOUNDED_STALENESS.value
+    if options.staleness_max_seconds and not is_bound:
+        raise BadInput(f"--staleness-max goes with --condition {Condition.BOUNDED_STALENESS.value}")
+    if options.condition == LINEARIZABLE:
+        return LinearizabilityChecker(model, each=_each(options.jobs))
+    condition = Condition(options.condition)
+    if condition is not Condition.SEQUENTIAL and not isinstance(model, ValueModel):
+        raise BadInput(f"--condition: {NoSuchCondition(condition, model.name)}")
+    staleness_max_ns = round(options.staleness_max_seconds * 1e9)
+    return WeakerChecker(model, condition, staleness_max_ns=staleness_max_ns)
+
+
+def _each(jobs: int) -> Each:
+    """Hard keys one after the other, or so many at a time."""
+    if jobs < 1:
+        raise BadInput(f"--jobs: {jobs} is less than one")
+    if jobs == 1:
+        return map
+
+    def in_threads(judge: Callable[[str], Judged], keys: Iterable[str]) -> Iterable[Judged]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(judge, keys))
+
+    return in_threads
 
 
 def taken_by(model: Model[Any]) -> frozenset[str]:

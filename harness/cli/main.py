@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from harness.kernel_cache import use_kernel_cache
+
 app = typer.Typer(
     name="hearsay",
     help="Break a gossip-Raft cluster on purpose, and judge what its clients saw.",
@@ -33,6 +35,19 @@ RunArgument = Annotated[
 ]
 TargetArgument = Annotated[
     str, typer.Argument(help="A history file, or a run.", metavar="FILE|RUN")
+]
+ConditionOption = Annotated[
+    str,
+    typer.Option(
+        help="What to ask of the model: linearizable, sequential, regular, safe, "
+        "monotonic-reads or bounded-staleness."
+    ),
+]
+CheckJobsOption = Annotated[
+    int, typer.Option(help="How many keys that are hard to judge are searched at a time.")
+]
+StalenessOption = Annotated[
+    float, typer.Option(help="For bounded-staleness: how many seconds old a read may be.")
 ]
 ModelOption = Annotated[str | None, typer.Option(help="Sequential model to check a file against.")]
 InitialOption = Annotated[str | None, typer.Option(help="The model's initial value, as JSON.")]
@@ -231,6 +246,9 @@ def check(
     model: ModelOption = None,
     initial: InitialOption = None,
     file_format: FormatOption = None,
+    condition: ConditionOption = "linearizable",
+    staleness_max: StalenessOption = 0.0,
+    jobs: CheckJobsOption = 1,
     workload: WorkloadOption = None,
     consistency_model: ConsistencyOption = None,
     sequential_keys: SequentialKeysOption = False,
@@ -248,6 +266,9 @@ def check(
         model=model,
         initial=initial,
         format=file_format,
+        condition=condition,
+        staleness_max_seconds=staleness_max,
+        jobs=jobs,
         workload=WorkloadOptions(
             workload=workload,
             consistency_models=tuple(consistency_model or ()),
@@ -273,6 +294,9 @@ def explain(
     model: ModelOption = None,
     initial: InitialOption = None,
     file_format: FormatOption = None,
+    condition: ConditionOption = "linearizable",
+    staleness_max: StalenessOption = 0.0,
+    jobs: CheckJobsOption = 1,
     workload: WorkloadOption = None,
     consistency_model: ConsistencyOption = None,
     sequential_keys: SequentialKeysOption = False,
@@ -291,6 +315,9 @@ def explain(
         model=model,
         initial=initial,
         format=file_format,
+        condition=condition,
+        staleness_max_seconds=staleness_max,
+        jobs=jobs,
         workload=WorkloadOptions(
             workload=workload,
             consistency_models=tuple(consistency_model or ()),
@@ -399,6 +426,7 @@ def main() -> None:
     """Entry point: errors that we foresee become one line and the exit code they mean."""
     # Broken connections are our trade; gRPC's own remarks on them are noise.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    use_kernel_cache()
     try:
         app()
     except Exception as error:

@@ -25,6 +25,7 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
+from checker.linearizability.fast.clashes import clash
 from histories.call import Scalar
 from histories.columns import Columns, Int64s
 
@@ -51,7 +52,8 @@ def decide(columns: Columns, initial: Scalar = None) -> Answer:
     """Whether one register explains the rows, all of one key.
 
     Covered are reads, writes and compare-and-sets that answer what they found,
-    if each value that was seen can have been installed in one way only.
+    if each value that was seen can have been installed in one way only; of others
+    some violations are found (``clash``).
 
     Why it is right.  What saw a value follows its installer with no other
     installer in between, and a compare-and-set follows what saw the value it
@@ -90,6 +92,8 @@ def decide_keys(rows: Rows, initial: Scalar = None) -> list[Answer]:
 def _answer(rows: Rows, key: int, first: int, code: int, core: list[int]) -> Answer:
     if code == _FINE:
         return Linearizable(lambda: _witness(rows, key, first))
+    if code == _TWICE:
+        return clash(rows, key, first) or NotApplicable(_REASONS[code])
     if code in _REASONS:
         return NotApplicable(_REASONS[code])
     return _violation(rows, key, first, code, core)

@@ -48,7 +48,7 @@ _ATTEMPTS: Final = 4
 _ATTEMPTS_BEFORE_NEARBY: Final = 3
 """At which of them to ask first whether what is nearby is bad by itself."""
 _FARTHER: Final = 4
-_NEARBY_SIZES: Final = (32, 128, 512, 2048)
+_NEARBY_SIZES: Final = (4, 12, 32, 128, 512, 2048)
 """How many operations before the one that nothing explains may show by themselves that it
 is so."""
 _NEARBY_STATES_MAX: Final = 20_000

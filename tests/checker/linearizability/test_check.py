@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from checker.base import Budget, Checker, Inconsistent
-from checker.linearizability.check import LinearizabilityChecker, check, witness
+from checker.linearizability.check import Judged, LinearizabilityChecker, check, witness
 from checker.models.register import CasRegister, RegisterState
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid
-from histories.call import Call, Ok
+from histories.call import Call, Ok, Read, Write
 from histories.history import History
 from histories.notation import parse_history
 from tests.checker.oracle import is_linearization
@@ -176,14 +179,16 @@ def test_where_every_call_failed_nothing_happened_and_that_is_valid() -> None:
     assert verdict == Valid("1 key, 0 answered ops (by search)")
 
 
-def hard_key(key: str, writers: int) -> str:
+def hard_key(key: str, writers: int, first: int = 0) -> str:
     """Many concurrent writes, all seen, and reads that keep every order possible.
 
     One value is written twice, so that nothing but a search can decide it.
     """
-    lines = [f"{number}: write {key} {number} [1, 1000]" for number in range(writers)]
-    lines.append(f"49: write {key} 0 [1, 1000]")
-    lines += [f"{50 + number}: read {key} -> {number} [1, 2000]" for number in range(writers)]
+    lines = [f"{first + number}: write {key} {number} [1, 1000]" for number in range(writers)]
+    lines.append(f"{first + 49}: write {key} 0 [1, 1000]")
+    lines += [
+        f"{first + 50 + number}: read {key} -> {number} [1, 2000]" for number in range(writers)
+    ]
     return "\n".join(lines)
 
 
@@ -294,3 +299,41 @@ def test_states_tell_types_apart() -> None:
         model.step(one, parse_history("0: read x -> 1 [1, 2]").ops[0].call, Ok((True,))),
         Inconsistent,
     )
+
+
+@pytest.mark.parametrize("value", ["made up", "stale", "from the future"])
+def test_a_bad_answer_is_found_among_thousands_and_many_crashed_writes(value: str) -> None:
+    """Of five values that everybody writes again and again; no search gets that far."""
+    shape = Shape(ops=4000, processes=5, values=5, unknown=0.02, failed=0.0)
+    ops = list(correct_history(random.Random(4), shape).ops)
+    read = next(op for op in ops[3800:] if isinstance(op.call, Read) and isinstance(op.outcome, Ok))
+    ops[read.index] = replace(read, outcome=Ok((77,)))
+    if value != "made up":
+        among = ops[2000:] if value == "stale" else ops[3900:]
+        write = next(
+            op for op in among if isinstance(op.call, Write) and isinstance(op.outcome, Ok)
+        )
+        ops[write.index] = replace(write, call=Write(write.call.key, 77))
+    verdict = check(History(tuple(ops)), CasRegister())
+    assert isinstance(verdict, Invalid)
+    (anomaly,) = verdict.anomalies
+    assert read.index in anomaly.evidence
+    assert len(anomaly.evidence) <= 3
+
+
+def test_hard_keys_in_threads_get_the_same_verdict() -> None:
+    """In the order of the keys, whichever is done first."""
+    texts = [
+        hard_key(key, writers, first)
+        for key, writers, first in (("a", 8, 0), ("b", 7, 100), ("c", 7, 200))
+    ]
+    stale = "300: read b -> 1 [3002, 3003]\n300: read b -> 2 [3004, 3005]"
+    history = parse_history("\n".join([*texts, stale]))
+
+    def in_threads(judge: Callable[[str], Judged], keys: Iterable[str]) -> Iterable[Judged]:
+        with ThreadPoolExecutor(3) as pool:
+            return list(pool.map(judge, keys))
+
+    verdict = check(history, CasRegister())
+    assert isinstance(verdict, Invalid)
+    assert check(history, CasRegister(), each=in_threads) == verdict

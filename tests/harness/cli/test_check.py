@@ -190,3 +190,32 @@ def test_no_such_run_exits_2(tmp_path: Path) -> None:
     done = hearsay("check", "nothing", "--store", tmp_path)
     assert done.returncode == 2
     assert "nothing: no such run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        (("linearizable",), 1),
+        (("sequential",), 0),
+        (("regular",), 1),
+        (("safe",), 1),
+        (("monotonic-reads",), 0),
+        (("bounded-staleness",), 1),
+        (("bounded-staleness", "--staleness-max", "0.01"), 0),
+        (("eventual",), 2),
+        (("linearizable", "--staleness-max", "1"), 2),
+    ],
+)
+def test_a_weaker_condition_can_be_asked(
+    stale: Path, condition: tuple[str, ...], status: int
+) -> None:
+    done = hearsay("check", stale, "--condition", *condition)
+    assert done.returncode == status, done
+
+
+def test_regularity_is_for_registers(tmp_path: Path) -> None:
+    path = tmp_path / "queue.txt"
+    path.write_text("0: enqueue q 1 [1, 2]\n")
+    done = hearsay("check", path, "--model", "queue", "--condition", "regular")
+    assert done.returncode == 2
+    assert "regular is for registers" in done.stderr
