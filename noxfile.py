@@ -78,6 +78,18 @@ def campaign(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """A thousand seeds in virtual time; arguments go to ``hearsay simulate``."""
+    session.run(HEARSAY, "simulate", *(session.posargs or ("--seeds", "0..999")))
+
+
+@nox.session
+def zoo(session: nox.Session) -> None:
+    """Every known bug hunted; fails if one that is known to be found is missed."""
+    session.run(HEARSAY, "zoo", *session.posargs)
+
+
+@nox.session
 def benchmark(session: nox.Session) -> None:
     """Ours beside PySyncObj and etcd; arguments go to ``benchmarks.cluster``."""
     session.run(PYTHON, "-m", "benchmarks.cluster", *session.posargs)

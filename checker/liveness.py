@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verdict
 from histories.event import Event, NodeDied, Settled
+from histories.trace import NodeEvent, RoleChanged, Voted
 
 SOURCE = "Ongaro 2014, section 3.9 (availability); Jepsen: a system must survive its faults"
 
+ELECTIONS_TOLD: Final = 3
+"""The latest ones say why there is no leader; those before were as vain."""
 
-def check_liveness(events: Iterable[Event]) -> Verdict:
+
+def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEvent]]) -> Verdict:
     """Judge what the harness saw of the nodes themselves.
 
     Invalid if a node died that nobody killed, or if the healed cluster did not
-    settle; unknown if the run ended before that could be seen.
+    settle, with who waited for whom and how the last elections went; unknown if the run
+    ended before that could be seen.
     """
     seen = tuple(events)
     deaths = [event for event in seen if isinstance(event, NodeDied)]
@@ -35,6 +41,7 @@ def check_liveness(events: Iterable[Event]) -> Verdict:
             source=SOURCE,
             evidence=(),
             explanation=f"after every fault was healed the cluster did not settle: {event.detail}",
+            details=(*_waits(event), *_elections(traces)),
         )
         for event in settled
         if not event.settled
@@ -46,3 +53,39 @@ def check_liveness(events: Iterable[Event]) -> Verdict:
             UnknownCause.INCOMPLETE_EVIDENCE, "the run ended before the cluster could settle"
         )
     return Valid(f"settled: {settled[-1].detail}")
+
+
+def _waits(event: Settled) -> Iterator[str]:
+    for wait in event.waits:
+        whom = f" waits for {', '.join(wait.awaits)}" if wait.awaits else ""
+        yield f"{wait.node}{whom}: {wait.reason}"
+
+
+def _elections(traces: Mapping[str, Sequence[NodeEvent]]) -> Iterator[str]:
+    """Of the last terms: who campaigned, who voted for whom, who won; and the pre-votes since."""
+    candidates: dict[int, list[str]] = {}
+    votes: dict[int, list[str]] = {}
+    winners: dict[int, str] = {}
+    asked: dict[int, list[str]] = {}
+    for node in sorted(traces):
+        for event in traces[node]:
+            match event:
+                case RoleChanged(role="candidate", term=term):
+                    candidates.setdefault(term, []).append(node)
+                case RoleChanged(role="leader", term=term):
+                    winners[term] = node
+                case RoleChanged(role="pre_candidate", term=term):
+                    asked.setdefault(term, []).append(node)
+                case Voted(term=term, candidate=candidate):
+                    votes.setdefault(term, []).append(f"{node} for {candidate}")
+                case _:
+                    pass
+    for term in sorted(candidates.keys() | winners.keys())[-ELECTIONS_TOLD:]:
+        names = ", ".join(candidates.get(term, ["nobody"]))
+        voted = ", ".join(votes.get(term, ["nobody"]))
+        won = f"{winners[term]} won" if term in winners else "nobody won"
+        yield f"term {term}: {names} campaigned; votes: {voted}; {won}"
+    last = max([*candidates, *winners, *asked], default=0)
+    if last in asked:
+        names = ", ".join(dict.fromkeys(asked[last]))
+        yield f"in term {last} asked whether they would be elected: {names}"

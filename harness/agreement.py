@@ -30,6 +30,9 @@ def disagreement(nodes: tuple[NodeId, ...], statuses: Mapping[NodeId, Status]) -
     if len(leaders) != 1:
         return f"{', '.join(leaders) or 'nobody'} leads"
     last = statuses[leaders[0]].last
+    voters = statuses[leaders[0]].membership.voters
+    if strangers := [node for node in nodes if node not in voters]:
+        return f"{', '.join(strangers)} is not a voter, says {leaders[0]}, which leads"
     for node in nodes:
         status = statuses[node]
         if status.leader != leaders[0]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec import structs
 
@@ -84,10 +85,24 @@ def verdicts_of(
     budget: Budget,
 ) -> dict[str, Verdict]:
     """What every checker says of a run; ``history`` is that of ``events``."""
-    verdicts = {c.name: judge(c, history, budget) for c in workload.checkers()}
-    verdicts["raft"] = guarded(lambda: check_traces(traces, budget=budget))
-    verdicts["liveness"] = guarded(lambda: check_liveness(events))
-    return verdicts
+    checks = checks_of(workload, events, history, traces, budget)
+    return {name: check() for name, check in checks.items()}
+
+
+def checks_of(
+    workload: Workload,
+    events: Sequence[Event],
+    history: History,
+    traces: Mapping[str, Sequence[NodeEvent]],
+    budget: Budget,
+) -> dict[str, Callable[[], Verdict]]:
+    """All checks of a run by the name of their checker, to be made by whoever wants to know."""
+    checks: dict[str, Callable[[], Verdict]] = {
+        checker.name: partial(judge, checker, history, budget) for checker in workload.checkers()
+    }
+    checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
+    checks["liveness"] = partial(guarded, lambda: check_liveness(events, traces))
+    return checks
 
 
 def _read_traces(

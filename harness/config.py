@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import shlex
 from typing import Final
 
 from msgspec import Struct
 
 from harness.errors import BadInput
+from harness.seeds import derive
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
+from workloads.scripted import ScriptedCall
 
 SCHEMA_VERSION: Final = 1
 NODES_MAX: Final = 9
@@ -31,6 +34,12 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     tls: bool = False
     reads: str = Consistency.LINEARIZABLE.value
     """``local`` ones may be stale: such a run may well be invalid, with no bug at all."""
+    reseeded: dict[str, int] = {}
+    """Streams of chance ("workload", "world/network" ...) that do not follow ``seed``, and the
+    seed that each follows instead: a search draws one anew and keeps the others."""
+
+    def stream(self, *path: str) -> random.Random:
+        return derive(self.reseeded.get("/".join(path), self.seed), *path)
 
     def check(self) -> None:
         """Raises: BadInput: A value cannot be; names the option."""
@@ -62,11 +71,26 @@ class RunConfig(Struct, frozen=True, kw_only=True):
         return shlex.join(words)
 
 
+class Script(Struct, frozen=True, kw_only=True):
+    """What clients do where nothing is left to their workload: the calls of a shrunk run.
+
+    Attributes:
+        calls: Of the main phase, in the order of time.
+        final_reads: Whether every worker reads at the end what was called for.
+        settle_max_ns: How long the healed cluster may take to come to rest.
+    """
+
+    calls: tuple[ScriptedCall, ...]
+    final_reads: bool
+    settle_max_ns: int
+
+
 class RunRecord(Struct, frozen=True, kw_only=True):
     """``run.json``, written before the first operation.
 
     ``clock_origin_ns`` is what the machine's monotonic clock, which the traces show, said at
     time 0 of the journal.  ``world``: what a simulated run was made of; a live one has none.
+    ``script``: in place of the workload's generator, if it was not that.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -78,3 +102,4 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     commit: str | None
     clock_origin_ns: int
     world: WorldOptions | None = None
+    script: Script | None = None

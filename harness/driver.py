@@ -20,6 +20,8 @@ Laws:
 6.  ``HealAll`` comes in every run, also after an interrupt or when a generator
     raises; then nothing more is invoked.
 7.  ``Finished`` is the last effect, and every run has one.
+8.  A fault begins when the steps before it are done, so that faults overlap no more than
+    in their schedule; not at all, if its own time is over by then.
 
 How to obey: effects in order.  ``Inject``, ``Undo``, ``HealAll``,
 ``ProbeConnectivity`` and ``AwaitSettled`` go one after the other through one
@@ -38,6 +40,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Final, TypeAlias, assert_never
 
+from harness.flights import Flight, Flights
 from histories.call import Call, Indeterminate, Ok, Outcome
 from histories.event import (
     Completed,
@@ -48,6 +51,7 @@ from histories.event import (
     NodeDied,
     Note,
     Settled,
+    Wait,
 )
 from histories.op import FOREVER, Nanos, ProcessId
 from workloads.generator import (
@@ -212,13 +216,6 @@ class Phase(Enum):
     FINISHED = "finished"
 
 
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    op: int
-    call: Call
-    deadline: Nanos
-
-
 class Driver:
     """One run.  See the laws above."""
 
@@ -237,6 +234,7 @@ class Driver:
         self._faults = faults
         self._faults_begun = 0
         self._faults_held: set[int] = set()
+        self._fault_pending = False
         self._undo_due: list[tuple[Nanos, int]] = []
         self._phase: Phase | None = None
         self._phase_over = FOREVER
@@ -249,8 +247,7 @@ class Driver:
         self._start = self._now = Nanos(0)
         self._op = 0
         self._free: deque[ProcessId] = deque()
-        self._flights: dict[ProcessId, _Flight] = {}
-        self._deadlines: deque[tuple[Nanos, ProcessId, int]] = deque()
+        self._flights = Flights()
         self._recent: deque[Call] = deque(maxlen=CALLS_REMEMBERED)
         self._all_busy = 0
         self._all_busy_since = Nanos(0)
@@ -282,7 +279,8 @@ class Driver:
         self._advance(now)
         if self._phase is Phase.FINISHED:
             return ()
-        self._expire()
+        for process, flight in self._flights.overdue(now):
+            self._end(process, flight, self._overdue())
         phase = None
         while phase is not self._phase:
             phase = self._phase
@@ -304,7 +302,7 @@ class Driver:
         self, fault: int, kind: str, nodes: tuple[str, ...], detail: str, now: Nanos
     ) -> tuple[Effect, ...]:
         """The fault holds; what it became is for the journal."""
-        self._advance(now)
+        self._fault_told(now)
         self._faults_held.add(fault)
         time = self._faults[fault]
         heapq.heappush(self._undo_due, (Nanos(self._start + time.at + time.duration), fault))
@@ -312,14 +310,14 @@ class Driver:
         return self._taken()
 
     def noted(self, text: str, now: Nanos) -> tuple[Effect, ...]:
-        """For the journal: why a fault could not be injected or undone, for example."""
-        self._advance(now)
+        """Why a fault could not be injected or undone."""
+        self._fault_told(now)
         self._note(text)
         return self._taken()
 
     def undone(self, fault: int, evidence: str, now: Nanos) -> tuple[Effect, ...]:
         """The fault no longer holds."""
-        self._advance(now)
+        self._fault_told(now)
         self._fault_ended(fault, evidence)
         return self._taken()
 
@@ -341,11 +339,13 @@ class Driver:
             self._ask_at = Nanos(now + RETRY_INTERVAL)
         return self._taken()
 
-    def settled(self, settled: bool, detail: str, now: Nanos) -> tuple[Effect, ...]:
+    def settled(
+        self, settled: bool, detail: str, now: Nanos, waits: tuple[Wait, ...] = ()
+    ) -> tuple[Effect, ...]:
         """Whether the nodes agreed in time; see ``histories.event.Settled``."""
         self._advance(now)
         if self._phase is Phase.SETTLING:
-            self._journal(Settled(time=now, settled=settled, detail=detail))
+            self._journal(Settled(time=now, settled=settled, detail=detail, waits=waits))
             self._step_done = True
         return self._taken()
 
@@ -445,8 +445,8 @@ class Driver:
 
     def _next_time(self) -> Nanos:
         times = [self._phase_over, self._ask_at]
-        if self._deadlines:
-            times.append(self._deadlines[0][0])
+        if (deadline := self._flights.next_deadline) is not None:
+            times.append(deadline)
         if self._phase is Phase.MAIN:
             if self._undo_due:
                 times.append(self._undo_due[0][0])
@@ -461,14 +461,26 @@ class Driver:
     # --- faults ------------------------------------------------------------------
 
     def _undo_and_inject(self) -> None:
-        """Undo first: a schedule's faults follow each other without a gap."""
-        while self._undo_due and self._undo_due[0][0] <= self._now:
-            self._effects.append(Undo(heapq.heappop(self._undo_due)[1]))
-        while self._faults_begun < len(self._faults):
-            if self._now < self._start + self._faults[self._faults_begun].at:
-                break
-            self._effects.append(Inject(self._faults_begun))
+        """One step at a time (law 8), and undo first: faults follow each other without a gap."""
+        while not self._fault_pending:
+            if self._undo_due and self._undo_due[0][0] <= self._now:
+                self._effects.append(Undo(heapq.heappop(self._undo_due)[1]))
+                self._fault_pending = True
+                return
+            number = self._faults_begun
+            if number == len(self._faults) or self._now < self._start + self._faults[number].at:
+                return
             self._faults_begun += 1
+            fault = self._faults[number]
+            if self._now >= self._start + fault.at + max(1, fault.duration):
+                self._note(f"fault {number} skipped: the one before took too long")
+            else:
+                self._effects.append(Inject(number))
+                self._fault_pending = True
+
+    def _fault_told(self, now: Nanos) -> None:
+        self._advance(now)
+        self._fault_pending = False
 
     def _fault_ended(self, fault: int, evidence: str) -> None:
         self._faults_held.remove(fault)
@@ -528,8 +540,7 @@ class Driver:
         if not self._free:
             self._all_busy_since = self._now
         deadline = Nanos(self._now + self._options.operation_timeout)
-        self._flights[invoke.process] = _Flight(self._op, invoke.call, deadline)
-        self._deadlines.append((deadline, invoke.process, self._op))
+        self._flights.depart(invoke.process, Flight(self._op, invoke.call, deadline))
         self._recent.append(invoke.call)
         self._journal(
             Invoked(time=self._now, op=self._op, process=invoke.process, call=invoke.call)
@@ -537,7 +548,7 @@ class Driver:
         self._effects.append(Dispatch(invoke.process, invoke.call))
         self._op += 1
 
-    def _end(self, process: ProcessId, flight: _Flight, outcome: Outcome) -> None:
+    def _end(self, process: ProcessId, flight: Flight, outcome: Outcome) -> None:
         del self._flights[process]
         if not self._free:
             self._all_busy += self._now - self._all_busy_since
@@ -561,18 +572,6 @@ class Driver:
 
     def _overdue(self) -> Indeterminate:
         return Indeterminate(f"no answer in {self._options.operation_timeout / 1e9:g} s")
-
-    def _expire(self) -> None:
-        """End what is overdue, and forget the deadlines of what has ended."""
-        while self._deadlines:
-            deadline, process, op = self._deadlines[0]
-            flight = self._flights.get(process)
-            is_open = flight is not None and flight.op == op
-            if is_open and self._now < deadline:
-                return
-            self._deadlines.popleft()
-            if flight is not None and is_open:
-                self._end(process, flight, self._overdue())
 
     def _all_busy_share(self) -> str:
         """Saturation: when nobody was free, a call may have been due that was not made."""

@@ -232,8 +232,8 @@ class LiveRun:
                 self._tell(self._driver.probed(await self._system.unreachable(), now()))
             case AwaitSettled(until=until):
                 seconds = max(0, until - now()) / 1e9
-                settled, detail = await self._system.settled(seconds)
-                self._tell(self._driver.settled(settled, detail, now()))
+                settled, detail, who = await self._system.settled(seconds)
+                self._tell(self._driver.settled(settled, detail, now(), who))
             case _:
                 assert_never(step)
 

@@ -13,9 +13,12 @@ from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
 from harness.planning import session_timeouts
+from harness.waiting import waits
 from harness.wall_clock import deadline_after, pause
+from histories.event import Wait
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS, Link
+from system_under_test.gossip_raft.core.membership import outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -41,6 +44,7 @@ from system_under_test.gossip_raft.runtime.errors import (
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
 ADMINISTRATION_TIMEOUT_S: Final = 5.0
+READMISSION_TIMEOUT_S: Final = 15.0
 
 DeathWatch = Callable[[str, str, tuple[str, ...]], None]
 
@@ -159,6 +163,18 @@ class LiveSystem:
     async def remove(self, node: NodeId) -> str:
         return await self._administer(RemoveServer(node), f"{node} was removed")
 
+    async def readmit(self) -> str:
+        said: list[str] = []
+        over = deadline_after(READMISSION_TIMEOUT_S)
+        while (missing := outsiders(self.nodes, (await self.statuses()).values())) != ():
+            if over():
+                said.append("not every node was readmitted in time")
+                break
+            if missing:
+                said.append(await self.add(missing[0]))
+            await pause(POLL_INTERVAL_S)
+        return "; ".join(said)
+
     async def transfer(self, target: NodeId | None) -> str:
         return await self._administer(TransferLeadership(target), "leadership was handed over")
 
@@ -196,19 +212,20 @@ class LiveSystem:
                 return f"clients do not reach {node}: {error}"
         return None
 
-    async def settled(self, seconds: float) -> tuple[bool, str]:
+    async def settled(self, seconds: float) -> tuple[bool, str, tuple[Wait, ...]]:
         """Wait until one leads and all have the same log, committed and applied.
 
         Returns:
-            Whether that came within ``seconds``; and how it is, or what is missing.
+            Whether that came within ``seconds``; how it is, or what is missing; and in that
+            case who waits for whom.
         """
         over = deadline_after(seconds)
         while True:
             problem = disagreement(self.nodes, statuses := await self.statuses())
             if problem is None:
-                return True, rest(statuses[self.nodes[0]])
+                return True, rest(statuses[self.nodes[0]]), ()
             if over():
-                return False, problem
+                return False, problem, waits(self.nodes, statuses)
             await pause(POLL_INTERVAL_S)
 
     async def _status(self, node: NodeId) -> tuple[NodeId, Status] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from harness.config import RunConfig
+from harness.config import RunConfig, Script
 from harness.driver import PATIENCE, Driver, DriverOptions, FaultTime
 from harness.errors import BadInput
 from harness.seeds import derive
+from histories.call import Call
 from histories.op import Nanos
 from nemesis.errors import ImpossiblePlan
 from nemesis.plan import KINDS, Pace, plan
@@ -17,7 +18,9 @@ from system_under_test.gossip_raft.core import types as core
 from system_under_test.gossip_raft.core.client_session import SessionTimeouts
 from workloads.base import Workload
 from workloads.draws import draws_from
-from workloads.generator import Stagger
+from workloads.generator import Generator, Stagger
+from workloads.generator import Sequence as Calls
+from workloads.scripted import Scripted
 
 GRACE_MS: Final = 1000
 """What the driver allows a call beyond the client's own time-out, which says more."""
@@ -61,8 +64,9 @@ def driver_of(
     schedule: Schedule,
     *,
     settle_max: Nanos = PATIENCE,
+    script: Script | None = None,
 ) -> Driver:
-    """The driver of a run that has not begun."""
+    """The driver of a run that has not begun; its clients follow ``script``, if there is one."""
     return Driver(
         DriverOptions(
             concurrency=config.concurrency,
@@ -71,14 +75,23 @@ def driver_of(
             operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * _MS),
             settle_max=settle_max,
         ),
-        Stagger(
-            Nanos(max(1, int(1e9 / config.rate_hz))),
-            draws_from(derive(config.seed, "pace")),
-            workload.generator(derive(config.seed, "workload")),
-        ),
-        workload.final_generator,
+        _drawn(config, workload) if script is None else Scripted(script.calls),
+        workload.final_generator if script is None or script.final_reads else _no_final_reads,
         [FaultTime(Nanos(s.at_ns), Nanos(s.duration_ns)) for s in schedule.steps[:-1]],
     )
+
+
+def _drawn(config: RunConfig, workload: Workload) -> Generator:
+    return Stagger(
+        Nanos(max(1, int(1e9 / config.rate_hz))),
+        draws_from(config.stream("pace")),
+        workload.generator(config.stream("workload")),
+    )
+
+
+def _no_final_reads(calls: Iterable[Call]) -> Generator:
+    del calls
+    return Calls(())
 
 
 def session_timeouts(config: RunConfig) -> SessionTimeouts:

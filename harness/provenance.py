@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from harness.config import RunConfig, RunRecord
+from harness.config import RunConfig, RunRecord, Script
 from harness.wall_clock import utc_now
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 
@@ -20,7 +20,9 @@ def record_of(
     command: str,
     arguments: tuple[str, ...],
     clock_origin_ns: int,
+    *,
     world: WorldOptions | None = None,
+    script: Script | None = None,
 ) -> RunRecord:
     """The record of a run that begins now; ``command`` runs the same plan again."""
     return RunRecord(
@@ -32,6 +34,7 @@ def record_of(
         commit=_commit(),
         clock_origin_ns=clock_origin_ns,
         world=world,
+        script=script,
     )
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from checker.base import Budget
+from checker.raft.coverage import visited
 from checker.verdict import Verdict, combine
-from harness.analysis import verdicts_of
-from harness.config import RunConfig
+from harness.analysis import checks_of, verdicts_of
+from harness.config import RunConfig, Script
 from harness.errors import BadInput
 from harness.planning import driver_of, session_timeouts
-from harness.seeds import derive
 from harness.simulated_run import SimulatedRun
 from harness.store import RunDirectory
 from harness.traces import node_events
@@ -38,11 +36,19 @@ SETTLE_MAX: Final = Nanos(120_000_000_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that decides a simulated run: equal plans, equal runs."""
+    """All that decides a simulated run: equal plans, equal runs.
+
+    Without a ``script`` clients do what their workload draws from the seed.
+    """
 
     config: RunConfig
     schedule: Schedule
     world: WorldOptions
+    script: Script | None = None
+
+    @property
+    def settle_max(self) -> Nanos:
+        return SETTLE_MAX if self.script is None else Nanos(self.script.settle_max_ns)
 
 
 def read_plan(run: RunDirectory) -> Plan:
@@ -58,7 +64,7 @@ def read_plan(run: RunDirectory) -> Plan:
         schedule = schedules.decode(run.schedule.read_bytes())
     except (OSError, NemesisError) as error:
         raise BadInput(f"{run.schedule}: {error}") from error
-    return Plan(config=record.config, schedule=schedule, world=record.world)
+    return Plan(config=record.config, schedule=schedule, world=record.world, script=record.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +89,19 @@ class Simulated:
     def history(self) -> History:
         return pair(self.events)
 
+    def states(self) -> frozenset[int]:
+        """The abstract states that it visited."""
+        return visited(self.traces, self.events)
+
     def verdicts(self, budget: Budget) -> dict[str, Verdict]:
         """What every checker says."""
         chosen = workload(self.plan.config.workload)
         return verdicts_of(chosen, self.events, self.history(), self.traces, budget)
+
+    def verdict_by(self, checker: str, budget: Budget) -> Verdict:
+        """What one of them says.  Raises: KeyError: There is none of that name."""
+        chosen = workload(self.plan.config.workload)
+        return checks_of(chosen, self.events, self.history(), self.traces, budget)[checker]()
 
     def verdict(self, budget: Budget) -> Verdict:
         return combine(self.verdicts(budget).values())
@@ -105,42 +120,30 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
     mutant = mutant_of(plan) if mutant is None else mutant
     config = plan.config
     chosen = workload(config.workload)
-    seed = config.seed
 
     cluster = SimulatedCluster(
         plan.world,
-        lambda name: derive(seed, "world", name),
+        lambda name: config.stream("world", name),
         rules=mutant.rules,
         wrap_storage=mutant.storage,
     )
     run = SimulatedRun(
-        driver=driver_of(config, chosen, plan.schedule, settle_max=SETTLE_MAX),
+        driver=driver_of(
+            config, chosen, plan.schedule, settle_max=plan.settle_max, script=plan.script
+        ),
         cluster=cluster,
         workload=chosen,
         schedule=plan.schedule,
-        rng=derive(seed, "injection"),
+        rng=config.stream("injection"),
         timeouts=session_timeouts(config),
         reads=Consistency(config.reads),
     )
-    with _uncollected():
-        run.run()
-        return Simulated(
-            plan=plan,
-            events=run.events,
-            traces={node: node_events(trace) for node, trace in cluster.traces.items()},
-            problem=run.problem,
-            steps=cluster.scheduler.events,
-            time=Nanos(cluster.scheduler.now),
-        )
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage: what a run makes it keeps, and that is in memory for its end."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    run.run()
+    return Simulated(
+        plan=plan,
+        events=run.events,
+        traces={node: node_events(trace) for node, trace in cluster.traces.items()},
+        problem=run.problem,
+        steps=cluster.scheduler.events,
+        time=Nanos(cluster.scheduler.now),
+    )

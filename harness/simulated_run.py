@@ -24,6 +24,7 @@ from harness.driver import (
     Undo,
     WaitUntil,
 )
+from harness.waiting import waits
 from histories.call import Call, Indeterminate, Outcome
 from histories.event import Event, Opened
 from histories.op import Nanos, ProcessId
@@ -191,7 +192,8 @@ class SimulatedRun:
         if problem is None:
             settled = self._driver.settled(True, rest(statuses[cluster.nodes[0]]), self._now)
         elif self._now >= until:
-            settled = self._driver.settled(False, problem, self._now)
+            who = waits(cluster.nodes, statuses)
+            settled = self._driver.settled(False, problem, self._now, who)
         else:
             self._scheduler.at(min(until, self._now + LOOK_INTERVAL), self._look, until)
             return

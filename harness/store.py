@@ -52,6 +52,15 @@ class RunDirectory:
         return self.path / "report.html"
 
     @property
+    def shrunk(self) -> Path:
+        """Of a run that is what another was shrunk to: see ``harness.regression``."""
+        return self.path / "shrunk.json"
+
+    @property
+    def regression_test(self) -> Path:
+        return self.path / "test_shrunk.py"
+
+    @property
     def nodes(self) -> Path:
         return self.path / "nodes"
 

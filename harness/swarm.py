@@ -6,6 +6,7 @@ seed also draws which faults there are, and limits so small that they matter all
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ def draw_plan(seed: int, given: Given) -> Plan:
     node = _node(rng)
     network = _network(rng)
     disk = _disk(rng)
+    # What is given does not matter here, either.
+    drawn, node = _fitting(drawn, node, network, disk)
     drift = rng.choice((0, 0, 100, 4_000))
     rare = rng.choice((0.0, 0.0, 0.001, 0.01))
     pace = _pace(rng, int(node["election_timeout_max_ns"] or 0))
@@ -145,4 +148,29 @@ def _network(rng: random.Random) -> NetworkOptions:
 
 
 def _disk(rng: random.Random) -> DiskOptions:
-    return DiskOptions(sync_max_ns=rng.choice((1, 3, 10, 50)) * MS)
+    return DiskOptions(
+        sync_max_ns=rng.choice((1, 3, 10, 50)) * MS,
+        hiccup=rng.choice((0.0, 0.0, 0.0, 0.001, 0.01)),
+        hiccup_max_ns=rng.choice((100, 1000, 4000)) * MS,
+    )
+
+
+def _fitting(
+    drawn: RunConfig,
+    node: Mapping[str, int | str | None],
+    network: NetworkOptions,
+    disk: DiskOptions,
+) -> tuple[RunConfig, Mapping[str, int | str | None]]:
+    """Batches so large, and clients so patient, that a healthy cluster can do what it is asked.
+
+    With one entry a pull over slow links a backlog grows all the time: nearly every call times
+    out, so the run means nothing, and nobody can say how long the nodes need to agree.
+    """
+    one_way_ns = int(network.latency_max_ns * (1 + network.jitter / 3))
+    pull_ns = 2 * one_way_ns + disk.sync_max_ns
+    entries_min = math.ceil(drawn.rate_hz * pull_ns / SECOND)
+    entries_max = max(int(node["entries_max"] or 0), entries_min)
+    # To the leader, to a follower, back, and to the client; by half of a call's time.
+    answer_ms = 2 * (4 * one_way_ns + 2 * disk.sync_max_ns) // MS
+    timeout_ms = max(drawn.operation_timeout_ms, answer_ms)
+    return replace(drawn, operation_timeout_ms=timeout_ms), {**node, "entries_max": entries_max}

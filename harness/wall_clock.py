@@ -41,6 +41,12 @@ def cpu_seconds() -> float:
     return time.process_time()
 
 
+def spent_after(seconds: float) -> Callable[[], bool]:
+    """Tells whether this process has computed for ``seconds`` since the call."""
+    end = cpu_seconds() + seconds
+    return lambda: cpu_seconds() >= end
+
+
 async def pause(seconds: float) -> None:
     """Let others run for ``seconds``: between two looks at what cannot be waited for."""
     await asyncio.sleep(seconds)

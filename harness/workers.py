@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from harness.errors import EnvironmentFailure
 from system_under_test.gossip_raft.runtime.process import die_with_parent
@@ -21,40 +21,54 @@ def spread(
 ) -> Generator[tuple[Item, Result], None, None]:
     """Every item with what ``work`` made of it, as it comes; by ``jobs`` processes at a time.
 
-    One job is this very process.  Closing the iterator ends the processes, and so does the
-    end of this process, however it comes.
-
-    Raises:
-        EnvironmentFailure: A process ended by itself: out of memory, perhaps.
-        Exception: What ``work`` raised.
+    Closing the iterator ends the processes.  Raises what ``Crew.spread`` does.
     """
-    if jobs == 1:
-        for item in items:
-            yield item, work(item)
-        return
-    workers = [_Worker(work) for _ in range(jobs)]
-    try:
-        yield from _distribute(workers, iter(items))
-    finally:
-        for worker in workers:
+    with Crew(work, jobs) as crew:
+        yield from crew.spread(items)
+
+
+class Crew(Generic[Item, Result]):
+    """``jobs`` processes that do the same work; one job is this very process.
+
+    Leaving the context ends the processes, and so does the end of this process, however it
+    comes.
+    """
+
+    def __init__(self, work: Callable[[Item], Result], jobs: int) -> None:
+        self._work = work
+        self._workers = [] if jobs == 1 else [_Worker(work) for _ in range(jobs)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
             worker.end()
 
+    def spread(self, items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+        """Every item with what came of it, as it comes.  To be used up before the next call.
 
-def _distribute(
-    workers: list[_Worker[Item, Result]], items: Iterator[Item]
-) -> Iterator[tuple[Item, Result]]:
-    busy: dict[Connection, _Worker[Item, Result]] = {}
-    for worker in workers:
-        if worker.takes_one_of(items):
-            busy[worker.connection] = worker
-    while busy:
-        for ready in wait(list(busy)):
-            assert isinstance(ready, Connection)
-            worker = busy[ready]
-            item, result = worker.result()
-            if not worker.takes_one_of(items):
-                del busy[ready]
-            yield item, result
+        Raises:
+            EnvironmentFailure: A process ended by itself: out of memory, perhaps.
+            Exception: What the work raised.
+        """
+        if not self._workers:
+            for item in items:
+                yield item, self._work(item)
+            return
+        waiting = iter(items)
+        busy: dict[Connection, _Worker[Item, Result]] = {}
+        for worker in self._workers:
+            if worker.takes_one_of(waiting):
+                busy[worker.connection] = worker
+        while busy:
+            for ready in wait(list(busy)):
+                assert isinstance(ready, Connection)
+                worker = busy[ready]
+                item, result = worker.result()
+                if not worker.takes_one_of(waiting):
+                    del busy[ready]
+                yield item, result
 
 
 class _Worker(Generic[Item, Result]):

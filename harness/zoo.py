@@ -6,14 +6,15 @@ catalogue says a bug needs, as somebody would choose them who has a suspicion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from checker.base import Budget
 from checker.verdict import Invalid, Verdict
-from harness.simulated import Plan, simulate
+from harness.exploration import Explorer, RandomSearch, Trial, explore
+from harness.simulated import Plan, Simulated, simulate
 from harness.swarm import Given, draw_plan
 from nemesis.plan import KINDS
 from system_under_test.gossip_raft.core.messages import Consistency
@@ -40,6 +41,8 @@ FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
     Need.DUPLICATION: ("weather",),
     Need.CLOCK_DRIFT: ("drift",),
     Need.PAUSE: ("pause",),
+    Need.MEMBERSHIP: ("membership",),
+    Need.TRANSFER: ("membership",),
     Need.RETRIES: ("weather", "slow"),
 }
 
@@ -63,6 +66,7 @@ class Hunt:
         runs: Tried, that one included.
         virtual_ns: Simulated time in all of them together.
         seconds: Of computing.
+        plan: Of the run that caught it.
     """
 
     bug: str
@@ -71,6 +75,7 @@ class Hunt:
     runs: int
     virtual_ns: int
     seconds: float
+    plan: Plan | None = None
 
     @property
     def caught(self) -> bool:
@@ -123,20 +128,27 @@ def hunt(
     budget: HuntBudget,
     spent: Callable[[], float],
     judging: Callable[[], Budget],
+    *,
+    explorer: type[Explorer] = RandomSearch,
 ) -> Hunt:
     """Hunt ``bug`` for the ``number``-th time.
 
     ``spent`` is how many seconds we have computed so far; ``judging`` what checkers may spend
-    on one run.
+    on one run; ``explorer`` chooses the runs.
     """
     mutant = None if bug == CORRECT else CATALOGUE[bug]
     first, began, virtual_ns, runs = number * SEEDS_PER_HUNT, spent(), 0, 0
     found: tuple[str, ...] = ()
-    while not found and runs < budget.runs_max and spent() - began < budget.seconds_max:
-        simulated = simulate(plan_of(first + runs, mutant, guided=runs % 2 == 0))
+    plan: Plan | None = None
+    search = explorer(lambda seed: plan_of(seed, mutant, guided=seed % 2 == 0))
+    seeds = range(first, first + budget.runs_max)
+    for _, simulated in explore(search, seeds, _in_turn, Simulated.states):
         found = anomalies(simulated.verdicts(judging()))
+        plan = simulated.plan if found else None
         virtual_ns += simulated.time
         runs += 1
+        if found or spent() - began >= budget.seconds_max:
+            break
     return Hunt(
         bug=bug,
         seed=first + runs - 1 if found else None,
@@ -144,7 +156,12 @@ def hunt(
         runs=runs,
         virtual_ns=virtual_ns,
         seconds=spent() - began,
+        plan=plan,
     )
+
+
+def _in_turn(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Simulated]]:
+    return ((trial, simulate(trial.plan)) for trial in trials)
 
 
 def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:

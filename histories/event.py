@@ -68,16 +68,25 @@ class NodeDied(Struct, frozen=True, kw_only=True, tag_field="event", tag="node_d
     last_lines: tuple[str, ...]
 
 
+class Wait(Struct, frozen=True):
+    """``node`` waits for the nodes ``awaits`` (perhaps nobody knows for whom); why, in words."""
+
+    node: str
+    awaits: tuple[str, ...]
+    reason: str
+
+
 class Settled(Struct, frozen=True, kw_only=True, tag_field="event", tag="settled"):
     """After all faults were healed the cluster was given time to come to rest.
 
     ``settled``: one leader, and every node with the same log, committed and applied.
-    ``detail`` says so in words, or who lacked what.
+    ``detail`` says so in words, or who lacked what; ``waits``: who waited for whom then.
     """
 
     time: Nanos
     settled: bool
     detail: str
+    waits: tuple[Wait, ...] = ()
 
 
 class Note(Struct, frozen=True, kw_only=True, tag_field="event", tag="note"):

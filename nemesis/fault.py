@@ -187,14 +187,28 @@ class CrashAt(Struct, frozen=True, tag_field="kind", tag="crash-at"):
             raise ValueError(f"count: {self.count} is not at least 1")
 
 
+class RemoveNode(Struct, frozen=True, tag_field="kind", tag="remove-node"):
+    """The target's nodes belong to the cluster no more, one after the other; their processes
+    go on.  Undone by readmitting all nodes."""
+
+    target: Target
+
+
+class TransferLeadership(Struct, frozen=True, tag_field="kind", tag="transfer-leadership"):
+    """Leadership is handed to the target.  Nothing to undo."""
+
+    target: Target
+
+
 class HealAll(Struct, frozen=True, tag_field="kind", tag="heal-all"):
-    """Undo everything: heal links, resume and start nodes.  Ends every schedule."""
+    """Undo everything: heal links, resume, start and readmit nodes.  Ends every schedule."""
 
 
 Partition: TypeAlias = Isolate | Halves | MajoritiesRing | Bridge | OneWay
 DiskFault: TypeAlias = (
     LosePower | FlipBit | LoseDisk | FillDisk | SlowDisk | ReadOnlyDisk | FailSync
 )
+MembershipFault: TypeAlias = RemoveNode | TransferLeadership
 TargetedFault: TypeAlias = (
     Kill
     | Pause
@@ -205,6 +219,7 @@ TargetedFault: TypeAlias = (
     | DriftClock
     | DiskFault
     | CrashAt
+    | MembershipFault
 )
 """Those that hit just the nodes of their target."""
 
@@ -260,6 +275,10 @@ def describe(fault: Fault) -> str:
             return _describe_disk_fault(fault)
         case CrashAt(target=target, moment=moment, count=count):
             return f"crash {describe_target(target)} before effect {count} ({moment.value})"
+        case RemoveNode(target=target):
+            return f"remove {describe_target(target)} from the cluster"
+        case TransferLeadership(target=target):
+            return f"hand leadership to {describe_target(target)}"
         case HealAll():
             return "heal all"
         case _:

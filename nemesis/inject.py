@@ -32,10 +32,12 @@ from nemesis.fault import (
     Partition,
     Pause,
     ReadOnlyDisk,
+    RemoveNode,
     ResetConnections,
     SlowDisk,
     SlowLinks,
     TargetedFault,
+    TransferLeadership,
     describe_weather,
     kind_of,
 )
@@ -49,6 +51,7 @@ from system_under_test.control import (
     Lossy,
     Partitionable,
     Pausable,
+    Reconfigurable,
     Skewable,
     SystemUnderTest,
 )
@@ -137,6 +140,12 @@ async def _hit(fault: TargetedFault, nodes: Sequence[NodeId], system: SystemUnde
             for node in nodes:
                 await _crashable(fault, system).crash_at(node, moment, count)
             return f"before effect {count} ({moment.value})"
+        case RemoveNode():
+            changing = _reconfigurable(fault, system)
+            return "; ".join([await changing.remove(node) for node in nodes])
+        case TransferLeadership():
+            changing = _reconfigurable(fault, system)
+            return "; ".join([await changing.transfer(node) for node in nodes])
         case _:
             disks = _disk_faulty(fault, system)
             said = [await _fail_disk(fault, node, disks) for node in nodes]
@@ -207,7 +216,9 @@ async def undo(injected: Injected, system: SystemUnderTest) -> str:
             for node in injected.nodes:
                 await pausable.resume(node)
             return f"resumed {', '.join(injected.nodes)}"
-        case HealAll():
+        case RemoveNode():
+            return await _reconfigurable(fault, system).readmit() or "all are members"
+        case TransferLeadership() | HealAll():
             return ""
         case _:
             disks, killable = _disk_faulty(fault, system), _killable(fault, system)
@@ -218,13 +229,13 @@ async def undo(injected: Injected, system: SystemUnderTest) -> str:
 
 
 async def heal_all(system: SystemUnderTest) -> str:
-    """Undo all that may ever have been done: heal links, resume, then start all nodes.
+    """Undo all that may ever have been done: heal links, resume, start, then readmit all nodes.
 
     Needs no knowledge of what was done; harmless when repeated.  Does what the
     system is capable of.
 
     Returns:
-        What healing the links said, else "".
+        What healing the links and readmitting said, else "".
 
     Raises:
         ExceptionGroup: Some of it failed; everything was tried before it is raised.
@@ -246,6 +257,9 @@ async def heal_all(system: SystemUnderTest) -> str:
     if isinstance(system, Killable):
         for node in system.nodes:
             await _try(system.start(node), errors)
+    if isinstance(system, Reconfigurable):
+        readmitted = await _try(system.readmit(), errors) or ""
+        said = "; ".join(filter(None, (said, readmitted)))
     if errors:
         raise ExceptionGroup("could not undo every fault", errors)
     return said
@@ -271,6 +285,8 @@ def check_supported(faults: Iterable[Fault], system: SystemUnderTest) -> None:
                 _skewable(fault, system)
             case CrashAt():
                 _crashable(fault, system)
+            case RemoveNode() | TransferLeadership():
+                _reconfigurable(fault, system)
             case (
                 Isolate()
                 | Halves()
@@ -310,6 +326,12 @@ def _partitionable(fault: Fault, system: SystemUnderTest) -> Partitionable:
     if isinstance(system, Partitionable):
         return system
     raise _unsupported(fault, "Partitionable", system)
+
+
+def _reconfigurable(fault: Fault, system: SystemUnderTest) -> Reconfigurable:
+    if isinstance(system, Reconfigurable):
+        return system
+    raise _unsupported(fault, "Reconfigurable", system)
 
 
 def _lossy(fault: Fault, system: SystemUnderTest) -> Lossy:

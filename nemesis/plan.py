@@ -29,9 +29,11 @@ from nemesis.fault import (
     OneWay,
     Pause,
     ReadOnlyDisk,
+    RemoveNode,
     ResetConnections,
     SlowDisk,
     SlowLinks,
+    TransferLeadership,
 )
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed
@@ -193,6 +195,8 @@ def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[
             )
         case "reset":
             return (ResetConnections(Leader()), ResetConnections(All()))
+        case "membership":
+            return _membership_changes(node_count)
         case "weather":
             return (
                 BadWeather(All(), loss=0.1, duplication=0.1, straggling=0.1),
@@ -209,7 +213,7 @@ def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[
                 DriftClock(AnyNode(), 1_000_000),
             )
         case "drift":
-            return (DriftClock(Leader(), -_DRIFT_PPM), DriftClock(Follower(), _DRIFT_PPM))
+            return (DriftClock(Leader(), -DRIFT_PPM), DriftClock(Follower(), DRIFT_PPM))
         case _:
             return _machine_faults(kind)
 
@@ -247,12 +251,12 @@ def _machine_faults(kind: str) -> Sequence[Fault]:
             raise ImpossiblePlan(f"unknown kind of fault {kind!r}; there are {', '.join(KINDS)}")
 
 
-LIVE_KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+LIVE_KINDS: Final = ("partition", "kill", "pause", "slow", "reset", "membership")
 """What a live system can suffer as well."""
 SIMULATED_KINDS: Final = ("weather", "clock", "drift", "power", "crash", "disk")
 KINDS: Final = LIVE_KINDS + SIMULATED_KINDS
 
-_DRIFT_PPM: Final = 4_000
+DRIFT_PPM: Final = 4_000
 """Two clocks that drift apart by this stay within what leases allow for."""
 
 
@@ -269,6 +273,19 @@ def _partitions(node_count: int) -> tuple[Fault, ...]:
     if node_count >= RING_MIN:
         shapes += [Halves(LeaderSide.MINORITY), Halves(LeaderSide.MAJORITY), MajoritiesRing()]
     return tuple(shapes)
+
+
+def _membership_changes(node_count: int) -> tuple[Fault, ...]:
+    if node_count < 2:
+        raise ImpossiblePlan("membership: one node alone cannot be removed")
+    changes: list[Fault] = [
+        RemoveNode(Leader()),
+        TransferLeadership(Follower()),
+        RemoveNode(Follower()),
+    ]
+    if minority_size(node_count) > 1:
+        changes.append(RemoveNode(Minority()))
+    return tuple(changes)
 
 
 def _on_nodes(

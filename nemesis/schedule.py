@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from nemesis.errors import MalformedSchedule
 from nemesis.fault import Fault, HealAll, describe
@@ -66,6 +68,29 @@ class Schedule(Struct, frozen=True, kw_only=True):
     def describe(self) -> str:
         """One line a step: when, for how long, what."""
         return "\n".join(_line(step) for step in self.steps)
+
+
+def arranged(steps: Iterable[Timed], healed_ns: int) -> Schedule:
+    """The schedule that ``steps`` come to, whatever their order, healed at ``healed_ns``.
+
+    What would overlap the one before begins later; what would last beyond the end is cut short,
+    and what would only begin then is left out.
+    """
+    kept: list[Timed] = []
+    free_ns = 0
+    for step in sorted(steps, key=lambda step: step.at_ns):
+        at_ns = max(step.at_ns, free_ns)
+        if at_ns >= healed_ns:
+            break
+        duration_ns = min(step.duration_ns, healed_ns - at_ns)
+        kept.append(replace(step, at_ns=Nanos(at_ns), duration_ns=Nanos(duration_ns)))
+        free_ns = at_ns + duration_ns
+    return Schedule(steps=(*kept, heal_at(healed_ns)))
+
+
+def heal_at(at_ns: int) -> Timed:
+    """The step that ends a schedule."""
+    return Timed(at_ns=Nanos(at_ns), duration_ns=Nanos(0), fault=HealAll())
 
 
 def encode(schedule: Schedule) -> bytes:

@@ -83,6 +83,11 @@ class Reconfigurable(Protocol):
     async def remove(self, node: NodeId) -> str:
         """Let ``node`` belong to the cluster no more; its process goes on."""
 
+    async def readmit(self) -> str:
+        """Make a member again of each of ``nodes`` that is none; returns when there is no such
+        node, as far as any that answers knows, or when that takes too long.  Says nothing if
+        there was nothing to do."""
+
     async def transfer(self, target: NodeId | None) -> str:
         """Hand leadership to ``target``, or to whoever is best prepared."""
 

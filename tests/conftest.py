@@ -1,8 +1,22 @@
+"""How deep property tests go: ``HYPOTHESIS_PROFILE``, or pytest's ``--hypothesis-profile``.
+
+``quick`` is the default and always tries the same; ``ci`` too, but more; ``nightly`` tries others
+each time, and prints how to repeat a failure.
+"""
+
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from harness.kernel_cache import use_kernel_cache
+
+settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.register_profile("ci", deadline=None, derandomize=True, database=None, max_examples=300)
+settings.register_profile("nightly", deadline=None, print_blob=True, max_examples=3_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 use_kernel_cache()
 

@@ -43,15 +43,15 @@ class Bank:
     name: str = "bank"
 
     def generator(self, rng: random.Random) -> Generator:
-        # An account exists once something was moved, if only nothing at all.
-        opened = zip(self.accounts[::2], self.accounts[1::2], strict=True)
-        opening = (
-            UntilOk(Repeat(once(Transfer(STORE, source, target, 0)))) for source, target in opened
-        )
-        return Phases((*opening, Transfers(self.accounts, draws_from(rng))))
+        return Phases((*self._opening(), Transfers(self.accounts, draws_from(rng))))
 
     def final_generator(self, calls: Iterable[Call]) -> Generator:  # noqa: ARG002
-        return EachWorker(once(_snapshot(self.accounts)))
+        return Phases((*self._opening(), EachWorker(once(_snapshot(self.accounts)))))
+
+    def _opening(self) -> Iterable[Generator]:
+        """An account exists once something was moved, if only nothing at all."""
+        for source, target in zip(self.accounts[::2], self.accounts[1::2], strict=True):
+            yield UntilOk(Repeat(once(Transfer(STORE, source, target, 0))))
 
     def to_request(self, call: Call) -> Request:
         return request_of(call, Consistency.LINEARIZABLE)

@@ -45,7 +45,7 @@ class Locks:
     def checkers(self) -> tuple[Checker, ...]:
         return (
             LinearizabilityChecker(FencedMutex()),
-            VacuityChecker(acknowledged_min=30, reads_min=0, concurrency_min=2),
+            VacuityChecker(acknowledged_min=10, reads_min=0, concurrency_min=2),
         )
 
 

@@ -77,6 +77,13 @@ DrawOption = Annotated[
 ]
 SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ExploreOption = Annotated[
+    str,
+    typer.Option(
+        help="How runs are chosen: random; coverage (near those that reached new states);"
+        " pct (random priorities of messages)."
+    ),
+]
 STORE = Path("runs")
 
 
@@ -85,7 +92,10 @@ def run(
     workload: Annotated[str, typer.Option(help="What clients ask.")] = "register",
     nodes: Annotated[int, typer.Option(help="Nodes in the cluster, 1 to 9.")] = 3,
     faults: Annotated[
-        str, typer.Option(help="Comma-separated: partition, kill, pause, slow, reset; or none.")
+        str,
+        typer.Option(
+            help="Comma-separated: partition, kill, pause, slow, reset, membership; or none."
+        ),
     ] = "partition,kill,pause",
     time: Annotated[float, typer.Option(help="Seconds under load and faults.")] = 30.0,
     concurrency: Annotated[int, typer.Option(help="Clients at once.")] = 10,
@@ -143,6 +153,7 @@ def simulate(
     ] = None,
     bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
     reads: Annotated[str | None, typer.Option(help="linearizable, lease, or local.")] = None,
+    explore: ExploreOption = "random",
     failures: Annotated[int, typer.Option(help="Stop after so many failing seeds.")] = 10,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave a run directory of every seed.")
@@ -164,6 +175,7 @@ def simulate(
         operation_timeout_ms=timeout,
         bug=bug,
         reads=reads,
+        explore=explore,
         failures_max=failures,
         keep=keep,
     )
@@ -179,13 +191,26 @@ def zoo(
     runs: Annotated[int, typer.Option(help="Simulated runs of one hunt at most.")] = 300,
     seconds: Annotated[float, typer.Option(help="CPU seconds of one hunt, about.")] = 60.0,
     jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    explore: ExploreOption = "random",
     json: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+    golden: Annotated[
+        Path | None, typer.Option(help="Shrink what was caught into files in this directory.")
+    ] = None,
+    shrink_seconds: Annotated[float, typer.Option(help="CPU seconds of shrinking a run.")] = 20.0,
 ) -> None:
     """Switch on every known bug in turn, and see what it takes to catch it."""
     from harness.cli.zoo import Chosen, run_zoo
 
     chosen = Chosen(
-        bugs=tuple(bugs or ()), hunts=hunts, runs=runs, seconds=seconds, jobs=jobs, json=json
+        bugs=tuple(bugs or ()),
+        hunts=hunts,
+        runs=runs,
+        seconds=seconds,
+        jobs=jobs,
+        explore=explore,
+        json=json,
+        golden=golden,
+        shrink_seconds=shrink_seconds,
     )
     raise typer.Exit(run_zoo(chosen))
 
@@ -196,6 +221,23 @@ def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
     from harness.cli.replay import replay_run
 
     raise typer.Exit(replay_run(run, store, tuple(sys.argv[1:])))
+
+
+@app.command(epilog=EPILOG)
+def shrink(
+    run: RunArgument = "latest-failed",
+    anomaly: Annotated[
+        str | None, typer.Option(help="'CHECKER: KIND'; default: the first in the run.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="CPU seconds, about.")] = 120.0,
+    runs: Annotated[int, typer.Option(help="Simulated runs at most.")] = 10_000,
+    store: StoreOption = STORE,
+) -> None:
+    """Find the fewest steps with which a simulated run still fails, and write a test of them."""
+    from harness.cli.shrink import Chosen, shrink_run
+
+    chosen = Chosen(run=run, anomaly=anomaly, seconds=seconds, runs=runs)
+    raise typer.Exit(shrink_run(chosen, store, tuple(sys.argv[1:])))
 
 
 @app.command(epilog=EPILOG)

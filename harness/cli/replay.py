@@ -24,7 +24,8 @@ def replay_run(name: str, store: Path, arguments: tuple[str, ...]) -> ExitCode:
     runs = RunStore(store)
     first = runs.find(name)
     plan = read_plan(first)
-    record = record_of(plan.config, first.read_record().command, arguments, 0, plan.world)
+    command = first.read_record().command
+    record = record_of(plan.config, command, arguments, 0, world=plan.world, script=plan.script)
     again = write_run(runs, record, simulate(plan))
     same = first.journal.read_bytes() == again.journal.read_bytes()
     analysis = analyze(again, Budget(deadline=deadline_after(CHECK_SECONDS)))

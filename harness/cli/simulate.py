@@ -27,6 +27,7 @@ from harness.cli.conclusion import store_verdict
 from harness.cli.words import COLOURS
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict, worst
+from harness.exploration import Trial, explore, explorer_of
 from harness.provenance import record_of
 from harness.simulated import Simulated, simulate
 from harness.simulated_files import write_run
@@ -34,7 +35,7 @@ from harness.store import RunStore
 from harness.swarm import Given, draw_plan
 from harness.verdict_file import sentence, word
 from harness.wall_clock import RunClock, deadline_after
-from harness.workers import spread
+from harness.workers import Crew
 from histories.event import Completed, FaultBegan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import workload
@@ -58,6 +59,7 @@ class Chosen:
     operation_timeout_ms: int | None
     bug: str | None
     reads: str | None
+    explore: str
     failures_max: int
     keep: bool
 
@@ -89,6 +91,7 @@ class Chosen:
             raise BadInput(f"--jobs: {self.jobs} is below 0")
         if self.failures_max < 1:
             raise BadInput(f"--failures: {self.failures_max} is not at least 1")
+        explorer_of(self.explore)
         return given
 
     def range(self) -> range:
@@ -103,8 +106,13 @@ class Chosen:
         return seeds
 
     def command(self, seed: int) -> str:
-        """The one command that runs exactly this seed again."""
-        words = ["hearsay", "simulate", "--seeds", f"{seed}..{seed}"]
+        """The one command that runs exactly this seed again.
+
+        What came before it decides what coverage makes of a seed: it needs the whole search.
+        """
+        learns = explorer_of(self.explore).generation is not None
+        first = self.range()[0] if learns else seed
+        words = ["hearsay", "simulate", "--seeds", f"{first}..{seed}"]
         for name, value in (
             ("workload", self.workload),
             ("nodes", self.nodes),
@@ -115,6 +123,8 @@ class Chosen:
             ("timeout", self.operation_timeout_ms),
             ("bug", self.bug),
             ("reads", self.reads),
+            ("explore", None if self.explore == "random" else self.explore),
+            ("failures", seed - first + 1 if learns else None),
         ):
             if value is not None:
                 words += [f"--{name}", str(value)]
@@ -135,28 +145,40 @@ class Judged:
     virtual_ns: int
     ops: int
     faults: dict[str, int]
+    states: frozenset[int]
 
 
 @dataclass(slots=True)
 class Tally:
-    """Over all seeds so far."""
+    """Over all seeds so far.
 
-    seeds: int = 0
+    ``first`` is the lowest of the seeds that visited a state.
+    """
+
+    seeds: list[int] = field(default_factory=list)
     steps: int = 0
     virtual_ns: int = 0
     ops: int = 0
     failing: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    first: dict[int, int] = field(default_factory=dict)
 
     def add(self, judged: Judged) -> None:
-        self.seeds += 1
+        self.seeds.append(judged.seed)
         self.steps += judged.steps
         self.virtual_ns += judged.virtual_ns
         self.ops += judged.ops
         self.failing += judged.code is not ExitCode.VALID
         self.verdicts[judged.verdict] += 1
         self.faults.update(judged.faults)
+        for state in judged.states:
+            self.first[state] = min(judged.seed, self.first.get(state, judged.seed))
+
+    def discoveries(self) -> tuple[int, int]:
+        """How many seeds are the last tenth, and how many states they were first to visit."""
+        last = sorted(self.seeds)[-max(1, len(self.seeds) // 10) :]
+        return len(last), sum(seed >= last[0] for seed in self.first.values())
 
 
 def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCode:
@@ -167,17 +189,17 @@ def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCo
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(seeds))
     clock, tally = RunClock(), Tally()
     codes: list[ExitCode] = []
-    results = spread(partial(_judge, chosen, given, store, arguments), seeds, jobs)
     interrupted = False
-    try:
-        for judged in _shown(console, results, len(seeds), tally):
-            codes.append(judged.code)
-            if tally.failing == chosen.failures_max:
-                break
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        results.close()
+    explorer = explorer_of(chosen.explore)(partial(draw_plan, given=given))
+    with Crew(partial(_judge, chosen, store, arguments), jobs) as crew:
+        results = explore(explorer, seeds, crew.spread, lambda judged: judged.states)
+        try:
+            for judged in _shown(console, results, len(seeds), tally):
+                codes.append(judged.code)
+                if tally.failing == chosen.failures_max:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
     _say_tally(console, tally, clock)
     if interrupted:
         console.print("interrupted", style="yellow")
@@ -185,17 +207,15 @@ def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCo
     return worst(codes)
 
 
-def _judge(
-    chosen: Chosen, given: Given, store: Path, arguments: tuple[str, ...], seed: int
-) -> Judged:
+def _judge(chosen: Chosen, store: Path, arguments: tuple[str, ...], trial: Trial) -> Judged:
     """In a worker: everything about one seed."""
-    plan = draw_plan(seed, given)
+    seed, plan = trial.seed, trial.plan
     simulated = simulate(plan)
     verdict = combine(simulated.verdicts(_budget()).values())
     run = None
     if chosen.keep or of_verdict(verdict) is not ExitCode.VALID:
         runs = RunStore(store)
-        record = record_of(plan.config, chosen.command(seed), arguments, 0, plan.world)
+        record = record_of(plan.config, chosen.command(seed), arguments, 0, world=plan.world)
         directory = write_run(runs, record, simulated)
         analysis = analyze(directory, _budget())
         verdict = analysis.verdict
@@ -212,6 +232,7 @@ def _judge(
         virtual_ns=simulated.time,
         ops=sum(isinstance(event, Completed) for event in simulated.events),
         faults=_faults(simulated),
+        states=simulated.states(),
     )
 
 
@@ -225,7 +246,7 @@ def _budget() -> Budget:
 
 
 def _shown(
-    console: Console, results: Iterator[tuple[int, Judged]], total: int, tally: Tally
+    console: Console, results: Iterator[tuple[Trial, Judged]], total: int, tally: Tally
 ) -> Iterator[Judged]:
     """The results, while a bar shows how far it is and failing seeds are told of."""
     bar = Progress(
@@ -237,18 +258,14 @@ def _shown(
         transient=True,
         disable=not console.is_terminal,
     )
-    # The workers are forked before the bar has a thread.
-    first = next(results, None)
     with bar:
         task = bar.add_task("seeds", total=total)
-        while first is not None:
-            judged = first[1]
+        for _, judged in results:
             tally.add(judged)
             if judged.code is not ExitCode.VALID:
                 _say_failure(console, judged)
             bar.update(task, advance=1, description=f"seeds, {tally.failing} failing")
             yield judged
-            first = next(results, None)
 
 
 def _say_failure(console: Console, judged: Judged) -> None:
@@ -264,10 +281,16 @@ def _say_failure(console: Console, judged: Judged) -> None:
 def _say_tally(console: Console, tally: Tally, clock: RunClock) -> None:
     seconds = clock.now() / 1e9
     counted = ", ".join(f"{number:,} {verdict}" for verdict, number in tally.verdicts.items())
-    console.print(f"{tally.seeds:,} seeds: {counted or 'none judged'}", style="bold")
+    console.print(f"{len(tally.seeds):,} seeds: {counted or 'none judged'}", style="bold")
     console.print(
         f"{tally.steps:,} events, {tally.ops:,} operations, {tally.virtual_ns / 1e9:,.0f} virtual"
         f" seconds in {seconds:,.1f} s ({tally.steps / max(seconds, 1e-9):,.0f} events a second)"
     )
     faults = ", ".join(f"{kind} {number:,}" for kind, number in sorted(tally.faults.items()))
     console.print(f"faults: {faults or 'none'}")
+    if tally.seeds:
+        last, new = tally.discoveries()
+        console.print(
+            f"{len(tally.first):,} abstract states of the cluster visited; the last {last:,} seeds"
+            f" found {new:,} of them ({new * 1000 / last:,.0f} new per 1,000 runs)"
+        )

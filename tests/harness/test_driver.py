@@ -312,9 +312,21 @@ def test_faults_of_a_schedule_follow_each_other() -> None:
     run = virtual_run(TEN_HZ, faults=[FaultTime(Nanos(0), Nanos(2 * SECOND)), second]).run()
     steps = [effect for _, effect in run.effects if isinstance(effect, Inject | Undo | HealAll)]
     assert steps == [Inject(0), Undo(0), Inject(1), Undo(1), HealAll()]
-    assert run.times(Inject) == [0, 2 * SECOND]
+    # When the one before is undone, and no sooner.
+    assert run.times(Inject) == [0, 2 * SECOND + MS]
     began = [event for event in run.events if isinstance(event, FaultBegan)]
     assert [event.time for event in began] == [MS, 2 * SECOND + 2 * MS]
+
+
+def test_faults_do_not_pile_up_behind_one_that_takes_too_long() -> None:
+    faults = [FaultTime(Nanos(i * SECOND), Nanos(SECOND)) for i in range(6)]
+    run = virtual_run(TEN_HZ, faults=faults)
+    run.confirm_after = 2 * SECOND + MS
+    run.run()
+    steps = [effect for _, effect in run.effects if isinstance(effect, Inject | Undo)]
+    assert steps == [Inject(0), Undo(0), Inject(4), Undo(4)]
+    for number in (1, 2, 3, 5):
+        assert f"fault {number} skipped" in text_of(run)
 
 
 def test_a_fault_that_still_holds_at_the_end_is_ended_by_healing() -> None:  # 19

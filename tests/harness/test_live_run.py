@@ -16,7 +16,7 @@ from harness.live_run import LiveRun
 from harness.live_system import LiveSystem
 from harness.wall_clock import RunClock
 from histories.call import Call, Indeterminate, Ok, Write
-from histories.event import FaultBegan, Note, Settled
+from histories.event import FaultBegan, Note, Settled, Wait
 from histories.history import History
 from histories.journal import Journal, JournalWriter, read_journal
 from histories.op import Nanos
@@ -85,9 +85,9 @@ class System:
     async def unreachable(self) -> str | None:
         return None
 
-    async def settled(self, seconds: float) -> tuple[bool, str]:
+    async def settled(self, seconds: float) -> tuple[bool, str, tuple[Wait, ...]]:
         del seconds
-        return True, "at rest"
+        return True, "at rest", ()
 
 
 class Watcher:

@@ -18,7 +18,7 @@ from harness.simulated import Simulated, read_plan, simulate
 from harness.simulated_files import write_run
 from harness.store import RunDirectory, RunStore
 from harness.swarm import Given, draw_plan
-from histories.event import FaultBegan, Settled
+from histories.event import FaultBegan, FaultEnded, Settled
 from nemesis.plan import KINDS
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.mutants.mutant import Mutant
@@ -38,7 +38,7 @@ NOBODY_LEADS = Mutant(name="nobody-leads", summary="", breaks=(), rules=NobodyLe
 
 def stored(simulated: Simulated, store: Path) -> RunDirectory:
     plan = simulated.plan
-    record = record_of(plan.config, "hearsay simulate", (), 0, plan.world)
+    record = record_of(plan.config, "hearsay simulate", (), 0, world=plan.world)
     return write_run(RunStore(store), record, simulated)
 
 
@@ -93,6 +93,20 @@ def test_seeds_switch_features_off_as_well_as_on() -> None:
     assert {plan.world.network.weather.is_fair for plan in plans} == {True, False}
 
 
+def test_every_seed_draws_a_cluster_that_can_do_what_it_is_asked() -> None:
+    """And one that has to work at it: with small batches, disks that hiccup, short time-outs."""
+    plans = [draw_plan(seed, Given()) for seed in range(200)]
+    for plan in plans:
+        network, entries = plan.world.network, plan.world.node["entries_max"]
+        mean_ns = network.latency_max_ns * (1 + network.jitter / 3)
+        assert isinstance(entries, int)
+        assert entries / (2 * mean_ns / 1e9) >= plan.config.rate_hz
+        assert plan.config.operation_timeout_ms >= 8 * mean_ns / 1e6 - 1
+    assert {plan.world.node["entries_max"] for plan in plans} >= {1, 2, 256}
+    assert {plan.world.disk.hiccup for plan in plans} == {0.0, 0.001, 0.01}
+    assert min(plan.config.operation_timeout_ms for plan in plans) == 500
+
+
 def test_correct_nodes_pass_whatever_a_seed_draws_and_faults_do_occur() -> None:
     kinds = set()
     for seed in range(25):
@@ -100,6 +114,19 @@ def test_correct_nodes_pass_whatever_a_seed_draws_and_faults_do_occur() -> None:
         assert isinstance(simulated.verdict(Budget()), Valid), f"seed {seed}"
         kinds |= {e.kind for e in simulated.events if isinstance(e, FaultBegan)}
     assert len(kinds) > 12, kinds
+
+
+def test_nodes_leave_and_come_back_under_load_and_all_are_voters_in_the_end() -> None:
+    given = Given(workload="register", faults=("membership", "kill"), time_s=10.0)
+    removed = added = 0
+    for seed in range(8):
+        simulated = simulate(draw_plan(seed, given))
+        assert isinstance(simulated.verdict(Budget()), Valid), f"seed {seed}"
+        began = [e.detail for e in simulated.events if isinstance(e, FaultBegan)]
+        ended = [e.evidence for e in simulated.events if isinstance(e, FaultEnded)]
+        removed += sum("was removed" in detail for detail in began)
+        added += sum("was added" in evidence for evidence in ended)
+    assert min(removed, added) >= 5
 
 
 def test_a_bug_is_found_and_its_run_is_invalid() -> None:

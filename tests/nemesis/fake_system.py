@@ -43,11 +43,12 @@ class FakeSystem(BareSystem):
         self.paused: set[NodeId] = set()
         self.cuts: frozenset[Link] = frozenset()
         self.delays: dict[Link, tuple[Nanos, Nanos]] = {}
+        self.removed: set[NodeId] = set()
         self.resets: list[frozenset[Link]] = []
 
     @property
     def healthy(self) -> bool:
-        return not (self.dead or self.paused or self.cuts or self.delays)
+        return not (self.dead or self.paused or self.cuts or self.delays or self.removed)
 
     async def kill(self, node: NodeId) -> None:
         self.note(f"kill {node}")
@@ -82,3 +83,21 @@ class FakeSystem(BareSystem):
         self.cuts = frozenset()
         self.delays = {}
         return "dropped 812 bytes on 4 links"
+
+    async def add(self, node: NodeId) -> str:
+        self.note(f"add {node}")
+        self.removed.discard(node)
+        return f"{node} was added"
+
+    async def remove(self, node: NodeId) -> str:
+        self.note(f"remove {node}")
+        self.removed.add(node)
+        return f"{node} was removed"
+
+    async def readmit(self) -> str:
+        return "; ".join([await self.add(node) for node in sorted(self.removed)])
+
+    async def transfer(self, target: NodeId | None) -> str:
+        self.note(f"transfer to {target}")
+        self._leader = target
+        return "leadership was handed over"

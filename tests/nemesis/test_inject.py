@@ -17,12 +17,14 @@ from nemesis.fault import (
     MajoritiesRing,
     OneWay,
     Pause,
+    RemoveNode,
     ResetConnections,
     SlowLinks,
+    TransferLeadership,
     kind_of,
 )
 from nemesis.inject import Injected, check_supported, heal_all, inject, undo
-from nemesis.target import All, AnyNode, Leader, Minority, Named
+from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named
 from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 from tests.nemesis.fake_system import BareSystem, FakeSystem, node_names
@@ -36,8 +38,20 @@ REVERSIBLE: tuple[Fault, ...] = (
     Kill(Minority()),
     Pause(Minority()),
     SlowLinks(Leader(), Nanos(5), Nanos(1)),
+    RemoveNode(Minority()),
 )
-ALL_FAULTS = (*REVERSIBLE, ResetConnections(Leader()), HealAll())
+ALL_FAULTS = (
+    *REVERSIBLE,
+    ResetConnections(Leader()),
+    TransferLeadership(Follower()),
+    HealAll(),
+)
+CAPABILITIES = {
+    "kill": "Killable",
+    "pause": "Pausable",
+    "remove-node": "Reconfigurable",
+    "transfer-leadership": "Reconfigurable",
+}
 
 
 def rng() -> random.Random:
@@ -60,7 +74,7 @@ async def test_every_reversible_fault_takes_effect_and_is_undone(fault: Fault) -
 async def test_heal_all_undoes_every_fault_and_may_be_repeated(fault: Fault) -> None:
     system = FakeSystem(count=5)
     await inject(fault, system, rng())
-    assert await heal_all(system) == "dropped 812 bytes on 4 links"
+    assert (await heal_all(system)).startswith("dropped 812 bytes on 4 links")
     assert system.healthy
     await heal_all(system)
     assert system.healthy
@@ -76,8 +90,9 @@ async def test_the_same_rng_does_the_same(fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("fault", "capability"),
     [
-        (fault, {"kill": "Killable", "pause": "Pausable"}.get(kind_of(fault), "Partitionable"))
-        for fault in (*REVERSIBLE, ResetConnections(Leader()))
+        (fault, CAPABILITIES.get(kind_of(fault), "Partitionable"))
+        for fault in ALL_FAULTS
+        if not isinstance(fault, HealAll)
     ],
     ids=str,
 )
@@ -182,6 +197,24 @@ async def test_pause_and_its_undoing_name_the_nodes() -> None:
     assert await undo(injected, system) == "resumed n2"
 
 
+async def test_removed_nodes_are_named_and_readmitted() -> None:
+    system = FakeSystem(leader="n2")
+    injected = await inject(RemoveNode(Leader()), system, rng())
+    assert system.removed == {"n2"}
+    assert (injected.nodes, injected.detail) == (("n2",), "leader; n2 was removed")
+    assert await undo(injected, system) == "n2 was added"
+    assert await undo(injected, system) == "all are members"
+
+
+async def test_leadership_is_handed_to_one_who_does_not_lead() -> None:
+    system = FakeSystem(leader="n2")
+    injected = await inject(TransferLeadership(Follower()), system, rng())
+    assert system.did == [f"transfer to {injected.nodes[0]}"]
+    assert await system.leader() == injected.nodes[0] != "n2"
+    assert injected.detail == "follower; leadership was handed over"
+    assert await undo(injected, system) == ""
+
+
 @pytest.mark.parametrize("count", [1, 3])
 async def test_slowness_meets_all_links_of_a_node_those_of_clients_too(count: int) -> None:
     system = FakeSystem(count=count, leader="n0")
@@ -218,6 +251,13 @@ async def test_heal_all_resumes_before_it_starts() -> None:
     system = FakeSystem(count=2)
     await heal_all(system)
     assert system.did == ["heal", "resume n0", "resume n1", "start n0", "start n1"]
+
+
+async def test_heal_all_readmits_last_and_says_so() -> None:
+    system = FakeSystem(count=2)
+    await inject(RemoveNode(Leader()), system, rng())
+    assert await heal_all(system) == "dropped 812 bytes on 4 links; n1 was added"
+    assert system.did[-2:] == ["start n1", "add n1"]
 
 
 async def test_heal_all_tries_everything_and_reports_every_error() -> None:

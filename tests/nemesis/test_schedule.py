@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nemesis.errors import MalformedSchedule
@@ -23,9 +23,10 @@ from nemesis.fault import (
     describe,
     kind_of,
 )
-from nemesis.plan import KINDS, plan
+from nemesis.mutation import mutate
 from nemesis.schedule import Schedule, Timed, decode, encode
-from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named
+from nemesis.strategies import schedules
+from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named, Target
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 from tests.nemesis.fake_system import node_names
 
@@ -57,11 +58,37 @@ def test_a_schedule_of_every_fault_survives_json() -> None:
     assert encode(decode(encode(schedule))) == encode(schedule)
 
 
-@settings(deadline=None)
-@given(st.integers(), st.integers(2, 9), st.integers(1, 10**12))
-def test_a_planned_schedule_survives_json(seed: int, count: int, until: int) -> None:
-    schedule = plan(random.Random(seed), KINDS, node_names(count), Nanos(until))
+@given(schedules(node_names(5), 60_000_000_000, faults_max=20))
+def test_any_schedule_survives_json_and_prints_a_line_a_step(schedule: Schedule) -> None:
     assert decode(encode(schedule)) == schedule
+    assert len(schedule.describe().splitlines()) == len(schedule.steps)
+
+
+@given(
+    schedules(node_names(5), 60_000_000_000),
+    schedules(node_names(5), 50_000_000_000),
+    st.randoms(use_true_random=False),
+)
+def test_a_mutated_schedule_heals_when_it_did(
+    schedule: Schedule, other: Schedule, rng: random.Random
+) -> None:
+    mutated = mutate(rng, schedule, other, node_names(5))
+    assert mutated.steps[-1] == schedule.steps[-1]
+
+
+def test_mutations_move_drop_repeat_resize_retarget_and_take_over() -> None:
+    schedule, other = schedule_of(Kill(Leader()), Bridge()), schedule_of(Pause(All()))
+    mutants = [mutate(random.Random(n), schedule, other, node_names(3)) for n in range(300)]
+    kinds = {tuple(kind_of(step.fault) for step in mutant.steps[:-1]) for mutant in mutants}
+    assert {("kill",), ("bridge",), ("kill", "bridge"), ("kill", "pause")} <= kinds
+    assert any(isinstance(kill_of(mutant), Named) for mutant in mutants)
+    assert len({mutant.steps[0].at_ns for mutant in mutants}) > 3
+    assert mutants == [mutate(random.Random(n), schedule, other, node_names(3)) for n in range(300)]
+
+
+def kill_of(schedule: Schedule) -> Target | None:
+    first = schedule.steps[0].fault
+    return first.target if isinstance(first, Kill) else None
 
 
 def test_a_schedule_prints_one_line_a_step() -> None:

@@ -40,10 +40,22 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
-    "benchmarks": frozenset({"harness", "system_under_test", "checker", "histories", "protos"})
+    "benchmarks": frozenset(
+        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
+    )
     | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
     | frozenset({"rich", "typer"}),
 }
+# Hypothesis strategies: public, yet nothing that runs without Hypothesis may need them.
+STRATEGIES = {
+    "histories.strategies": frozenset({"histories"}),
+    "nemesis.strategies": frozenset({"nemesis", CONTROL, f"{CORE}.types"}),
+    f"{SIMULATION}.strategies": frozenset({SIMULATION}),
+    "harness.strategies": frozenset(
+        {"harness", "nemesis", "workloads", f"{CORE}.types", f"{SIMULATION}.strategies"}
+    ),
+}
+MAY_IMPORT |= {name: allowed | {"hypothesis"} for name, allowed in STRATEGIES.items()}
 PURE_STANDARD_LIBRARY = frozenset(
     {
         *(
@@ -98,6 +110,8 @@ def _violations(module: str, tree: ast.Module) -> Iterator[str]:
     for line, target in imports(tree):
         if target.startswith("."):
             yield f"{line}: relative import of {target}"
+        elif module not in STRATEGIES and any(_under(target, name) for name in STRATEGIES):
+            yield f"{line}: {target} needs Hypothesis, {module} must not"
         elif not any(_under(target, a) for a in allowed):
             yield f"{line}: {rule} may not import {target}"
 
@@ -124,3 +138,12 @@ def test_an_import_against_the_layers_is_seen() -> None:
 def test_nobody_imports_the_simulated_world_from_the_live_one() -> None:
     planted = ast.parse("import system_under_test.gossip_raft.simulation.clock")
     assert list(_violations(f"{RUNTIME}.clock", planted)) != []
+
+
+def test_nothing_needs_hypothesis_but_the_strategies() -> None:
+    planted = ast.parse("from nemesis import strategies\nfrom hypothesis import given")
+    assert list(_violations("harness.swarm", planted)) == [
+        "1: nemesis.strategies needs Hypothesis, harness.swarm must not",
+        "2: harness may not import hypothesis.given",
+    ]
+    assert list(_violations("nemesis.strategies", ast.parse("import hypothesis"))) == []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
+from system_under_test.gossip_raft.core.messages import Status
 from system_under_test.gossip_raft.core.types import (
     Entry,
     LogIndex,
@@ -95,3 +96,20 @@ def without(membership: Membership, removed: NodeId) -> Membership:
         tuple(node for node in membership.learners if node != removed),
         tuple((node, address) for node, address in membership.addresses if node != removed),
     )
+
+
+def outsiders(nodes: Iterable[NodeId], statuses: Collection[Status]) -> tuple[NodeId, ...] | None:
+    """Who of ``nodes`` is not a member, as far as ``statuses`` say; ``None``: it is open.
+
+    It is open while some log names a membership without one of them and nobody leads who
+    has committed all of its own log, in its own term: that log might yet win, or lose.
+    """
+    expected = tuple(nodes)
+    if statuses and all(set(expected) <= set(s.membership.members) for s in statuses):
+        return ()
+    newest = max((status.term for status in statuses), default=None)
+    for status in statuses:
+        leads = status.role == "leader" and status.term == newest
+        if leads and status.last == status.commit and status.commit.term == status.term:
+            return tuple(node for node in expected if node not in status.membership.members)
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE, ELSEWHERE
 from system_under_test.gossip_raft.mutants.mutant import Mutant
@@ -26,12 +26,13 @@ What the judge reports is an invariant of the traces (`checker/raft`), `lineariz
 the clients were told, an `in-node assertion` with which a node stops itself, or a broken `claim`
 that the transcript makes of its world, for bugs that only keep a cluster from going on. *Random*:
 whether random runs are believed to find it in a reasonable time; the others are what directed
-schedules are for.
+schedules are for. *Steps*: faults and operations in the shrunk run of the simulator that shows it,
+stored in `tests/golden/shrunk/` (`hearsay zoo --golden`).
 """
 
 _HEAD = (
-    "| bug | catalogue | what the wrong node does | seen | needs | nodes | revealed by | random |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "| bug | catalogue | what the wrong node does | seen | needs | nodes | revealed by | random"
+    " | steps |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 _ELSEWHERE = """\
@@ -41,18 +42,21 @@ _ELSEWHERE = """\
 |---|---|"""
 
 
-def zoo_page() -> str:
-    """Markdown, with one table of the bugs and one of what is caught elsewhere."""
-    return "\n".join([_INTRODUCTION, *_rows(), "", _ELSEWHERE, *_reasons(), ""])
+def zoo_page(steps: Mapping[str, int]) -> str:
+    """Markdown, with one table of the bugs and one of what is caught elsewhere.
+
+    ``steps``: of the shrunk run of each bug that has one.
+    """
+    return "\n".join([_INTRODUCTION, *_rows(steps), "", _ELSEWHERE, *_reasons(), ""])
 
 
-def _rows() -> Iterator[str]:
+def _rows(steps: Mapping[str, int]) -> Iterator[str]:
     yield _HEAD
     for mutant in CATALOGUE.values():
-        yield f"| {' | '.join(_cells(mutant))} |"
+        yield f"| {' | '.join(_cells(mutant, steps.get(mutant.name)))} |"
 
 
-def _cells(mutant: Mutant) -> Iterator[str]:
+def _cells(mutant: Mutant, steps: int | None) -> Iterator[str]:
     yield f"[{mutant.name}](../tests/golden/zoo/{mutant.name}.txt)"
     yield ", ".join(mutant.ids)
     yield mutant.summary
@@ -61,6 +65,7 @@ def _cells(mutant: Mutant) -> Iterator[str]:
     yield f"{mutant.nodes_min}"
     yield ", ".join(mutant.revealed_by)
     yield "yes" if mutant.random else "no"
+    yield "" if steps is None else f"[{steps}](../tests/golden/shrunk/{mutant.name}.json)"
 
 
 def _reasons() -> Iterator[str]:

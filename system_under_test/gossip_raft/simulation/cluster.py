@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from system_under_test.control import CLIENTS, Link, Moment
 from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
-from system_under_test.gossip_raft.core.config import NodeConfig
+from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
+from system_under_test.gossip_raft.core.membership import outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -43,6 +44,8 @@ from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
 
 MS: Final = 1_000_000
+READMISSION_MAX_NS: Final = 15_000 * MS
+LOOK_AGAIN_NS: Final = 50 * MS
 STARTS_TWICE: Final = 50
 """So many times likelier than other rare things, as there are few starts."""
 Trace = list[tuple[Nanos, TraceEvent]]
@@ -195,7 +198,22 @@ class SimulatedCluster:
         return self._administer(AddServer(node, node), f"{node} was added")
 
     async def remove(self, node: NodeId) -> str:
+        if (obstacle := self._obstacle(node, stays=False)) is not None:
+            return obstacle
         return self._administer(RemoveServer(node), f"{node} was removed")
+
+    async def readmit(self) -> str:
+        said: list[str] = []
+        scheduler = self.scheduler
+        deadline = scheduler.now + READMISSION_MAX_NS
+        while (missing := outsiders(self.nodes, self.statuses().values())) != ():
+            if scheduler.now >= deadline:
+                said.append("not every node was readmitted in time")
+                break
+            if missing:
+                said.append(await self.add(missing[0]))
+            scheduler.run_for(LOOK_AGAIN_NS)
+        return "; ".join(said)
 
     async def transfer(self, target: NodeId | None) -> str:
         return self._administer(TransferLeadership(target), "leadership was handed over")
@@ -224,24 +242,31 @@ class SimulatedCluster:
             self._down(node)
 
     async def flip_bit(self, node: NodeId) -> str:
-        if (obstacle := self._must_keep(node)) is not None:
+        if (obstacle := self._obstacle(node, stays=True)) is not None:
             return obstacle
         await self.kill(node)
         return self.disks[node].flip_bit()
 
     async def lose_disk(self, node: NodeId) -> str:
-        if (obstacle := self._must_keep(node)) is not None:
+        if (obstacle := self._obstacle(node, stays=True)) is not None:
             return obstacle
         await self.kill(node)
         self.disks[node].lose()
         return "all that was on disk is gone"
 
-    def _must_keep(self, node: NodeId) -> str | None:
-        """Why ``node`` must not lose its disk: no cluster survives the loss of a majority."""
-        sound = [other for other in self.nodes if other != node and self._is_sound(other)]
-        if 2 * len(sound) > len(self.nodes):
-            return None
-        return f"nothing: besides {node} only {', '.join(sound) or 'nobody'} has a sound disk"
+    def _obstacle(self, node: NodeId, *, stays: bool) -> str | None:
+        """Why ``node`` must not lose its disk (``stays``) or its membership: no cluster survives
+        the loss of a majority, in whatever membership some running node has."""
+        for life in self.lives.values():
+            if not life.alive:
+                continue
+            voters = life.host.node.status.membership.voters
+            sound = [voter for voter in voters if voter != node and self._is_sound(voter)]
+            rest = [voter for voter in voters if stays or voter != node]
+            if 2 * len(sound) <= len(rest):
+                others = ", ".join(sound) or "nobody"
+                return f"nothing: of the other voters only {others} has a sound disk"
+        return None
 
     def _is_sound(self, node: NodeId) -> bool:
         life = self.lives[node]
@@ -276,6 +301,10 @@ class SimulatedCluster:
 
     def _begin_life(self, node: NodeId) -> None:
         settings: dict[str, Any] = dict(self._options.node)
+        # Plain words in a plan, as in every file.
+        for name, kind in (("heartbeats", Heartbeats), ("shape", Shape)):
+            if name in settings:
+                settings[name] = kind(settings[name])
         disk = self.disks[node]
         self.repairs[node] += [problem] if (problem := disk.open()) else []
         life = self.lives[node] = Life(
@@ -288,10 +317,10 @@ class SimulatedCluster:
             rng=random.Random(self._rng.getrandbits(64)),
             rules=self._rules(),
             wrap_storage=self._wrap_storage,
-            on_end=lambda violation: self._ended(node, violation),
+            on_end=lambda error: self._ended(node, error),
         )
         disk.on_error = lambda _: self._disk_failed(life, node)
-        life.host.start()
+        life.start()
         if disk.is_full and life.alive:
             life.host.node.disk_full(True)
         if self._rng.random() < self._options.rare * STARTS_TWICE:
@@ -308,13 +337,15 @@ class SimulatedCluster:
         life.end()
         self._down(node)
 
-    def _ended(self, node: NodeId, violation: InvariantViolation | None) -> None:
+    def _ended(self, node: NodeId, error: Exception | None) -> None:
         self._down(node)
         life = self.lives[node]
-        if violation is None and self._restarts.pop(node, None) is life:
+        if error is None and self._restarts.pop(node, None) is life:
             self.scheduler.at(self.scheduler.now + MS, self._start_again, (node, life))
-        if violation is not None and self.on_death is not None:
-            self.on_death(node, f"invariant violated: {violation}", ())
+        if error is not None and self.on_death is not None:
+            broken = isinstance(error, InvariantViolation)
+            what = "invariant violated" if broken else type(error).__name__
+            self.on_death(node, f"{what}: {error}", ())
 
     def _down(self, node: NodeId) -> None:
         """The process is gone: what it was writing may survive, its connections do not."""
@@ -332,9 +363,7 @@ class SimulatedCluster:
 
     def _reach(self, node: NodeId, message: Message) -> None:
         life = self.lives[node]
-        if life.alive and not life.paused:
-            life.host.receive(message)
-        elif life.alive:
+        if life.alive:
             life.receive(message)
         elif message.source in self._clients:
             self._clients[message.source].undelivered(message.request)

@@ -15,7 +15,6 @@ from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.trace import TraceEvent
 from system_under_test.gossip_raft.core.types import (
     DurableState,
-    InvariantViolation,
     Nanos,
 )
 from system_under_test.gossip_raft.host import Host
@@ -46,10 +45,11 @@ class Life:
         rng: random.Random,
         rules: Rules,
         wrap_storage: Callable[[Storage], Storage],
-        on_end: Callable[[InvariantViolation | None], None],
+        on_end: Callable[[Exception | None], None],
     ) -> None:
         """``trace`` gets what the node records, with the world's time.  ``on_end`` hears of an
-        end that came from inside: by a broken invariant, or by a crash that it was set to."""
+        end that came from inside: by an error of the node, or (``None``) by a crash that it was
+        set to."""
         self._scheduler = scheduler
         self.now: Final = clock.now
         self._transmit = network.send
@@ -72,17 +72,23 @@ class Life:
             network=self,
             storage=wrap_storage(self),
             recorder=self,
-            on_stopped=self._violated,
+            on_stopped=self._died,
             inbox_max=config.inbox_max,
         )
 
     # --- what comes ------------------------------------------------------------------
 
+    def start(self) -> None:
+        self._do(self.host.start)
+
     def receive(self, message: Message) -> None:
         if self.paused:
             self._waiting.append((self.receive, message))
         elif self.alive:
-            self.host.receive(message)
+            try:
+                self.host.receive(message)
+            except Exception as error:  # noqa: BLE001  As in _do, which would cost a call.
+                self._died(error)
 
     def pause(self) -> None:
         self.paused = True
@@ -109,9 +115,16 @@ class Life:
     def clock_changed(self) -> None:
         self._wake.clock_changed()
 
-    def _violated(self, violation: InvariantViolation) -> None:
+    def _do(self, act: Callable[[], None]) -> None:
+        """An error that a wrong node raises ends its process, as it would a real one."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  Whatever it is, the world goes on.
+            self._died(error)
+
+    def _died(self, error: Exception) -> None:
         self.end()
-        self._on_end(violation)
+        self._on_end(error)
 
     def _survives(self, moment: Moment) -> bool:
         """Count one effect, which is not obeyed if the life ends before it."""
@@ -133,7 +146,7 @@ class Life:
         if self.paused:
             self._waiting.append((self._woken, wake))
         elif self.alive:
-            wake()
+            self._do(wake)
 
     def send(self, message: Message) -> None:
         if self.alive and (self._crash_before is None or self._survives(Moment.SEND)):
@@ -156,4 +169,4 @@ class Life:
         if self.paused:
             self._waiting.append((self._synced, durable))
         elif self.alive and (self._crash_before is None or self._survives(Moment.PERSISTED)):
-            durable()
+            self._do(durable)

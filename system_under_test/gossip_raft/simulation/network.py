@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.messages import ClientRequest, Message
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.gossip_raft.simulation.priorities import Priorities, PriorityOptions
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 
 Deliver = Callable[[Message], None]
@@ -52,12 +53,14 @@ class NetworkOptions:
     latency_min_ns, latency_max_ns: Every link draws its own base from this range; what a
         message takes is that and up to ``jitter`` times more, seldom much.
     weather: At all times, on all links between nodes.
+    priorities: Which messages between nodes are late, beyond that.
     """
 
     latency_min_ns: int = 200_000
     latency_max_ns: int = 2 * MS
     jitter: float = 1.0
     weather: Weather = FAIR
+    priorities: PriorityOptions | None = None
 
 
 class Route:
@@ -137,6 +140,8 @@ class SimulatedNetwork:
             for source in ends
         }
         self._from_clients = self._routes[CLIENTS]
+        if options.priorities is not None:
+            self._prioritize(names, rng, options.priorities)
 
     def _route(self, source: str, target: str, deliver: Deliver) -> Route:
         options = self._options
@@ -144,6 +149,13 @@ class SimulatedNetwork:
         base = options.latency_min_ns + int(self._random() * span)
         weather = FAIR if CLIENTS in {source, target} else options.weather
         return Route(base, int(base * options.jitter), weather, deliver)
+
+    def _prioritize(
+        self, nodes: Sequence[NodeId], rng: random.Random, options: PriorityOptions
+    ) -> None:
+        sent = [[self._routes[a][b] for b in nodes if b != a] for a in nodes]
+        ranked = sent if options.by_node else [[route] for routes in sent for route in routes]
+        Priorities(self._scheduler, rng, options, ranked)
 
     # --- messages ----------------------------------------------------------------
 

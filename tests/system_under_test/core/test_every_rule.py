@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.directed import JudgedWorld
 from system_under_test.gossip_raft.core.messages import (
     GossipRecord,
     Message,
@@ -25,7 +26,6 @@ from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import ClientId, Entry, NodeId, Position, Term
 from system_under_test.gossip_raft.simulation.directed.transcript import parse
 from tests.system_under_test.core.test_interaction import GOLDEN
-from tests.system_under_test.mutants.judge import JudgedWorld
 
 Rule = Callable[..., Any]
 

@@ -43,7 +43,8 @@ from system_under_test.gossip_raft.core.types import (
     Session,
     Term,
 )
-from tests.system_under_test.core.world import MS, World
+from system_under_test.gossip_raft.simulation.cluster import MS
+from tests.system_under_test.watched import WatchedCluster
 
 MEMBERS = (NodeId("n0"), NodeId("n1"), NodeId("n2"))
 CONFIG = NodeConfig(
@@ -257,18 +258,16 @@ def test_a_page_of_the_raw_log_is_limited_in_bytes_but_never_empty() -> None:
 
 
 def test_an_overloaded_cluster_answers_at_once_and_recovers() -> None:
-    world = World(3, random.Random(1), Rules(), writes_waiting_max=20)
-    answers: list[Body] = []
-    world.to_clients = lambda message: answers.append(message.body)
-    world.run(2_000 * MS)
-    leader = next(n for n, life in world.lives.items() if life.host.node.status.role == "leader")
+    cluster = WatchedCluster(3, node={"writes_waiting_max": 20})
+    cluster.run(2_000)
+    leader = cluster.leading()
     for number in range(500):
         put = PutEntries(Session(ClientId(f"c{number}"), 1), (SMALL,))
-        world.transmit(Message(f"c{number}", leader, RequestId(number), Term(0), (), put))
-    world.run(20 * MS)
-    refused = [a for a in answers if isinstance(a, Unavailable)]
-    assert len(refused) > 400
-    world.run(1_000 * MS)
-    done = [a for a in answers if isinstance(a, Results)]
-    assert len(done) + len(refused) == 500
-    assert world.lives[leader].host.node.status.last.index <= 1 + len(done)
+        cluster.ask(leader, put, client=f"c{number}")
+    cluster.run(20)
+    refused = sum(isinstance(answer, Unavailable) for answer in cluster.answers)
+    assert refused > 400
+    cluster.run(1_000)
+    executed = sum(isinstance(answer, Results) for answer in cluster.answers)
+    assert executed + refused == 500
+    assert cluster.statuses()[leader].last.index <= 1 + executed

@@ -34,7 +34,7 @@ from system_under_test.gossip_raft.core.types import (
     RequestId,
     Term,
 )
-from tests.system_under_test.core.world import MS
+from system_under_test.gossip_raft.simulation.cluster import MS
 
 MEMBERS = (NodeId("n0"), NodeId("n1"), NodeId("n2"))
 PROMISE = 1_000

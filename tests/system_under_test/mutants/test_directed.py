@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.directed import JudgedWorld, judged
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.simulation.directed.transcript import parse, replay
-from tests.system_under_test.mutants.judge import JudgedWorld, findings
+from system_under_test.gossip_raft.simulation.directed.transcript import replay
 
 ZOO = Path(__file__).parents[2] / "golden" / "zoo"
 
@@ -31,13 +31,7 @@ def test_the_schedule_of_a_bug_comes_out_as_written(
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_the_schedule_reveals_the_bug_and_is_quiet_without_it(name: str) -> None:
-    mutant = CATALOGUE[name]
-    wrong, right = JudgedWorld(), JudgedWorld(obeys_rules=False)
-    for stanza in parse(script(name).read_text()):
-        wrong.handle(stanza)
-        right.handle(stanza)
-    assert findings(wrong) == mutant.revealed_by
-    assert findings(right) == ()
+    assert judged(script(name).read_text()) == (CATALOGUE[name].revealed_by, ())
 
 
 def test_no_schedule_is_left_over() -> None:

@@ -28,12 +28,21 @@ from system_under_test.gossip_raft.core.messages import (
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.state_machine import StateMachine
 from system_under_test.gossip_raft.core.types import Command, Entry, LogIndex, Session, Term
-from system_under_test.gossip_raft.simulation.directed.transcript import Stanza
+from system_under_test.gossip_raft.simulation.directed.transcript import Stanza, parse
 from system_under_test.gossip_raft.simulation.directed.world import DirectedWorld, Heard
 
 LINEARIZABILITY = "linearizability"
 CLAIM = "claim"
 ASSERTION = "in-node assertion"
+
+
+def judged(schedule: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a directed schedule reveals of its wrong nodes, and of correct ones in their place."""
+    wrong, right = JudgedWorld(), JudgedWorld(obeys_rules=False)
+    for stanza in parse(schedule):
+        wrong.handle(stanza)
+        right.handle(stanza)
+    return findings(wrong), findings(right)
 
 
 class JudgedWorld(DirectedWorld):

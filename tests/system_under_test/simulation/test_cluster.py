@@ -1,0 +1,90 @@
+"""A simulated cluster can suffer what nemeses do to it, and comes back when it is healed."""
+
+from __future__ import annotations
+
+import random
+
+from nemesis.fault import Fault, Isolate, Kill, RemoveNode, TransferLeadership
+from nemesis.inject import Injected, heal_all, inject, undo
+from nemesis.target import Follower, Leader, Minority, Named
+from system_under_test.control import Reconfigurable
+from system_under_test.gossip_raft.core.types import NodeId
+from system_under_test.gossip_raft.simulation.cluster import MS, SimulatedCluster, WorldOptions
+from tests.system_under_test.watched import done
+
+SECOND = 1_000 * MS
+
+
+def cluster_of(nodes: int, seed: int = 1) -> SimulatedCluster:
+    """Settled: somebody leads."""
+    rng = random.Random(seed)
+    cluster = SimulatedCluster(
+        WorldOptions(nodes=nodes), lambda _: random.Random(rng.getrandbits(64))
+    )
+    cluster.scheduler.run_for(10 * SECOND)
+    return cluster
+
+
+def break_with(cluster: SimulatedCluster, fault: Fault) -> Injected:
+    return done(inject(fault, cluster, random.Random(1)))
+
+
+def voters(cluster: SimulatedCluster) -> set[NodeId]:
+    leader = done(cluster.leader())
+    assert leader is not None
+    return set(cluster.statuses()[leader].membership.voters)
+
+
+def test_a_removed_leader_and_a_removed_minority_come_back_as_voters() -> None:
+    for fault in (RemoveNode(Leader()), RemoveNode(Minority())):
+        cluster = cluster_of(5)
+        assert isinstance(cluster, Reconfigurable)
+        removed = break_with(cluster, fault)
+        assert removed.detail.endswith("; ".join(f"{node} was removed" for node in removed.nodes))
+        cluster.scheduler.run_for(5 * SECOND)
+        assert voters(cluster) == set(cluster.nodes) - set(removed.nodes)
+        said = done(undo(removed, cluster))
+        assert said == "; ".join(f"{node} was added" for node in removed.nodes)
+        cluster.scheduler.run_for(5 * SECOND)
+        assert voters(cluster) == set(cluster.nodes)
+
+
+def test_leadership_is_handed_over() -> None:
+    cluster = cluster_of(3)
+    before = done(cluster.leader())
+    handed = break_with(cluster, TransferLeadership(Follower()))
+    assert handed.detail == "follower; leadership was handed over"
+    assert (done(cluster.leader()),) == handed.nodes != (before,)
+
+
+def test_healing_readmits_when_nobody_could_do_it_before() -> None:
+    """The removal is known to a node that is cut off, and the leader is dead."""
+    cluster = cluster_of(3)
+    (removed,) = break_with(cluster, RemoveNode(Follower())).nodes
+    leader = done(cluster.leader())
+    assert leader is not None
+    break_with(cluster, Isolate(Named((removed,))))
+    break_with(cluster, Kill(Named((leader,))))
+    cluster.scheduler.run_for(5 * SECOND)
+    assert done(cluster.readmit()) == "not every node was readmitted in time"
+    assert f"{removed} was added" in done(heal_all(cluster))
+    cluster.scheduler.run_for(5 * SECOND)
+    assert voters(cluster) == set(cluster.nodes)
+    assert done(cluster.readmit()) == ""
+
+
+def test_no_removal_and_no_lost_disk_leaves_less_than_a_majority_with_sound_disks() -> None:
+    cluster = cluster_of(3)
+    leader = done(cluster.leader())
+    first, second = (node for node in cluster.nodes if node != leader)
+    done(cluster.kill(first))
+    refusal = f"nothing: of the other voters only {leader} has a sound disk"
+    assert done(cluster.remove(second)) == done(cluster.lose_disk(second)) == refusal
+    done(cluster.start(first))
+    assert done(cluster.remove(second)) == f"{second} was removed"
+    # Of two voters neither may be lost, but whoever is none may.
+    assert done(cluster.flip_bit(first)) == refusal
+    assert done(cluster.lose_disk(second)) == "all that was on disk is gone"
+    assert f"{second} was added" in done(heal_all(cluster))
+    cluster.scheduler.run_for(10 * SECOND)
+    assert voters(cluster) == set(cluster.nodes)
