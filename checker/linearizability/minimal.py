@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Generic
 
+import numpy as np
+
 from checker.base import Budget, Model, State
 from checker.linearizability.dependencies import dependencies
 from checker.linearizability.engines import SMALL_OPS_MAX, find, refuter
 from checker.linearizability.search import Exhausted, Stuck
 from checker.models.catalogue import known_as
-from histories.columns import to_columns
+from histories.columns import Columns, to_columns
 from histories.op import FOREVER, Op
 
 _WINDOW_AT_FIRST: Final = 64
@@ -70,22 +72,23 @@ class _Oracle(Generic[State]):
         self._identified = known_as(model)
         self._refuter = refuter(ops, model) if len(ops) > SMALL_OPS_MAX else None
         self._is_hard = self._refuter is not None
+        self._columns: Columns | None = None
         self.left_open = False
         """Whether some part was too hard to judge."""
         self._work = 0
 
     def is_bad(self, positions: Sequence[int]) -> bool:
         self._work += len(positions)
-        part = [self._ops[at] for at in positions]
         if not self._is_hard:
+            part = [self._ops[at] for at in positions]
             easy = replace(self._budget, states_max=_EASY_STATES_MAX)
             found, _ = find(part, self._model, easy)
             if not isinstance(found, Exhausted):
                 return isinstance(found, Stuck)
             self._is_hard = True
-        decided = self._near_linear(part)
+        decided = self._near_linear(positions)
         if decided is None:
-            decided = self._searched(part, positions)
+            decided = self._searched(positions)
         self.left_open |= decided is None
         return bool(decided)
 
@@ -93,19 +96,22 @@ class _Oracle(Generic[State]):
         work = self._work + (0 if self._refuter is None else self._refuter.work)
         return work > _WORK_MAX or self._budget.deadline()
 
-    def _near_linear(self, part: Sequence[Op]) -> bool | None:
+    def _near_linear(self, positions: Sequence[int]) -> bool | None:
         if self._identified is None:
             return None
         from checker.linearizability.fast.base import NotApplicable, Violation  # noqa: PLC0415
         from checker.linearizability.fast.choose import dispatch  # noqa: PLC0415
 
-        answer = dispatch(to_columns(part), *self._identified)
+        if self._columns is None:
+            self._columns = to_columns(self._ops)
+        part = self._columns.only(np.array(positions, dtype=np.int64))
+        answer = dispatch(part, *self._identified)
         return None if isinstance(answer, NotApplicable) else isinstance(answer, Violation)
 
-    def _searched(self, part: Sequence[Op], positions: Sequence[int]) -> bool | None:
+    def _searched(self, positions: Sequence[int]) -> bool | None:
         if self._refuter is not None:
             return True if self._refuter.refutes(positions, self._budget) else None
-        found, _ = find(part, self._model, self._budget)
+        found, _ = find([self._ops[at] for at in positions], self._model, self._budget)
         if isinstance(found, Exhausted):
             self._work += found.configurations
             return None
@@ -159,18 +165,27 @@ class _Reduction(Generic[State]):
             for source in needed:
                 dependents[source].append(position)
         kept = set(range(len(self._ops)))
+        vital = self._vital(kept, dependents)
         size = len(self._ops)
         while size > 1 and not self._oracle.is_spent():
             size = (size + 1) // 2
             # Later ones first: they explain less.
             for start in range(len(self._ops) - size, -size, -size):
-                chunk = [at for at in range(max(start, 0), start + size) if at in kept]
+                among = range(max(start, 0), start + size)
+                chunk = [at for at in among if at in kept and at not in vital]
                 if chunk and not self._oracle.is_spent():
                     without = kept - self._closure(chunk, dependents)
                     if self._oracle.is_bad(sorted(without)):
                         kept = without
         is_minimal = not (self._oracle.left_open or self._oracle.is_spent())
         return Reduced(tuple(self._ops[at] for at in sorted(kept)), is_minimal)
+
+    def _vital(self, kept: set[int], dependents: Sequence[Sequence[int]]) -> set[int]:
+        """What cannot go for one reason: with it would go the op that most others need."""
+        hub = max(kept, key=lambda at: (len(dependents[at]), -at), default=None)
+        if hub is None or self._oracle.is_bad(sorted(kept - self._closure([hub], dependents))):
+            return set()
+        return self._closure([hub], self._sources)
 
     def _closure(self, positions: Iterable[int], leads_to: Sequence[Sequence[int]]) -> set[int]:
         """The ops at these positions and all that they lead to, directly or not."""
