@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import signal
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Final
 
@@ -155,7 +156,21 @@ def _role(node: NodeId, status: Status, membership: Membership) -> str:
 
 def as_json_line(statuses: Statuses) -> str:
     """``{"nodes": {"n0": {...} or null}}``."""
-    return msgspec.json.encode({"nodes": statuses}).decode()
+    nodes = {node: status and _named(status) for node, status in statuses.items()}
+    return msgspec.json.encode({"nodes": nodes}).decode()
+
+
+def _named(value: object) -> object:
+    """``value`` with the names of all its fields, those of named tuples too."""
+    if is_dataclass(value):
+        return {field.name: _named(getattr(value, field.name)) for field in fields(value)}
+    match value:
+        case tuple() if hasattr(value, "_asdict"):
+            return {name: _named(part) for name, part in value._asdict().items()}
+        case tuple():
+            return [_named(part) for part in value]
+        case _:
+            return value
 
 
 def _reachable(node: NodeId, status: Status) -> tuple[NodeId, ...]:

@@ -211,7 +211,7 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "loss, delay, repetition, reordering, crashes": (
             "test_a_correct_cluster_survives_loss_crashes_and_partitions",
             "test_a_cluster_that_compacts_and_loses_disks_survives_as_well",
-            "test_a_correct_cluster_survives_changes_under_loss_crashes_and_partitions",
+            "test_a_cluster_survives_changes_of_its_members_under_crashes_and_partitions",
             "golden/crash_between_effects",
         ),
         "kill -9, damage, a lost disk, live": (
@@ -333,7 +333,7 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "test_rule_9_gossip_about_the_leader_confirms_no_read",
         ),
         "(6) a lost disk": (
-            "test_a_node_that_votes_while_it_recovers_does_harm",
+            "test_a_node_that_votes_in_spite_of_a_lost_disk_does_harm",
             "test_a_node_that_lost_its_disk_votes_in_no_term_in_which_it_may_have_voted",
             "golden/wiped_node_rejoins",
         ),
@@ -413,7 +413,7 @@ def test_they_are_there() -> None:
         path.relative_to(tests).with_suffix("").as_posix()
         for path in (tests / "golden").rglob("*.txt")
     }
-    there = transcripts.union(functions_below(HERE))
+    there = transcripts.union(functions_below(ROOT / "tests"))
     for rule, clauses in GUARDS.items():
         for clause, guards in clauses.items():
             assert guards, f"{rule}: {clause}"

@@ -10,14 +10,19 @@ from histories.call import (
     Append,
     Call,
     CompareAndSet,
+    Contains,
     Dequeue,
     Enqueue,
     Failed,
+    GenerateId,
     Increment,
     Indeterminate,
     Ok,
     Outcome,
     Read,
+    Release,
+    Remove,
+    Transfer,
     Txn,
     Write,
 )
@@ -45,7 +50,7 @@ def results(*results: Applied | Rejected) -> Answered:
     return Answered(Results(ORIGIN, results))
 
 
-def values(*values: int | None) -> Answered:
+def values(*values: core.Value) -> Answered:
     return Answered(Values(LogIndex(3), Consistency.LINEARIZABLE, values))
 
 
@@ -58,6 +63,11 @@ REQUESTS: list[tuple[Call, Request]] = [
     (Enqueue("x", 1), Execute((core.Enqueue("x", 1),))),
     (Dequeue("x"), Execute((core.Dequeue("x"),))),
     (Increment("x", 2), Execute((core.Increment("x", 2),))),
+    (Contains("x", 2), ReadKeys(("x",), Consistency.LINEARIZABLE)),
+    (Acquire("m", "p"), Execute((core.Cas("m", None, "p"),))),
+    (Release("m", "p"), Execute((core.Cas("m", "p", None),))),
+    (GenerateId("i"), Execute((core.Increment("i", 1),))),
+    (Transfer("b", "x", "y", 3), Execute((core.Increment("x", -3), core.Increment("y", 3)))),
     (TXN, Execute((core.Txn((core.Get("x"), core.Put("y", 1), core.Append("z", 2))),))),
 ]
 
@@ -69,6 +79,18 @@ OUTCOMES: list[tuple[Call, Ending, Outcome]] = [
     (CAS, results(Applied((5,))), Ok((5,))),
     (WRITE, results(Rejected("not a list")), Failed("not a list")),
     (Dequeue("x"), results(Applied()), Ok()),
+    (
+        Contains("x", 2),
+        Answered(Values(LogIndex(3), Consistency.LINEARIZABLE, ((1, 2),))),
+        Ok((True,)),
+    ),
+    (Contains("x", 2), values(None), Ok((False,))),
+    (Acquire("m", "p"), results(Applied((None,))), Ok((0,))),
+    (Acquire("m", "p"), results(Applied(("q",))), Failed("held by q")),
+    (Release("m", "p"), results(Applied(("p",))), Ok()),
+    (Release("m", "p"), results(Applied((None,))), Failed("held by None")),
+    (GenerateId("i"), results(Applied((7,))), Ok((7,))),
+    (Transfer("b", "x", "y", 3), results(Applied((-3,)), Applied((3,))), Ok()),
     (Dequeue("x"), results(Applied((4,))), Ok((4,))),
     (TXN, results(Applied(((1, 2),))), Ok(((1, 2),))),
     *((call, Refused("no leader"), Failed("no leader")) for call in (READ, WRITE, CAS)),
@@ -86,6 +108,8 @@ MALFORMED: list[tuple[Call, Ending]] = [
     (CAS, results(Applied((1, 2)))),
     (TXN, results(Applied())),
     (Dequeue("x"), results(Applied((1, 2)))),
+    (Transfer("b", "x", "y", 3), results(Applied((-3,)))),
+    (Transfer("b", "x", "y", 3), results(Applied((-3,)), Rejected("not a counter"))),
 ]
 
 
@@ -111,8 +135,8 @@ def test_values_that_look_alike_are_not_stored(value: float) -> None:
 
 
 def test_what_the_store_cannot_do_is_said() -> None:
-    with pytest.raises(UnsupportedCall, match='acquire m "p"'):
-        request_of(Acquire("m", "p"), Consistency.LINEARIZABLE)
+    with pytest.raises(UnsupportedCall, match="remove s 1"):
+        request_of(Remove("s", 1), Consistency.LINEARIZABLE)
 
 
 def test_every_workload_has_the_name_it_is_found_by() -> None:
