@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +28,7 @@ from harness.zoo import CORRECT, Hunt, HuntBudget, Row, hunt, rows_of
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 
 JUDGING_SECONDS: Final = 30.0
+WIDTH_OF_FILES: Final = 160
 
 _GOLDEN: Final = Path(__file__).parents[2] / "tests" / "golden"
 GOLDEN: Final = _GOLDEN / "shrunk"
@@ -75,7 +77,7 @@ class Chosen:
 def run_zoo(chosen: Chosen) -> ExitCode:
     """Hunt; invalid if a bug that is known to be found was missed, or the control was not quiet."""
     chosen.check()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     bugs = chosen.bugs or (*CATALOGUE, CORRECT)
     items = [(bug, number) for bug in bugs for number in range(chosen.hunts)]
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(items))

@@ -191,6 +191,7 @@ MUTANTS = (
         breaks=("linearizability",),
         needs=(Need.PARTITION,),
         revealed_by=("linearizability",),
+        random=False,
         rules=ReadsUnconfirmed,
     ),
     Mutant(
@@ -204,6 +205,7 @@ MUTANTS = (
             Need.PARTITION,
         ),
         revealed_by=("linearizability",),
+        random=False,
         rules=LeaseIgnoresDrift,
     ),
     Mutant(

@@ -191,6 +191,7 @@ MUTANTS = (
             "committed entries are never truncated",
             "acknowledged entries are kept",
         ),
+        random=False,
         rules=CountsAnyTerm,
     ),
     Mutant(
@@ -208,6 +209,7 @@ MUTANTS = (
             "committed entries are never truncated",
             "acknowledged entries are kept",
         ),
+        random=False,
         rules=GuardsSourceInstead,
     ),
     Mutant(
@@ -263,6 +265,7 @@ MUTANTS = (
             Need.PARTITION,
         ),
         revealed_by=("commit rule",),
+        random=False,
         rules=CountsByIndex,
     ),
     Mutant(

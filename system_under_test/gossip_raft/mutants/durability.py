@@ -354,7 +354,6 @@ MUTANTS = (
             Need.PARTITION,
         ),
         revealed_by=("recovery",),
-        random=False,
         storage=TruncationNotSynced,
     ),
     Mutant(

@@ -289,6 +289,7 @@ MUTANTS = (
         breaks=("leader completeness", "durability"),
         needs=(Need.ELECTION, Need.PARTITION),
         revealed_by=("leader completeness",),
+        random=False,
         rules=ComparesLogsByIndex,
     ),
     Mutant(
@@ -320,6 +321,7 @@ MUTANTS = (
         breaks=("election safety",),
         needs=(Need.ELECTION, Need.DELAY),
         revealed_by=("elected by a majority",),
+        random=False,
         rules=CountsStaleVotes,
     ),
     Mutant(
@@ -393,6 +395,7 @@ MUTANTS = (
         breaks=("liveness",),
         needs=(Need.CRASH,),
         revealed_by=("claim",),
+        random=False,
         rules=BelievesOldNews,
     ),
     Mutant(
@@ -413,6 +416,7 @@ MUTANTS = (
         breaks=("liveness",),
         needs=(Need.PARTITION,),
         revealed_by=("claim",),
+        random=False,
         rules=NoCheckQuorum,
     ),
     Mutant(

@@ -116,6 +116,7 @@ MUTANTS = (
             Need.DELAY,
         ),
         revealed_by=("claim",),
+        random=False,
         rules=HandsOverTooEarly,
     ),
     Mutant(

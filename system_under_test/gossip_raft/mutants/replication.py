@@ -205,6 +205,7 @@ MUTANTS = (
         breaks=("durability", "leader completeness"),
         needs=(Need.PARTITION,),
         revealed_by=("in-node assertion",),
+        random=False,
         rules=TruncatesOnMismatch,
     ),
     Mutant(

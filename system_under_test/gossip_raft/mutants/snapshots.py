@@ -118,6 +118,7 @@ MUTANTS = (
             Need.RETRIES,
         ),
         revealed_by=("linearizability",),
+        random=False,
         rules=LeavesOutSessions,
     ),
     Mutant(
@@ -166,6 +167,7 @@ MUTANTS = (
             "one committed log",
             "acknowledged entries are kept",
         ),
+        random=False,
         rules=LeavesOutMembership,
     ),
     Mutant(

@@ -150,6 +150,7 @@ MUTANTS = (
         breaks=("atomicity",),
         needs=(Need.TRANSACTIONS,),
         revealed_by=("linearizability",),
+        random=False,
         rules=KeepsPartOfRefused,
     ),
 )
