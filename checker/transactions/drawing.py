@@ -132,8 +132,9 @@ def _arrow(edge: Edge, boxes: Mapping[int, _Box]) -> str:
     x2, y2 = other.edge_towards(one.x, one.y)
     x1, y1, x2, y2 = x1 + aside_x, y1 + aside_y, x2 + aside_x, y2 + aside_y
     label = f"{edge.kind} {edge.key}".rstrip()
+    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
     return (
-        f'<line class="{edge.kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+        f'<line class="{escape(edge.kind)}" {ends} '
         f'marker-end="url(#head)"/><text class="label" x="{(x1 + x2) / 2:.1f}" '
         f'y="{(y1 + y2) / 2 + 4:.1f}" text-anchor="middle">{escape(label)}</text>'
     )
