@@ -19,9 +19,10 @@ const clients = names.indexOf("clients");
 let longest = 0;
 for (const took of messages.took) longest = Math.max(longest, took);
 
-/** Operations drawn as bars above the nodes: the picked one, then the evidence that is visible. */
+/** Operations drawn as bars above the nodes: the picked one, then the visible evidence of the anomaly at hand. */
 function barsOf() {
-  const evidence = anomalies.flatMap((anomaly) => [...anomaly.evidence, ...(anomaly.culprit === null ? [] : [anomaly.culprit])]);
+  const evidence = anomalies.filter((_, place) => place === picked.anomaly)
+    .flatMap((anomaly) => [...anomaly.evidence, ...(anomaly.culprit === null ? [] : [anomaly.culprit])]);
   const wanted = [...new Set([picked.row, ...evidence.map(rowOf)])];
   return wanted.filter((row) => {
     if (row < 0) return false;
@@ -151,7 +152,7 @@ function drawLives(context, width, bars) {
     context.fillStyle = colour("muted");
     context.fillRect(GUTTER, y - 0.5, plotWidth(width), 1);
     eachStep(node.roles, view.from, view.to, (role, from, to) => {
-      if (ROLES[role] === "follower") return;
+      if (ROLES[role] === "follower" || ROLES[role] === "down") return;
       const left = view.xOf(from, width), right = view.xOf(to, width), term = valueAt(node.terms, from) ?? 0;
       context.fillStyle = role === leader ? colour(termColour(term)) : colour("candidate");
       context.fillRect(left, y - 3, right - left, 6);
