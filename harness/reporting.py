@@ -64,7 +64,8 @@ def _communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Map
     verdict = analysis.verdict
     found = verdict.anomalies if isinstance(verdict, Invalid) else ()
     spans = [span_of(anomaly, history) for anomaly in found]
-    moments = sorted({span.at for span in spans if span is not None})
+    known = [span for span in spans if span is not None]
+    moments = list(dict.fromkeys([*(each.at for each in known), *(each.began for each in known)]))
     if analysis.record.world is not None:
         plan = read_plan(run)
         near = moments[:MOMENTS_MAX] or [fault.began for fault in history.faults[:MOMENTS_MAX]]

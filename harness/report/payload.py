@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import chain
 from typing import Final, TypeAlias, TypeVar
 
@@ -118,25 +119,28 @@ def sample_of(history: History, columns: Columns, evidence: frozenset[int]) -> S
 
 
 def lanes_of(ops: Sequence[Op]) -> list[int]:
-    """A row for each operation, so that a process takes over the row of a retired one.
+    """A row for each operation, so that a process takes over the row of one that is over.
 
     A process stays on its row; a new one takes the row that has been free for
     longest, else a new row.  So there are about as many rows as clients at a time.
     """
+    last_of = {op.process: op.index for op in ops}
     row_of: dict[int, int] = {}
-    free: list[int] = []
+    free: list[tuple[int, int]] = []
     lanes: list[int] = []
     rows = 0
     for op in ops:
         row = row_of.get(op.process)
         if row is None:
-            if free:
-                row = free.pop(0)
+            if free and free[0][0] <= op.invoked:
+                _, row = heappop(free)
             else:
                 row, rows = rows, rows + 1
             row_of[op.process] = row
         if op.completed == FOREVER:
-            free.append(row)
+            heappush(free, (op.invoked, row))
+        elif last_of[op.process] == op.index:
+            heappush(free, (op.completed, row))
         lanes.append(row)
     return lanes
 

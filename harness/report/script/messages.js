@@ -12,8 +12,12 @@ import { GUTTER, RIGHT, plotWidth } from "./view.js";
 /** @typedef {import("./tooltip.js").Line} Line */
 
 const ROW = 66, BAR = 17, TOP = 8, AXIS = 22, ARROWS_MAX = 3000, LABELS_MAX = 40, BARS_MAX = 8, view = closeUp;
-const HIDDEN_AT_FIRST = new Set(["gossip"]);
-const shownKinds = messages.kinds.map((kind) => !HIDDEN_AT_FIRST.has(kind));
+/** How many there are of each kind. */
+const counts = messages.kinds.map(() => 0);
+for (const kind of messages.kind) counts[kind]++;
+// Gossip hides all else, so it is shown at first only where there is nothing else.
+const isAlone = counts.every((number, kind) => !number || messages.kinds[kind] === "gossip");
+const shownKinds = messages.kinds.map((kind) => kind !== "gossip" || isAlone);
 const rows = new Map([...nodes.map((node) => node.name)].map((name, row) => [names.indexOf(name), row]));
 const clients = names.indexOf("clients");
 let longest = 0;
@@ -181,8 +185,6 @@ function drawLives(context, width, bars) {
 
 /** @param {HTMLElement} bar */
 function toolbar(bar) {
-  const counts = messages.kinds.map(() => 0);
-  for (const kind of messages.kind) counts[kind]++;
   messages.kinds.forEach((kind, place) => {
     if (!counts[place]) return;
     const label = document.createElement("label"), box = document.createElement("input"), mark = document.createElement("i");
