@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from nemesis.errors import MalformedSchedule
-from nemesis.fault import Fault, HealAll, describe
+from nemesis.fault import Fault, HealAll
 from system_under_test.gossip_raft.core.types import Nanos
 
 SCHEMA_VERSION: Final = 1
@@ -59,7 +59,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
         last = number == len(self.steps) - 1
         if last != isinstance(step.fault, HealAll):
             rule = "the last step must be heal-all" if last else "heal-all may only be the last"
-            raise MalformedSchedule(f"step {number}: fault: {describe(step.fault)}; {rule}")
+            raise MalformedSchedule(f"step {number}: fault: {step.fault.describe()}; {rule}")
         if last and step.duration_ns:
             raise MalformedSchedule(
                 f"step {number}: duration_ns: {step.duration_ns}; heal-all takes 0"
@@ -144,4 +144,4 @@ def _located(message: str) -> str:
 
 def _line(step: Timed) -> str:
     lasting = f"for {step.duration_ns / 1e9:4.1f} s" if step.duration_ns else " " * 10
-    return f"{step.at_ns / 1e9:6.1f} s  {lasting}  {describe(step.fault)}"
+    return f"{step.at_ns / 1e9:6.1f} s  {lasting}  {step.fault.describe()}"

@@ -20,7 +20,6 @@ from nemesis.fault import (
     Pause,
     ResetConnections,
     SlowLinks,
-    describe,
     kind_of,
 )
 from nemesis.mutation import mutate
@@ -107,9 +106,9 @@ def test_a_schedule_prints_one_line_a_step() -> None:
 def test_every_fault_has_a_name_and_words_of_its_own() -> None:
     faults = (*EVERY_FAULT, HealAll())
     assert len({kind_of(fault) for fault in faults}) == len(faults)
-    assert len({describe(fault) for fault in faults}) == len(faults)
-    assert describe(EVERY_FAULT[0]) == "isolate n0 and n2"
-    assert describe(EVERY_FAULT[7]) == "slow the links of a random node by 2 ± 1 ms"
+    assert len({fault.describe() for fault in faults}) == len(faults)
+    assert EVERY_FAULT[0].describe() == "isolate n0 and n2"
+    assert EVERY_FAULT[7].describe() == "slow the links of a random node by 2 ± 1 ms"
 
 
 @pytest.mark.parametrize(
