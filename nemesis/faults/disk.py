@@ -31,6 +31,8 @@ class LosePower(DiskFault, frozen=True, tag="lose-power"):
 
     torn: bool = False
 
+    silences = True
+
     def describe(self) -> str:
         tearing = ", tearing its last write" * self.torn
         return f"cut the power of {describe_target(self.target)}{tearing}"
@@ -44,6 +46,8 @@ class FlipBit(DiskFault, frozen=True, tag="flip-bit"):
     """Kill the target and damage something that it had durable.  Started again it finds the
     damage and is rebuilt from the others."""
 
+    silences = True
+
     def describe(self) -> str:
         return f"flip a bit on the disk of {describe_target(self.target)}"
 
@@ -53,6 +57,8 @@ class FlipBit(DiskFault, frozen=True, tag="flip-bit"):
 
 class LoseDisk(DiskFault, frozen=True, tag="lose-disk"):
     """Kill the target and delete all that it had on disk.  Rebuilt likewise."""
+
+    silences = True
 
     def describe(self) -> str:
         return f"lose the disk of {describe_target(self.target)}"
@@ -95,6 +101,8 @@ class SlowDisk(DiskFault, frozen=True, tag="slow-disk"):
 class ReadOnlyDisk(DiskFault, frozen=True, tag="read-only-disk"):
     """The target's next write fails, and it stops."""
 
+    silences = True
+
     def describe(self) -> str:
         return f"make the disk of {describe_target(self.target)} read-only"
 
@@ -105,6 +113,8 @@ class ReadOnlyDisk(DiskFault, frozen=True, tag="read-only-disk"):
 
 class FailSync(DiskFault, frozen=True, tag="fail-sync"):
     """The target's next sync fails, and it stops."""
+
+    silences = True
 
     def describe(self) -> str:
         return f"fail the next sync of {describe_target(self.target)}"

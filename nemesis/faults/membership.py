@@ -13,9 +13,11 @@ from system_under_test.gossip_raft.core.types import NodeId
 
 class RemoveNode(NodeFault, frozen=True, tag="remove-node"):
     """The target's nodes belong to the cluster no more, one after the other; their processes
-    go on.  Undone by readmitting all nodes."""
+    go on.  Undone by readmitting them."""
 
     needs = (Reconfigurable,)
+    hits_stopped = True
+    removes = True
 
     def describe(self) -> str:
         return f"remove {describe_target(self.target)} from the cluster"
@@ -24,14 +26,14 @@ class RemoveNode(NodeFault, frozen=True, tag="remove-node"):
         return await system.remove(node)
 
     async def undo(self, nodes: Sequence[NodeId], system: Reconfigurable) -> str:
-        del nodes
-        return await system.readmit() or "all are members"
+        return await system.readmit(nodes) or "all are members"
 
 
 class TransferLeadership(NodeFault, frozen=True, tag="transfer-leadership"):
     """Leadership is handed to the target.  Nothing to undo."""
 
     needs = (Reconfigurable,)
+    hits_stopped = True
 
     def describe(self) -> str:
         return f"hand leadership to {describe_target(self.target)}"

@@ -47,6 +47,8 @@ class Isolate(Partition, frozen=True, tag="isolate"):
 
     target: Target
 
+    silences = True
+
     def describe(self) -> str:
         return f"isolate {describe_target(self.target)}"
 

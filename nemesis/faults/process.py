@@ -15,6 +15,7 @@ class Kill(NodeFault, frozen=True, tag="kill"):
     """End the target's processes at once (SIGKILL).  Undone by starting them again."""
 
     needs = (Killable,)
+    silences = True
 
     def describe(self) -> str:
         return f"kill {describe_target(self.target)}"
@@ -33,6 +34,7 @@ class Pause(NodeFault, frozen=True, tag="pause"):
     """Stop the target's processes from running (SIGSTOP).  Undone by resuming them."""
 
     needs = (Pausable,)
+    silences = True
 
     def describe(self) -> str:
         return f"pause {describe_target(self.target)}"
@@ -57,6 +59,7 @@ class CrashAt(NodeFault, frozen=True, tag="crash-at"):
     count: int = 1
 
     needs = (Crashable, Killable)
+    silences = True
 
     def __post_init__(self) -> None:
         if self.count < 1:
