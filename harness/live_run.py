@@ -184,7 +184,7 @@ class LiveRun:
     # --- faults ----------------------------------------------------------------
 
     async def _take_steps(self) -> None:
-        """One after the other: a fault is undone before the next one begins."""
+        """One after the other: a step is done before the next one begins."""
         while True:
             await self._take_step(await self._steps.get())
 
@@ -195,7 +195,7 @@ class LiveRun:
                 fault = self._schedule.steps[number].fault
                 try:
                     async with asyncio.timeout(STEP_TIMEOUT_S):
-                        done = await inject(fault, self._system, self._rng)
+                        done = await inject(fault, self._system, self._rng, self._injected.values())
                 except (NemesisError, LiveError, TimeoutError) as error:
                     self._tell(self._driver.noted(f"fault {number} failed: {error!r}", now()))
                 else:
@@ -210,9 +210,12 @@ class LiveRun:
                 except (NemesisError, LiveError, TimeoutError) as error:
                     self._tell(self._driver.noted(f"undoing {number} failed: {error!r}", now()))
                 else:
+                    del self._injected[number]
                     self._tell(self._driver.undone(number, evidence, now()))
             case HealAll():
-                self._tell(self._driver.healed(await self._heal(), now()))
+                evidence = await self._heal()
+                self._injected.clear()
+                self._tell(self._driver.healed(evidence, now()))
             case ProbeConnectivity():
                 self._tell(self._driver.probed(await self._system.unreachable(), now()))
             case AwaitSettled(until=until):

@@ -158,10 +158,10 @@ class LiveSystem(Proxied):
     async def remove(self, node: NodeId) -> str:
         return await self._administer(RemoveServer(node), f"{node} was removed")
 
-    async def readmit(self) -> str:
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
         said: list[str] = []
         over = deadline_after(READMISSION_TIMEOUT_S)
-        while (missing := outsiders(self.nodes, (await self.statuses()).values())) != ():
+        while (missing := outsiders(nodes, (await self.statuses()).values())) != ():
             if over():
                 said.append("not every node was readmitted in time")
                 break
