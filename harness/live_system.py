@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Self
 
