@@ -168,7 +168,7 @@ class _Reads:
         self._words = words
 
     def of_bit(self, bit: int, describe: Callable[[int], Finding]) -> Iterator[Finding]:
-        """The first few, the last with the number of all that are like it."""
+        """The first few."""
         found = np.flatnonzero(self._inferred.problem & bit)
         for m in found[:EXAMPLES_MAX]:
             yield describe(int(m))
