@@ -5,13 +5,13 @@ A condition is imposed and lifted; several may hold at once, and then all of the
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from system_under_test.gossip_raft.core.types import Nanos
 
-PPM = 1_000_000
+PPM: Final = 1_000_000
 
 
 class Bumped(Struct, frozen=True, tag_field="condition", tag="bumped"):
@@ -74,4 +74,6 @@ class FailingSync(Struct, frozen=True, tag_field="condition", tag="failing-sync"
 
 ClockCondition: TypeAlias = Bumped | Skewed | Drifting | Strobing
 DiskCondition: TypeAlias = Full | SlowToSync | ReadOnly | FailingSync
+CLOCK_CONDITIONS: Final = (Bumped, Skewed, Drifting, Strobing)
+"""The same, for ``isinstance``."""
 MachineCondition: TypeAlias = ClockCondition | DiskCondition

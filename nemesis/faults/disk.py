@@ -93,9 +93,10 @@ class DiskTrouble(DiskFault, frozen=True):
 
     async def undo(self, nodes: Sequence[NodeId], system: _DiskFaultyKillable) -> str:
         for node in nodes:
+            if self.silences:  # It may be about to end, or not to have come to it.
+                await system.kill(node)
             await system.lift_from_disk(node, self.condition())
-            if self.silences:
-                await system.start(node)
+            await system.start(node)
         return f"repaired the disk of {', '.join(nodes)}"
 
 

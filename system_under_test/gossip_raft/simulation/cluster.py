@@ -11,7 +11,7 @@ from typing import Any, Final
 from system_under_test.control import CLIENTS, Link, Moment
 from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
 from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
-from system_under_test.gossip_raft.core.membership import outsiders
+from system_under_test.gossip_raft.core.membership import obstacle_to_loss, outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -293,18 +293,10 @@ class SimulatedCluster:
         return "all that was on disk is gone"
 
     def _obstacle(self, node: NodeId, *, stays: bool) -> str | None:
-        """Why ``node`` must not lose its disk (``stays``) or its membership: no cluster survives
-        the loss of a majority, in whatever membership some running node has."""
-        for life in self.lives.values():
-            if not life.alive:
-                continue
-            voters = life.host.node.status.membership.voters
-            sound = [voter for voter in voters if voter != node and self._is_sound(voter)]
-            rest = [voter for voter in voters if stays or voter != node]
-            if 2 * len(sound) <= len(rest):
-                others = ", ".join(sound) or "nobody"
-                return f"nothing: of the other voters only {others} has a sound disk"
-        return None
+        """Why ``node`` must not lose its disk (``stays``) or its membership."""
+        running = [life.host.node.status for life in self.lives.values() if life.alive]
+        sound = [one for one in self.nodes if self._is_sound(one)]
+        return obstacle_to_loss(node, [one.membership for one in running], sound, stays=stays)
 
     def _is_sound(self, node: NodeId) -> bool:
         life = self.lives[node]
