@@ -12,6 +12,8 @@ CORE = "system_under_test.gossip_raft.core"
 PORTS = "system_under_test.gossip_raft.ports"
 HOST = "system_under_test.gossip_raft.host"
 CONTROL = "system_under_test.control"
+MACHINE = "system_under_test.machine"
+WRONG_CLOCK = "system_under_test.wrong_clock"
 RUNTIME = "system_under_test.gossip_raft.runtime"
 SIMULATION = "system_under_test.gossip_raft.simulation"
 MUTANTS = "system_under_test.gossip_raft.mutants"
@@ -26,14 +28,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     CORE: frozenset(),
     PORTS: frozenset({CORE}),
     HOST: frozenset({CORE, PORTS}),
-    CONTROL: frozenset({CORE}),
-    RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MUTANTS, "protos"})
+    MACHINE: frozenset({CORE, "msgspec"}),
+    WRONG_CLOCK: frozenset({CORE, MACHINE}),
+    CONTROL: frozenset({CORE, MACHINE}),
+    RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MACHINE, WRONG_CLOCK, MUTANTS, "protos"})
     | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"})
     | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
-    SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL}),
+    SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL, MACHINE, WRONG_CLOCK}),
     MUTANTS: frozenset({CORE, PORTS}),
     DIRECTED: frozenset({CORE, PORTS, HOST, MUTANTS}),
-    "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
+    "nemesis": frozenset({CONTROL, MACHINE, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),
     "protos": frozenset({"grpc", "grpc_tools", "google.protobuf"}),
     "harness": frozenset(
