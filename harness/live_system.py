@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Self
 
 from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.exchange_calls import ExchangeCalls
 from harness.live_client import SessionClient
 from harness.planning import session_timeouts
 from harness.proxied import Proxied
@@ -74,7 +76,8 @@ class LiveSystem(Proxied):
         if config.tls:
             certificates = directory.parent / "certificates"
             self._security = make_security(certificates, self.nodes)
-        self._proxies = ProxyLayer(self.nodes, rng)
+        self._proxies = ProxyLayer(self.nodes, rng, ExchangeCalls())
+        self._hides_calls = "calls cannot be told apart under TLS" if config.tls else None
         specs = [
             NodeSpec(
                 id=node,

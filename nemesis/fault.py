@@ -26,17 +26,21 @@ from nemesis.faults.membership import MembershipFault, RemoveNode, TransferLeade
 from nemesis.faults.network import (
     BadWeather,
     Bridge,
+    FlappingPrimary,
     Halves,
+    Impair,
     Isolate,
     LeaderSide,
     MajoritiesRing,
     NetworkFault,
+    NonTransitive,
     OneWay,
     PartitionFault,
     ResetConnections,
     SlowLinks,
 )
 from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault
+from system_under_test.conditions import name_of
 
 __all__ = [
     "BadWeather",
@@ -47,15 +51,18 @@ __all__ = [
     "FailSync",
     "Fault",
     "FillDisk",
+    "FlappingPrimary",
     "FlipBit",
     "Halves",
     "HealAll",
+    "Impair",
     "Isolate",
     "Kill",
     "LeaderSide",
     "LoseDisk",
     "LosePower",
     "MajoritiesRing",
+    "NonTransitive",
     "OneWay",
     "PartitionFault",
     "Pause",
@@ -82,7 +89,9 @@ Fault: TypeAlias = (
 
 
 def kind_of(fault: Fault) -> str:
-    """The fault's name in journals and schedule files: "isolate", "kill" ..."""
+    """The fault's name in journals: "isolate", "kill" ..."""
+    if isinstance(fault, Impair):
+        return name_of(fault.what)
     tag = fault.__struct_config__.tag
     assert isinstance(tag, str)
     return tag
