@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nemesis.proxy.gate import Gate
+from nemesis.proxy.hpack import Header
 from nemesis.proxy.http2 import (
     ACK,
     END_STREAM,
@@ -46,6 +47,10 @@ from system_under_test.conditions import (
 __all__ = ["Multiplexed", "Relay", "RelayError"]
 
 DETAILS: Final = "failed by the proxy, as asked"
+_ANSWER: Final[tuple[Header, ...]] = (
+    (b":status", b"200"),
+    (b"content-type", b"application/grpc"),
+)
 _LAST_STREAM: Final = 0x7FFFFFFF
 
 
@@ -66,6 +71,8 @@ class _Call:
     request_ended: bool = False
     reply_ended: bool = False
     multiplexed: _Shared | None = None
+    headed: bool = False
+    """We have begun the answer ourselves, before the server did."""
 
 
 @dataclass(slots=True, eq=False)
@@ -293,8 +300,7 @@ class Relay:
         call.reply.put(
             Headers(
                 (
-                    (b":status", b"200"),
-                    (b"content-type", b"application/grpc"),
+                    *_ANSWER,
                     (b"grpc-status", b"%d" % status),
                     (b"grpc-message", DETAILS.encode()),
                 ),
@@ -362,6 +368,9 @@ class Relay:
             self._pass_on(flow, passed)
             self._overtake(before)
         if failed:
+            if not call.reply_begun:
+                call.reply_begun = call.headed = True
+                call.reply.put(Headers(_ANSWER, end=False))
             data = framed(self._multiplexed.join_replies(failed))
             call.reply.put(Data(data, end=False))
 
@@ -395,7 +404,9 @@ class Relay:
             if not call.reply_begun and call.multiplexed is None:
                 self._begin_reply(call)
             call.reply_begun = True
-            if not call.reply_lost:
+            if call.headed and not end:
+                call.headed = False
+            elif not call.reply_lost:
                 call.reply.put(Headers(headers, end))
         self._end_reply(frame.stream, end)
 
