@@ -12,6 +12,7 @@ from typing import Final, Self
 from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.exchange_calls import ExchangeCalls
 from harness.live_client import SessionClient
 from harness.planning import session_timeouts
 from harness.proxied import Proxied
@@ -78,7 +79,8 @@ class LiveSystem(Proxied, Troubled):
         if config.tls:
             certificates = directory.parent / "certificates"
             self._security = make_security(certificates, self.nodes)
-        self._proxies = ProxyLayer(self.nodes, rng)
+        self._proxies = ProxyLayer(self.nodes, rng, ExchangeCalls())
+        self._hides_calls = "calls cannot be told apart under TLS" if config.tls else None
         specs = [
             NodeSpec(
                 id=node,
