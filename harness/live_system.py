@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Self
 
@@ -70,6 +71,7 @@ class LiveSystem(Proxied):
         self._timeouts: Final = session_timeouts(config)
         self._workload: Final = workload
         self._reads: Final = Consistency(config.reads)
+        self._policy: Final = config.clients.policy
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
@@ -116,6 +118,7 @@ class LiveSystem(Proxied):
             self.nodes[contact],
             self._cluster,
             self._timeouts,
+            policy=self._policy,
             security=self._security,
         )
         return SessionClient(session, self._workload, self._reads)

@@ -9,7 +9,12 @@ from functools import partial
 from typing import Any, Final
 
 from system_under_test.control import CLIENTS, Link, Moment
-from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
+from system_under_test.gossip_raft.core.client_session import (
+    CAREFUL,
+    ClientPolicy,
+    ClientSession,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
 from system_under_test.gossip_raft.core.membership import outsiders
 from system_under_test.gossip_raft.core.messages import (
@@ -128,9 +133,15 @@ class SimulatedCluster:
         drift = self._options.clock.drift_max_ppm
         return SimulatedClock(self.scheduler, rng.randrange(10**12), rng.randint(-drift, drift))
 
-    def client(self, name: ClientId, contact: int, timeouts: SessionTimeouts) -> SimulatedClient:
+    def client(
+        self,
+        name: ClientId,
+        contact: int,
+        timeouts: SessionTimeouts,
+        policy: ClientPolicy = CAREFUL,
+    ) -> SimulatedClient:
         """A new client, which is heard until ``close_client``."""
-        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts)
+        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts, policy)
         client = SimulatedClient(session, timeouts, self.scheduler, self.network.send)
         self._clients[name] = client
         return client
