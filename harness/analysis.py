@@ -24,8 +24,6 @@ from histories.journal import read_journal, read_trace
 from histories.pairing import history_of
 from histories.trace import NodeEvent
 from workloads.base import Workload
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +56,9 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
     """
     record = run.read_record()
     try:
-        chosen = workload(record.config.workload)
-    except WorkloadError as error:
-        raise BadInput(f"{run.record}: config.workload: {error}") from error
+        chosen = record.config.made_workload()
+    except BadInput as error:
+        raise BadInput(f"{run.record}: {error}") from error
     journal = read_journal(run.journal)
     history = history_of(journal)
     traces, warnings = _read_traces(run, record) if record.config.system is None else (None, [])

@@ -75,6 +75,7 @@ class LiveSystem(Proxied, Troubled):
         self._timeouts: Final = session_timeouts(config)
         self._workload: Final = workload
         self._reads: Final = Consistency(config.reads)
+        self._policy: Final = config.clients.policy
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
@@ -123,6 +124,7 @@ class LiveSystem(Proxied, Troubled):
             self.nodes[contact],
             self._cluster,
             self._timeouts,
+            policy=self._policy,
             security=self._security,
         )
         return SessionClient(session, self._workload, self._reads)

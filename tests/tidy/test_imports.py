@@ -99,7 +99,7 @@ IMPURE = (
     "harness",
     "protos",
 )
-PURE_INSIDE_HARNESS = ("harness.driver", "harness.seeds")
+PURE_INSIDE_HARNESS = ("harness.driver", "harness.effects", "harness.seeds")
 # Reads a file of its caller's choosing and nothing else.
 SHELL_LIBRARY = {"histories.errors": frozenset({"pathlib"})}
 

@@ -10,7 +10,12 @@ from typing import Any, Final
 
 from system_under_test.conditions import Condition, Crowded, HalfOpen, Refused
 from system_under_test.control import CLIENTS, Link, Moment
-from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
+from system_under_test.gossip_raft.core.client_session import (
+    CAREFUL,
+    ClientPolicy,
+    ClientSession,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
 from system_under_test.gossip_raft.core.membership import obstacle_to_loss, outsiders
 from system_under_test.gossip_raft.core.messages import (
@@ -136,9 +141,15 @@ class SimulatedCluster:
         """The one that it leads now."""
         return self.lives[node]
 
-    def client(self, name: ClientId, contact: int, timeouts: SessionTimeouts) -> SimulatedClient:
+    def client(
+        self,
+        name: ClientId,
+        contact: int,
+        timeouts: SessionTimeouts,
+        policy: ClientPolicy = CAREFUL,
+    ) -> SimulatedClient:
         """A new client, which is heard until ``close_client``."""
-        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts)
+        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts, policy)
         client = SimulatedClient(session, timeouts, self.scheduler, self.network.send)
         self._clients[name] = client
         return client
