@@ -98,6 +98,7 @@ class SimulatedCluster:
         *,
         rules: Callable[[], Rules] = Rules,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        make_network: Callable[..., SimulatedNetwork] = SimulatedNetwork,
     ) -> None:
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(options.nodes))
         self.scheduler: Final = Scheduler()
@@ -107,7 +108,7 @@ class SimulatedCluster:
         self._wrap_storage = wrap_storage
         self._rng = stream("nodes")
         self._clients: dict[str, SimulatedClient] = {}
-        self.network: Final = SimulatedNetwork(
+        self.network: Final = make_network(
             self.scheduler,
             stream("network"),
             options.network,
