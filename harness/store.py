@@ -4,13 +4,16 @@
 
     runs/<workload>/<UTC time>-<seed>/
       run.json  schedule.json  journal.jsonl  nodes/  verdict.json  report.html
+    runs/campaigns/                     what ``harness.campaign`` keeps
     runs/latest, runs/latest-failed     links, replaced atomically
+    runs/.index.sqlite                  ``harness.run_index``; can be deleted at any time
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from harness.verdict_file import read_verdicts
 
 LATEST = "latest"
 LATEST_FAILED = "latest-failed"
+CAMPAIGNS = "campaigns"
+"""No workload is named so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +122,11 @@ class RunStore:
         return run
 
     def judged(self, run: RunDirectory, verdict: Verdict) -> None:
-        """Point ``latest-failed`` at a run that did not pass."""
+        """Point ``latest-failed`` at a run that did not pass, and let the index look again."""
         if not isinstance(verdict, Valid):
             self._link(LATEST_FAILED, run)
+        with suppress(OSError):  # The store may be another's, to be read only.
+            os.utime(run.path.parent)
 
     def find(self, name: str) -> RunDirectory:
         """A run by its path, its name below the store, its last part, or a link's name.
