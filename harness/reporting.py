@@ -1,4 +1,4 @@
-"""From an analysis to the page that a person reads."""
+"""From an analysis to the verdict that is stored and the page that a person reads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from harness.config import RunRecord
 from harness.errors import ReportError
 from harness.report.data import CheckResult, ReportData
 from harness.report.page import render
-from harness.store import RunDirectory
+from harness.store import RunDirectory, RunStore
+from harness.verdict_file import write_verdicts
 from histories.event import Note
+
+
+def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
+    """Write the verdict and the report; answers where that is, or why there is none."""
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, analysis.verdict)
+    try:
+        write_report(run, analysis)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        return f"none ({error})"
+    return str(run.report)
 
 
 def write_report(run: RunDirectory, analysis: Analysis) -> None:
