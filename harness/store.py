@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 
 import msgspec
 
@@ -151,7 +152,7 @@ class RunStore:
 
     def _link(self, name: str, run: RunDirectory) -> None:
         link = self.root / name
-        temporary = self.root / f".{name}.{os.getpid()}"
+        temporary = self.root / f".{name}.{os.getpid()}.{get_ident()}"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(os.path.relpath(run.path, self.root.resolve()))
         temporary.replace(link)

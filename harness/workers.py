@@ -175,6 +175,7 @@ def _serve(work: Callable[[Any], Any], connection: Connection, parent: int) -> N
     die_with_parent(parent)
     # Ctrl-C is the parent's to answer: it ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         item = connection.recv()
         try:

@@ -39,7 +39,7 @@ class Group:
     finding: str
     members: list[Ran] = field(default_factory=list)
     shrunk: Shrunk | None = None
-    again: tuple[RanAgain, ...] = ()
+    again: list[RanAgain] = field(default_factory=list)
 
     @property
     def first(self) -> Ran:
@@ -59,7 +59,7 @@ class Group:
 
     @property
     def failed_again(self) -> int:
-        """How many of the runs that repeated the first failed in the same way."""
+        """How many of the runs that repeated a member failed in the same way."""
         return sum(self.finding in one.found for one in self.again)
 
     def takes(self, failure: Ran) -> bool:
@@ -82,14 +82,10 @@ def grouped(findings: Findings) -> list[Group]:
         there = groups.setdefault(finding, [])
         group = next((one for one in there if one.takes(failure)), None)
         if group is None:
-            again = findings.again.get(failure.task, [])
-            group = Group(
-                finding=finding,
-                shrunk=findings.shrunk.get(failure.task),
-                again=tuple(sorted(again, key=lambda one: one.attempt)),
-            )
+            group = Group(finding=finding, shrunk=findings.shrunk.get(failure.task))
             there.append(group)
         group.members.append(failure)
+        group.again += findings.again.get(failure.task, [])
     merged = [group for there in groups.values() for group in _merged(there)]
     return sorted(merged, key=lambda group: (not group.proven, -len(group.members), group.finding))
 
@@ -109,17 +105,21 @@ def to_shrink(groups: Iterable[Group], groups_max: int) -> list[Ran]:
 def to_run_again(
     groups: Iterable[Group], tasks: Mapping[int, Task], reruns: int
 ) -> list[tuple[Ran, int]]:
-    """First members that failed live, each with the numbers of the attempts still to make.
+    """Of each group the first that failed live, with the numbers of the attempts still to make.
 
     A simulated run is the same every time: shrinking repeats it, and says if it is not.
     """
-    return [
-        (group.first, attempt)
-        for group in groups
-        if group.proven and tasks[group.first.task].live
-        for attempt in range(1, reruns + 1)
-        if attempt not in {one.attempt for one in group.again}
-    ]
+    chosen: list[tuple[Ran, int]] = []
+    for group in groups:
+        made = {(one.task, one.attempt) for one in group.again}
+        live = [ran for ran in group.members if tasks[ran.task].live and group.proven]
+        chosen += [
+            (ran, attempt)
+            for ran in live[:1]
+            for attempt in range(1, reruns + 1)
+            if (ran.task, attempt) not in made and len(made) < reruns
+        ]
+    return chosen
 
 
 def finding_of(failure: Ran) -> str:
@@ -145,6 +145,7 @@ def _merged(groups: list[Group]) -> list[Group]:
             alone.append(group)
         elif (same := found.get(group.signature)) is not None:
             same.members.extend(group.members)
+            same.again.extend(group.again)
         else:
             found[group.signature] = group
     return [*found.values(), *alone]

@@ -200,9 +200,17 @@ class CampaignDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self._records is not None:
             os.close(self._records)
         os.close(self._lock)
+
+    @property
+    def name(self) -> str:
+        """ "nightly/20261128T021700Z", as its runs are marked."""
+        return f"{self.path.parent.name}/{self.path.name}"
 
     @property
     def record(self) -> Path:

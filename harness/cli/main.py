@@ -216,6 +216,36 @@ def zoo(
 
 
 @app.command(epilog=EPILOG)
+def campaign(
+    file: Annotated[Path, typer.Argument(help="campaigns/NAME.toml")],
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(help="tcp://HOST:PORT of a Dask scheduler to hand runs to.")
+    ] = None,
+    dask: Annotated[
+        bool, typer.Option("--dask", help="Hand runs to a Dask cluster started here.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="Time for all of it, whatever the file says.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, even if one was broken off.")
+    ] = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Make many runs, group the failures by cause, and end with one page.
+
+    Broken off, it goes on where it was when the same command is given again.
+    """
+    from harness.cli.campaign import Chosen, run_campaign
+
+    chosen = Chosen(
+        file=file, jobs=jobs, scheduler=scheduler, dask=dask, seconds=seconds, fresh=fresh
+    )
+    raise typer.Exit(run_campaign(chosen, store))
+
+
+@app.command(epilog=EPILOG)
 def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
     """Run a stored simulated run again, exactly."""
     from harness.cli.replay import replay_run
