@@ -47,7 +47,8 @@ def _case(task: Task, ran: Ran | None) -> ET.Element:
         kind = _printable(ran.found[0] if ran.found else ran.verdict)
         said = _printable(ran.sentence)
         problem = ET.SubElement(case, _TAGS[ran.verdict], type=kind, message=said)
-        problem.text = f"{said}\nrun: {ran.run or 'none was kept'}\nagain: {task.command()}"
+        run = _printable(ran.run) or "none was kept"
+        problem.text = f"{said}\nrun: {run}\nagain: {task.command()}"
     return case
 
 
