@@ -52,9 +52,7 @@ class DaskWorkers:
                     host="127.0.0.1",
                     dashboard_address=None,
                 )
-            self._client = Client(
-                self._cluster or scheduler, timeout=CONNECT_SECONDS, set_as_default=False
-            )
+            self._client = Client(self._cluster or scheduler, timeout=CONNECT_SECONDS)
             self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except (OSError, TimeoutError, ValueError) as error:
             self._end_cluster()
@@ -96,6 +94,8 @@ class DaskWorkers:
             handed[self._client.submit(perform, self._place, item, pure=False)] = item
 
     def _record(self, item: Item, future: Any) -> Record:
+        if future.cancelled():
+            raise EnvironmentFailure("Dask: the scheduler was lost")
         match future.exception():
             case None:
                 record: Record = future.result()
