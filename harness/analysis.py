@@ -63,7 +63,7 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
         raise BadInput(f"{run.record}: config.workload: {error}") from error
     journal = read_journal(run.journal)
     history = history_of(journal)
-    traces, warnings = _read_traces(run, record)
+    traces, warnings = _read_traces(run, record) if record.config.system is None else (None, [])
     if journal.torn is not None:
         warnings.insert(0, f"{journal.file}: {journal.torn}")
     return Analysis(
@@ -72,7 +72,7 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
         history=history,
         verdicts=verdicts_of(chosen, journal.events, history, traces, budget),
         stats=stats(history),
-        life=cluster_life(traces),
+        life=cluster_life(traces or {}),
         warnings=tuple(warnings),
     )
 
@@ -81,10 +81,13 @@ def verdicts_of(
     workload: Workload,
     events: Sequence[Event],
     history: History,
-    traces: Mapping[str, Sequence[NodeEvent]],
+    traces: Mapping[str, Sequence[NodeEvent]] | None,
     budget: Budget,
 ) -> dict[str, Verdict]:
-    """What every checker says of a run; ``history`` is that of ``events``."""
+    """What every checker says of a run; ``history`` is that of ``events``.
+
+    ``traces``: what the nodes recorded; ``None`` of a system that records nothing for us.
+    """
     checks = checks_of(workload, events, history, traces, budget)
     return {name: check() for name, check in checks.items()}
 
@@ -93,15 +96,16 @@ def checks_of(
     workload: Workload,
     events: Sequence[Event],
     history: History,
-    traces: Mapping[str, Sequence[NodeEvent]],
+    traces: Mapping[str, Sequence[NodeEvent]] | None,
     budget: Budget,
 ) -> dict[str, Callable[[], Verdict]]:
     """All checks of a run by the name of their checker, to be made by whoever wants to know."""
     checks: dict[str, Callable[[], Verdict]] = {
         checker.name: partial(judge, checker, history, budget) for checker in workload.checkers()
     }
-    checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
-    checks["liveness"] = partial(guarded, lambda: check_liveness(events, traces))
+    if traces is not None:
+        checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
+    checks["liveness"] = partial(guarded, lambda: check_liveness(events, traces or {}))
     return checks
 
 

@@ -24,6 +24,8 @@ class RunConfig(Struct, frozen=True, kw_only=True):
 
     seed: int
     workload: str = "register"
+    system: str | None = None
+    """A user's own, where ``harness.system_file`` finds it; ``None`` for our cluster."""
     nodes: int = 3
     faults: tuple[str, ...] = ("partition", "kill", "pause")
     time_s: float = 30.0
@@ -53,8 +55,19 @@ class RunConfig(Struct, frozen=True, kw_only=True):
             raise BadInput(f"--rate: {self.rate_hz:g} is not more than 0 operations a second")
         if self.reads not in READS:
             raise BadInput(f"--reads: {self.reads!r} is none of {', '.join(READS)}")
+        if self.system is not None:
+            self._check_foreign()
         if self.operation_timeout_ms < 1:
             raise BadInput(f"--timeout: {self.operation_timeout_ms} is not at least 1 ms")
+
+    def _check_foreign(self) -> None:
+        ours = {
+            "--bug": self.bug is not None,
+            "--tls": self.tls,
+            "--reads": self.reads != Consistency.LINEARIZABLE.value,
+        }
+        if meant := [option for option, given in ours.items() if given]:
+            raise BadInput(f"{meant[0]}: only Hearsay's own cluster has that, not {self.system}")
 
     def command(self) -> str:
         """The one command that runs the same plan again."""
@@ -62,6 +75,8 @@ class RunConfig(Struct, frozen=True, kw_only=True):
         words += ["--faults", ",".join(self.faults) or "none", "--time", f"{self.time_s:g}"]
         words += ["--concurrency", str(self.concurrency), "--rate", f"{self.rate_hz:g}"]
         words += ["--timeout", str(self.operation_timeout_ms), "--seed", str(self.seed)]
+        if self.system is not None:
+            words += ["--system", self.system]
         if self.reads != Consistency.LINEARIZABLE.value:
             words += ["--reads", self.reads]
         if self.bug is not None:

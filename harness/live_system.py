@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Self
 
 from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.live_client import SessionClient
 from harness.planning import session_timeouts
+from harness.proxied import Proxied
+from harness.running_system import DeathWatch
 from harness.waiting import waits
 from harness.wall_clock import deadline_after, pause
 from histories.event import Wait
+from histories.op import ProcessId
 from nemesis.proxy.control import ProxyLayer
-from system_under_test.control import CLIENTS, Link
+from system_under_test.control import CLIENTS
 from system_under_test.gossip_raft.core.membership import outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
+    Consistency,
     GetStatus,
     Message,
     RemoveServer,
@@ -29,7 +34,7 @@ from system_under_test.gossip_raft.core.messages import (
     Status,
     TransferLeadership,
 )
-from system_under_test.gossip_raft.core.types import ClientId, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import ClientId, NodeId, RequestId, Term
 from system_under_test.gossip_raft.runtime.administration import Administrator
 from system_under_test.gossip_raft.runtime.child_process import Death, describe
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
@@ -40,16 +45,15 @@ from system_under_test.gossip_raft.runtime.errors import (
     NotConnected,
     ProcessFailed,
 )
+from workloads.base import Workload
 
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
 ADMINISTRATION_TIMEOUT_S: Final = 5.0
 READMISSION_TIMEOUT_S: Final = 15.0
 
-DeathWatch = Callable[[str, str, tuple[str, ...]], None]
 
-
-class LiveSystem:
+class LiveSystem(Proxied):
     """A cluster of processes on loopback: killable, pausable, partitionable, reconfigurable.
 
     Use as an asynchronous context: entered when every node serves, left when no process
@@ -57,12 +61,16 @@ class LiveSystem:
     asked for.
     """
 
-    def __init__(self, config: RunConfig, directory: Path, rng: random.Random) -> None:
+    def __init__(
+        self, config: RunConfig, workload: Workload, directory: Path, rng: random.Random
+    ) -> None:
         """``directory`` gets one directory for each node; ``rng`` draws delays and seeds."""
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(config.nodes))
         self.on_death: DeathWatch | None = None
         self._cluster: Final = directory.parent.name
         self._timeouts: Final = session_timeouts(config)
+        self._workload: Final = workload
+        self._reads: Final = Consistency(config.reads)
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
@@ -101,17 +109,17 @@ class LiveSystem:
             await connections.close()
         self._proxies.close()
 
-    def client(self, name: ClientId, contact: int) -> GrpcClient:
+    def client(self, process: ProcessId, contact: int) -> SessionClient:
         """A new client with connections of its own, through the proxies."""
-        addresses = {node: self._route(CLIENTS, node) for node in self.nodes}
-        return GrpcClient(
-            name,
-            addresses,
+        session = GrpcClient(
+            ClientId(f"p{process}"),
+            {node: self._route(CLIENTS, node) for node in self.nodes},
             self.nodes[contact],
             self._cluster,
             self._timeouts,
             security=self._security,
         )
+        return SessionClient(session, self._workload, self._reads)
 
     # --- capabilities (see system_under_test.control) --------------------------
 
@@ -142,18 +150,6 @@ class LiveSystem:
         if self._processes.nodes[node].running:
             self._processes.nodes[node].resume()
 
-    async def cut(self, links: Collection[Link]) -> None:
-        await self._proxies.cut(links)
-
-    async def reset(self, links: Collection[Link]) -> None:
-        await self._proxies.reset(links)
-
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        await self._proxies.delay(links, latency, jitter)
-
-    async def heal(self) -> str:
-        return await self._proxies.heal()
-
     async def add(self, node: NodeId) -> str:
         address = self._addresses.get(node)
         if address is None:
@@ -163,10 +159,10 @@ class LiveSystem:
     async def remove(self, node: NodeId) -> str:
         return await self._administer(RemoveServer(node), f"{node} was removed")
 
-    async def readmit(self) -> str:
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
         said: list[str] = []
         over = deadline_after(READMISSION_TIMEOUT_S)
-        while (missing := outsiders(self.nodes, (await self.statuses()).values())) != ():
+        while (missing := outsiders(nodes, (await self.statuses()).values())) != ():
             if over():
                 said.append("not every node was readmitted in time")
                 break
@@ -201,16 +197,7 @@ class LiveSystem:
         a client's when the node's port behind the proxy takes a connection.
         """
         problem = disconnection(self.nodes, await self.statuses())
-        if problem is not None:
-            return problem
-        for node in self.nodes:
-            try:
-                host, port = self._proxies.address(CLIENTS, node)
-                _, writer = await asyncio.open_connection(host, port)
-                writer.close()
-            except OSError as error:
-                return f"clients do not reach {node}: {error}"
-        return None
+        return problem or await self._clients_cut_off(self.nodes)
 
     async def settled(self, seconds: float) -> tuple[bool, str, tuple[Wait, ...]]:
         """Wait until one leads and all have the same log, committed and applied.
@@ -247,10 +234,6 @@ class LiveSystem:
             await old.close()
         self._control[node] = Connections({node: address}, self._cluster, self._security)
         self._addresses[node] = address
-
-    def _route(self, source: str, target: str) -> str:
-        host, port = self._proxies.address(source, target)
-        return f"{host}:{port}"
 
     def _died(self, death: Death) -> None:
         self._proxies.untarget(death.name)

@@ -42,7 +42,7 @@ def plan_faults(
     """
     for kind in config.faults:
         if kind in KINDS and kind not in known:
-            raise BadInput(f"--faults: {kind}: only simulated clusters can suffer that")
+            raise BadInput(f"--faults: {kind}: this system suffers only {', '.join(known)}")
     nodes = [core.NodeId(f"n{number}") for number in range(config.nodes)]
     until = core.Nanos(int(config.time_s * 1e9))
     try:

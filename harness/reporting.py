@@ -54,6 +54,7 @@ def _configuration(record: RunRecord) -> dict[str, object]:
     config = record.config
     return {
         "started": record.started,
+        "system": config.system or "gossip-Raft",
         "workload": config.workload,
         "nodes": config.nodes,
         "faults": ", ".join(config.faults) or "none",

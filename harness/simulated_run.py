@@ -162,7 +162,7 @@ class SimulatedRun:
             case Inject(fault=number):
                 fault = self._schedule.steps[number].fault
                 try:
-                    done = _result(inject(fault, self._cluster, self._rng))
+                    done = _result(inject(fault, self._cluster, self._rng, self._injected.values()))
                 except NemesisError as error:
                     self._tell(driver.noted(f"fault {number} failed: {error!r}", self._now))
                 else:
@@ -173,10 +173,12 @@ class SimulatedRun:
             case Undo(fault=number):
                 if number not in self._injected:
                     return
-                evidence = _result(undo(self._injected[number], self._cluster))
+                evidence = _result(undo(self._injected.pop(number), self._cluster))
                 self._tell(driver.undone(number, evidence, self._now))
             case HealAll():
-                self._tell(driver.healed(_result(heal_all(self._cluster)), self._now))
+                evidence = _result(heal_all(self._cluster))
+                self._injected.clear()
+                self._tell(driver.healed(evidence, self._now))
             case ProbeConnectivity():
                 problem = disconnection(self._cluster.nodes, self._cluster.statuses())
                 self._tell(driver.probed(problem, self._now))

@@ -83,7 +83,7 @@ class Reconfigurable(Protocol):
     async def remove(self, node: NodeId) -> str:
         """Let ``node`` belong to the cluster no more; its process goes on."""
 
-    async def readmit(self) -> str:
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
         """Make a member again of each of ``nodes`` that is none; returns when there is no such
         node, as far as any that answers knows, or when that takes too long.  Says nothing if
         there was nothing to do."""

@@ -108,6 +108,10 @@ def run(
     reads: Annotated[
         str, typer.Option(help="linearizable, lease, or local (which may be stale).")
     ] = "linearizable",
+    system: Annotated[
+        str | None,
+        typer.Option(help="Your own system: FILE.py, FILE.py:NAME or MODULE:NAME."),
+    ] = None,
     repeat: Annotated[int, typer.Option(help="Campaigns in a row, seeds counting up.")] = 1,
     tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
     stop_on_violation: Annotated[
@@ -130,6 +134,7 @@ def run(
         bug=bug,
         reads=reads,
         repeat=repeat,
+        system=system,
         tls=tls,
         stop_on_violation=stop_on_violation,
     )

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from checker.base import Budget
+from harness import foreign_system
 from harness.analysis import analyze
 from harness.cli.conclusion import conclude
 from harness.cli.progress import Progress
@@ -21,6 +22,7 @@ from harness.live import run_live
 from harness.planning import plan_faults
 from harness.provenance import record_of
 from harness.store import RunStore
+from harness.system_file import load_system
 from harness.wall_clock import RunClock, deadline_after, fresh_seed
 from nemesis.plan import LIVE_KINDS
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
@@ -45,6 +47,7 @@ class Chosen:
     bug: str | None
     reads: str
     repeat: int
+    system: str | None = None
     tls: bool = False
     stop_on_violation: bool = False
 
@@ -63,6 +66,7 @@ class Chosen:
             bug=self.bug,
             tls=self.tls,
             reads=self.reads,
+            system=self.system,
         )
         config.check()
         if self.repeat < 1:
@@ -73,7 +77,9 @@ class Chosen:
             raise BadInput(f"--workload: {error}") from error
         if config.bug is not None and config.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
-        plan_faults(config, LIVE_KINDS)
+        if config.system is not None:
+            load_system(config.system)
+        plan_faults(config, LIVE_KINDS if config.system is None else foreign_system.KINDS)
         return config
 
 

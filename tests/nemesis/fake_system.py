@@ -94,8 +94,8 @@ class FakeSystem(BareSystem):
         self.removed.add(node)
         return f"{node} was removed"
 
-    async def readmit(self) -> str:
-        return "; ".join([await self.add(node) for node in sorted(self.removed)])
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
+        return "; ".join([await self.add(node) for node in nodes if node in self.removed])
 
     async def transfer(self, target: NodeId | None) -> str:
         self.note(f"transfer to {target}")

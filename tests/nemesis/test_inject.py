@@ -121,6 +121,7 @@ async def test_isolating_the_leader_cuts_its_links_to_nodes_but_not_to_clients()
         kind="isolate",
         nodes=(NodeId("n1"),),
         detail="leader; n0 <-x-> n1, n1 <-x-> n2",
+        links=system.cuts,
     )
     assert await undo(injected, system) == "dropped 812 bytes on 4 links"
 

@@ -202,11 +202,11 @@ class SimulatedCluster:
             return obstacle
         return self._administer(RemoveServer(node), f"{node} was removed")
 
-    async def readmit(self) -> str:
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
         said: list[str] = []
         scheduler = self.scheduler
         deadline = scheduler.now + READMISSION_MAX_NS
-        while (missing := outsiders(self.nodes, self.statuses().values())) != ():
+        while (missing := outsiders(nodes, self.statuses().values())) != ():
             if scheduler.now >= deadline:
                 said.append("not every node was readmitted in time")
                 break
