@@ -1,4 +1,4 @@
-"""From an analysis to the page that a person reads."""
+"""From an analysis to the verdict that is stored and the page that a person reads."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from harness.report.data import CheckResult, ReportData, span_of
 from harness.report.messages import Messages, derived_messages, nearest
 from harness.report.page import render
 from harness.simulated import read_plan
-from harness.store import RunDirectory
+from harness.store import RunDirectory, RunStore
 from harness.trails import trails_from_attempts, trails_from_traces, writes_of
+from harness.verdict_file import write_verdicts
 from histories.event import Note
 from workloads.catalogue import workload
 
@@ -23,6 +24,18 @@ MOMENTS_MAX: Final = 8
 """Around so many moments messages are asked for."""
 
 OVERHEARD: Final = "Every message of the simulated run, within two seconds of what went wrong."
+
+
+def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
+    """Write the verdict and the report; answers where that is, or why there is none."""
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, analysis.verdict)
+    try:
+        write_report(run, analysis)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        return f"none ({error})"
+    return str(run.report)
 
 
 def write_report(run: RunDirectory, analysis: Analysis) -> None:

@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "harness": frozenset(
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
-    | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
+    | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"})
+    | frozenset({"distributed"}),
     "harness.exchange_calls": frozenset({"nemesis", "protos", RUNTIME, "google.protobuf"}),
     "benchmarks": frozenset(
         {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
