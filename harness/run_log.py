@@ -93,11 +93,15 @@ def _of_journal(events: Sequence[Event]) -> Iterator[LogLine]:
                 pass
             case Invoked(op=op, process=process, call=call):
                 text = f"op {op} begins: {describe_call(call)}"
-                yield LogLine(at=event.time, source="operations", who=f"p{process}", text=text, op=op)
+                yield LogLine(
+                    at=event.time, source="operations", who=f"p{process}", text=text, op=op
+                )
             case Completed(op=op, process=process, outcome=outcome):
                 call = calls[op]
                 text = f"op {op} ends:   {describe_call(call)}: {describe_outcome(call, outcome)}"
-                yield LogLine(at=event.time, source="operations", who=f"p{process}", text=text, op=op)
+                yield LogLine(
+                    at=event.time, source="operations", who=f"p{process}", text=text, op=op
+                )
             case FaultBegan(fault=number, kind=kind, nodes=nodes, detail=detail):
                 kinds[number] = event
                 text = f"fault {number} begins: {kind} ({detail})"

@@ -6,8 +6,8 @@ from typing import assert_never
 
 from histories.trace import (
     Answered,
-    Applied,
     Appended,
+    Applied,
     Booted,
     Committed,
     MembershipChanged,
@@ -17,6 +17,7 @@ from histories.trace import (
     RoleChanged,
     SnapshotInstalled,
     SnapshotTaken,
+    SourceChosen,
     Stopped,
     TermAdopted,
     Truncated,
@@ -71,6 +72,8 @@ def describe_event(event: NodeEvent) -> str:
             return f"took a snapshot up to entry {index} of term {term}"
         case SnapshotInstalled(index=index, term=term):
             return f"installed a snapshot up to entry {index} of term {term}"
+        case SourceChosen(source=source):
+            return f"pulls from {source}" if source else "pulls from nobody"
         case MembershipChanged(voters=voters):
             return f"counts the voters {', '.join(voters)}"
         case _:

@@ -76,6 +76,10 @@ DrawOption = Annotated[
     Path | None, typer.Option(help="Directory for a picture (SVG) of each cycle found.")
 ]
 SecondsOption = Annotated[float, typer.Option(help="Time budget.")]
+BeginOption = Annotated[
+    float | None, typer.Option("--from", help="Only what went on after so many seconds.")
+]
+EndOption = Annotated[float | None, typer.Option("--to", help="Or before so many.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ExploreOption = Annotated[
     str,
@@ -221,11 +225,17 @@ def zoo(
 
 
 @app.command(epilog=EPILOG)
-def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
-    """Run a stored simulated run again, exactly."""
+def replay(
+    run: RunArgument = "latest",
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Of a live run: the closest simulated one.")
+    ] = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Run a stored run again: a simulated one exactly, of a live one the plan."""
     from harness.cli.replay import replay_run
 
-    raise typer.Exit(replay_run(run, store, tuple(sys.argv[1:])))
+    raise typer.Exit(replay_run(run, store, tuple(sys.argv[1:]), simulated=simulated))
 
 
 @app.command(epilog=EPILOG)
@@ -238,7 +248,10 @@ def shrink(
     runs: Annotated[int, typer.Option(help="Simulated runs at most.")] = 10_000,
     store: StoreOption = STORE,
 ) -> None:
-    """Find the fewest steps with which a simulated run still fails, and write a test of them."""
+    """Find the fewest steps with which a run still fails, and write a test of them.
+
+    Of a live run, simulated ones that are close to it are tried until one fails as it did.
+    """
     from harness.cli.shrink import Chosen, shrink_run
 
     chosen = Chosen(run=run, anomaly=anomaly, seconds=seconds, runs=runs)
@@ -291,6 +304,79 @@ def show(run: RunArgument = "latest", json: JsonOption = False, store: StoreOpti
     from harness.cli.inspect import show_run
 
     raise typer.Exit(show_run(run, store, as_json=json))
+
+
+@app.command()
+def history(
+    target: TargetArgument = "latest",
+    key: Annotated[list[str] | None, typer.Option(help="Only calls on it.")] = None,
+    process: Annotated[list[int] | None, typer.Option(help="Only its calls.")] = None,
+    f: Annotated[list[str] | None, typer.Option("--f", help="Only such: read, write ...")] = None,
+    outcome: Annotated[list[str] | None, typer.Option(help="Only: ok, fail or info.")] = None,
+    begin: BeginOption = None,
+    end: EndOption = None,
+    first: Annotated[int | None, typer.Option(help="So many at most.")] = None,
+    json: JsonOption = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Show operations as a table; options that may be given again are alternatives."""
+    from harness.cli.history import Wanted, show_history
+
+    wanted = Wanted(
+        keys=tuple(key or ()),
+        processes=tuple(process or ()),
+        functions=tuple(f or ()),
+        outcomes=tuple(outcome or ()),
+        begin_s=begin,
+        end_s=end,
+        first=first,
+    )
+    raise typer.Exit(show_history(target, wanted, store, as_json=json))
+
+
+@app.command()
+def log(
+    run: RunArgument = "latest",
+    around: Annotated[int | None, typer.Option(help="Number of an operation.")] = None,
+    within: Annotated[float, typer.Option(help="Milliseconds before and after it.")] = 100.0,
+    begin: BeginOption = None,
+    end: EndOption = None,
+    who: Annotated[list[str] | None, typer.Option(help="Only a node, or p4: a process.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only: operations, faults, run, trace or log.")
+    ] = None,
+    json: JsonOption = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Show all that a run wrote down, merged by time: operations, faults, traces, node logs."""
+    from harness.cli.log import Wanted, show_log
+
+    wanted = Wanted(
+        around=around,
+        within_ms=within,
+        begin_s=begin,
+        end_s=end,
+        who=tuple(who or ()),
+        sources=tuple(only or ()),
+    )
+    raise typer.Exit(show_log(run, wanted, store, as_json=json))
+
+
+@app.command()
+def export(
+    target: TargetArgument = "latest",
+    to: Annotated[
+        str, typer.Option(help="perfetto, edn (Jepsen's), shiviz, csv, parquet or dot.")
+    ] = "perfetto",
+    out: Annotated[
+        str | None, typer.Option(help="File to write, '-' for the screen; named if not given.")
+    ] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Write a run or a history file for another tool."""
+    from harness.cli.export import export_target
+
+    raise typer.Exit(export_target(target, to, out, store))
 
 
 @app.command()

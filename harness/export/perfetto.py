@@ -18,8 +18,8 @@ from histories.notation import describe_call, describe_outcome
 from histories.op import FOREVER, Op
 from histories.trace import (
     Answered,
-    Applied,
     Appended,
+    Applied,
     Booted,
     Committed,
     NodeEvent,
@@ -77,7 +77,7 @@ def _events(
 
 def _operations(ops: Sequence[Op], end: int) -> Iterator[dict[str, Json]]:
     intervals = [(op.invoked, end if op.completed == FOREVER else op.completed) for op in ops]
-    for op, lane, (began, ended) in zip(ops, _lanes(intervals), intervals, strict=True):
+    for op, lane, interval in zip(ops, _lanes(intervals), intervals, strict=True):
         args: dict[str, Json] = {
             "op": op.index,
             "process": op.process,
@@ -85,15 +85,15 @@ def _operations(ops: Sequence[Op], end: int) -> Iterator[dict[str, Json]]:
             "answer": describe_outcome(op.call, op.outcome),
         }
         colour = _COLOURS[type(op.outcome)]
-        yield _slice(CLIENTS, lane, describe_call(op.call), began, ended, args, colour)
+        yield _slice((CLIENTS, lane), describe_call(op.call), interval, args, colour)
 
 
 def _faults(faults: Sequence[FaultWindow]) -> Iterator[dict[str, Json]]:
     intervals = [(fault.began, fault.ended) for fault in faults]
-    for fault, lane, (began, ended) in zip(faults, _lanes(intervals), intervals, strict=True):
+    for fault, lane, interval in zip(faults, _lanes(intervals), intervals, strict=True):
         args: dict[str, Json] = {"detail": fault.detail, "evidence": fault.evidence}
         name = f"{fault.kind} {', '.join(fault.nodes)}".strip()
-        yield _slice(FAULTS, lane, name, began, ended, args, "terrible")
+        yield _slice((FAULTS, lane), name, interval, args, "terrible")
 
 
 def _lanes(intervals: Sequence[tuple[int, int]]) -> Iterator[int]:
@@ -118,7 +118,7 @@ def _node(process: int, events: Sequence[NodeEvent], end: int) -> Iterator[dict[
         match event:
             case Booted() | RoleChanged() | Stopped():
                 if role is not None:
-                    yield _slice(process, 0, role[0], role[1], event.at, {})
+                    yield _slice((process, 0), role[0], (role[1], event.at), {})
                 role = _role(event)
             case _:
                 pass
@@ -130,7 +130,7 @@ def _node(process: int, events: Sequence[NodeEvent], end: int) -> Iterator[dict[
                 text = describe_event(event)
                 yield {**_head("i", text, process, 1, event.at), "s": "t"}
     if role is not None:
-        yield _slice(process, 0, role[0], role[1], max(end, role[1]), {})
+        yield _slice((process, 0), role[0], (role[1], max(end, role[1])), {})
 
 
 def _role(event: Booted | RoleChanged | Stopped) -> tuple[str, int] | None:
@@ -166,15 +166,14 @@ def _counters(process: int, event: NodeEvent) -> Iterator[dict[str, Json]]:
 
 
 def _slice(
-    process: int,
-    lane: int,
+    track: tuple[int, int],
     name: str,
-    began: int,
-    ended: int,
+    interval: tuple[int, int],
     args: dict[str, Json],
     colour: str | None = None,
 ) -> dict[str, Json]:
-    made = {**_head("X", name, process, lane, began), "dur": (ended - began) / 1e3, "args": args}
+    began, ended = interval
+    made = {**_head("X", name, *track, began), "dur": (ended - began) / 1e3, "args": args}
     return made if colour is None else {**made, "cname": colour}
 
 

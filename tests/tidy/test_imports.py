@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "harness": frozenset(
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
-    | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
+    | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"})
+    | frozenset({"pyarrow"}),
     "benchmarks": frozenset(
         {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
     )
