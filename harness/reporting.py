@@ -1,4 +1,4 @@
-"""From an analysis to the page that a person reads."""
+"""From an analysis to the verdict that is stored and the page that a person reads."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from harness.report.data import CheckResult, ReportData, span_of
 from harness.report.messages import Messages, derived_messages, nearest
 from harness.report.page import render
 from harness.simulated import read_plan
-from harness.store import RunDirectory
+from harness.store import RunDirectory, RunStore
 from harness.trails import trails_from_attempts, trails_from_traces, writes_of
+from harness.verdict_file import write_verdicts
 from histories.event import Note
 from workloads.catalogue import workload
 
@@ -25,6 +26,18 @@ MOMENTS_MAX: Final = 8
 OVERHEARD: Final = "Every message of the simulated run, within two seconds of what went wrong."
 
 
+def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
+    """Write the verdict and the report; answers where that is, or why there is none."""
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, analysis.verdict)
+    try:
+        write_report(run, analysis)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        return f"none ({error})"
+    return str(run.report)
+
+
 def write_report(run: RunDirectory, analysis: Analysis) -> None:
     """Write ``report.html``.
 
@@ -32,7 +45,7 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         ReportError: It could not be made or written; the verdict stands all the same.
     """
     record = analysis.record
-    messages, trails = _communication(run, analysis)
+    messages, trails = communication(run, analysis)
     page = render(
         ReportData(
             run_name=f"{run.path.parent.name}/{run.path.name}",
@@ -54,7 +67,7 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         raise ReportError(f"{run.report}: {error.strerror}") from error
 
 
-def _communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapping[int, str]]:
+def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapping[int, str]]:
     """Messages around what went wrong, and the ways of operations.
 
     A simulated run is asked again; where that is not the run that is stored (other code
@@ -82,6 +95,7 @@ def _configuration(record: RunRecord) -> dict[str, object]:
     config = record.config
     return {
         "started": record.started,
+        "system": config.system or "gossip-Raft",
         "workload": config.workload,
         "nodes": config.nodes,
         "faults": ", ".join(config.faults) or "none",

@@ -29,7 +29,6 @@ from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster, WorldOptions
 from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
-from workloads.catalogue import workload
 
 SETTLE_MAX: Final = Nanos(120_000_000_000)
 """Virtual time costs little, and some seeds let nodes catch up one entry at a time."""
@@ -61,11 +60,20 @@ def read_plan(run: RunDirectory) -> Plan:
     record = run.read_record()
     if record.world is None:
         raise BadInput(f"{run.path}: a live run, which only its plan repeats: {record.command}")
+    return Plan(
+        config=record.config,
+        schedule=read_schedule(run),
+        world=record.world,
+        script=record.script,
+    )
+
+
+def read_schedule(run: RunDirectory) -> Schedule:
+    """The faults that were planned.  Raises: BadInput: ``schedule.json`` is broken."""
     try:
-        schedule = schedules.decode(run.schedule.read_bytes())
+        return schedules.decode(run.schedule.read_bytes())
     except (OSError, NemesisError) as error:
         raise BadInput(f"{run.schedule}: {error}") from error
-    return Plan(config=record.config, schedule=schedule, world=record.world, script=record.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +104,12 @@ class Simulated:
 
     def verdicts(self, budget: Budget) -> dict[str, Verdict]:
         """What every checker says."""
-        chosen = workload(self.plan.config.workload)
+        chosen = self.plan.config.made_workload()
         return verdicts_of(chosen, self.events, self.history(), self.traces, budget)
 
     def verdict_by(self, checker: str, budget: Budget) -> Verdict:
         """What one of them says.  Raises: KeyError: There is none of that name."""
-        chosen = workload(self.plan.config.workload)
+        chosen = self.plan.config.made_workload()
         return checks_of(chosen, self.events, self.history(), self.traces, budget)[checker]()
 
     def verdict(self, budget: Budget) -> Verdict:
@@ -124,7 +132,7 @@ def simulate(
     """Run ``plan`` to its end, on the nodes that it names or on those of ``mutant``."""
     mutant = mutant_of(plan) if mutant is None else mutant
     config = plan.config
-    chosen = workload(config.workload)
+    chosen = config.made_workload()
 
     cluster = SimulatedCluster(
         plan.world,
@@ -142,6 +150,7 @@ def simulate(
         schedule=plan.schedule,
         rng=config.stream("injection"),
         timeouts=session_timeouts(config),
+        policy=config.clients.policy,
         reads=Consistency(config.reads),
     )
     run.run()

@@ -52,6 +52,14 @@ def bridge(order: Sequence[NodeId]) -> frozenset[Link]:
     return between(*halves(order[1:]))
 
 
+def non_transitive(order: Sequence[NodeId]) -> frozenset[Link]:
+    """The first two nodes of ``order`` do not hear each other; both hear all others.
+
+    Two nodes alone are simply parted.
+    """
+    return between(order[:1], order[1:2])
+
+
 def majorities_ring(order: Sequence[NodeId]) -> frozenset[Link]:
     """Every node hears a majority, and no two nodes hear the same one.
 

@@ -60,7 +60,7 @@ class CycleClass:
     per_key: bool = False
 
     def table(self, extras: Sequence[int]) -> Int64s:
-        """As ``graph_kernels.shortest_cycle`` needs it."""
+        """As ``graph_kernels.walk_home`` needs it."""
         table = np.full((len(self.steps), SAME_KEY + self.per_key), -1, dtype=np.int64)
         for state, steps in enumerate(self.steps):
             for kind, after in steps.items():
