@@ -59,8 +59,8 @@ class Messages:
 NO_MESSAGES: Final = Messages(arrows=(), remark="")
 
 _DERIVED: Final = (
-    "Derived from the nodes' traces, as live nodes write no messages down: an arrow leads from "
-    "the earliest moment at which it can have left to the moment at which its effect was recorded."
+    "Derived from the nodes' traces, as messages are not written down: an arrow leads from the "
+    "earliest moment at which it can have left to the moment at which its effect was recorded."
 )
 
 
@@ -186,8 +186,12 @@ def _votes(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iterat
 
 
 def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iterator[Arrow]:
-    """One arrow for what was appended at one instant, from whom the node pulled."""
+    """One arrow for what was appended at one instant, from whom the node pulled.
+
+    It left when that one had it and was asked, at the earliest.
+    """
     source: str | None = None
+    asked = 0
     leads = False
     batch: list[Appended] = []
 
@@ -204,7 +208,7 @@ def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iter
             else f"entries {batch[0].index} to {last.index}"
         )
         yield Arrow(
-            departed=had,
+            departed=max(had, asked),
             arrived=last.at,
             source=source,
             target=node,
@@ -219,7 +223,7 @@ def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iter
         match event:
             case Appended():
                 batch.append(event)
-            case SourceChosen(source=source):
+            case SourceChosen(source=source, at=asked):
                 pass
             case RoleChanged(role=role):
                 leads = role == "leader"

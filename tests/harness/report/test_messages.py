@@ -87,6 +87,14 @@ def test_without_a_source_nobody_is_said_to_have_sent_an_entry() -> None:
     assert told("entries", list(derived(events, history(), {}))) == []
 
 
+def test_an_old_entry_left_its_source_when_that_was_asked() -> None:
+    late: dict[str, Sequence[NodeEvent]] = {
+        "n0": [Appended(at=5, index=1, term=1, digest=0)],
+        "n1": [SourceChosen(at=50, source="n0"), Appended(at=60, index=1, term=1, digest=0)],
+    }
+    assert told("entries", list(derived(late, history(), {}))) == [("n0", "n1", 50, 60)]
+
+
 def test_entries_of_one_instant_are_one_arrow() -> None:
     batch: dict[str, Sequence[NodeEvent]] = {
         "n0": [Appended(at=5, index=index, term=1, digest=0) for index in (1, 2, 3)],
