@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from checker.transactions.cycle_classes import Step
+from checker.transactions.cycle_classes import EDGE_NAMES, Step
 from checker.transactions.cycles import EXAMPLES_MAX, Cycle
 from checker.transactions.inference import Inferred
 from checker.transactions.kernels import (
@@ -22,8 +22,9 @@ from checker.transactions.kernels import (
     INTERNAL,
 )
 from checker.transactions.words import Words
-from checker.verdict import Anomaly
-from histories.txn_columns import FAILED, READ
+from checker.verdict import Anomaly, Dependency
+from histories.notation import describe_key
+from histories.txn_columns import FAILED, READ, TxnColumns
 
 _ADYA: Final = "Adya 1999"
 _ELLE: Final = "Kingsbury & Alvaro 2020"
@@ -85,7 +86,7 @@ class Finding:
         txns: Rows of the columns that show it.
         sentence: What is wrong.
         details: Further lines.
-        steps: The cycle, if it is one.
+        steps: The cycle, if it is one; then the last details are why each step holds.
     """
 
     kind: str
@@ -102,7 +103,20 @@ class Finding:
             evidence=tuple(sorted({int(inferred.columns.index[row]) for row in self.txns})),
             explanation=self.sentence,
             details=(*self.details, f"rules out {', '.join(rules_out)}"),
+            cycle=tuple(self._dependencies(inferred.columns)),
         )
+
+    def _dependencies(self, columns: TxnColumns) -> Iterator[Dependency]:
+        for step, why in zip(
+            self.steps, self.details[len(self.details) - len(self.steps) :], strict=True
+        ):
+            yield Dependency(
+                earlier=int(columns.index[step.src]),
+                later=int(columns.index[step.dst]),
+                kind=EDGE_NAMES[step.kind],
+                key="" if step.key < 0 else describe_key(columns.keys[step.key]),
+                why=why,
+            )
 
 
 def of_cycle(cycle: Cycle, words: Words) -> Finding:

@@ -25,6 +25,16 @@ EXTRAS: Final[Mapping[str, tuple[int, ...]]] = {
 }
 """The edges of client orders that a variant may use as well."""
 
+EDGE_NAMES: Final[Mapping[int, str]] = {
+    WW: "ww",
+    WW_INFERRED: "ww",
+    WR: "wr",
+    RW: "rw",
+    PROCESS: "process",
+    REALTIME: "realtime",
+}
+"""As papers and drawings have them."""
+
 _WRITES: Final = (WW, WW_INFERRED)
 _DEPENDS: Final = (WW, WW_INFERRED, WR)
 
