@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from nemesis.faults.clock import AnyClockFault, BumpClock, DriftClock
+from nemesis.faults.clock import AnyClockFault, BumpClock, DriftClock, SkewClock, StrobeClock
 from nemesis.faults.disk import (
     AnyDiskFault,
     FailSync,
@@ -21,8 +21,14 @@ from nemesis.faults.disk import (
     LosePower,
     ReadOnlyDisk,
     SlowDisk,
+    TearLog,
 )
-from nemesis.faults.membership import MembershipFault, RemoveNode, TransferLeadership
+from nemesis.faults.membership import (
+    MembershipFault,
+    RemoveNode,
+    ReplaceNode,
+    TransferLeadership,
+)
 from nemesis.faults.network import (
     BadWeather,
     Bridge,
@@ -39,7 +45,7 @@ from nemesis.faults.network import (
     ResetConnections,
     SlowLinks,
 )
-from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault
+from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault, Terminate
 from system_under_test.conditions import name_of
 
 __all__ = [
@@ -68,9 +74,14 @@ __all__ = [
     "Pause",
     "ReadOnlyDisk",
     "RemoveNode",
+    "ReplaceNode",
     "ResetConnections",
+    "SkewClock",
     "SlowDisk",
     "SlowLinks",
+    "StrobeClock",
+    "TearLog",
+    "Terminate",
     "TransferLeadership",
     "kind_of",
 ]

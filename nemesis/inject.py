@@ -131,7 +131,7 @@ async def heal_all(system: SystemUnderTest) -> str:
         said = await _try(system.heal(), errors) or ""
     for node in system.nodes:
         if isinstance(system, Skewable):
-            await _try(system.reset_clock(node), errors)
+            await _try(system.heal_clock(node), errors)
         if isinstance(system, DiskFaulty):
             await _try(system.repair_disk(node), errors)
         if isinstance(system, Crashable):

@@ -10,9 +10,14 @@ from typing import Any, Final
 
 from system_under_test.conditions import Condition, Crowded, HalfOpen, Refused
 from system_under_test.control import CLIENTS, Link, Moment
-from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
+from system_under_test.gossip_raft.core.client_session import (
+    CAREFUL,
+    ClientPolicy,
+    ClientSession,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
-from system_under_test.gossip_raft.core.membership import outsiders
+from system_under_test.gossip_raft.core.membership import obstacle_to_loss, outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -42,6 +47,7 @@ from system_under_test.gossip_raft.simulation.network import (
 )
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
+from system_under_test.machine import ClockCondition, DiskCondition
 
 MS: Final = 1_000_000
 READMISSION_MAX_NS: Final = 15_000 * MS
@@ -92,6 +98,7 @@ class SimulatedCluster:
         *,
         rules: Callable[[], Rules] = Rules,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        make_network: Callable[..., SimulatedNetwork] = SimulatedNetwork,
     ) -> None:
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(options.nodes))
         self.scheduler: Final = Scheduler()
@@ -101,7 +108,7 @@ class SimulatedCluster:
         self._wrap_storage = wrap_storage
         self._rng = stream("nodes")
         self._clients: dict[str, SimulatedClient] = {}
-        self.network: Final = SimulatedNetwork(
+        self.network: Final = make_network(
             self.scheduler,
             stream("network"),
             options.network,
@@ -115,7 +122,7 @@ class SimulatedCluster:
         self.disks: Final = {
             node: SimulatedDisk(node, self.scheduler, disks, options.disk) for node in self.nodes
         }
-        self.clocks: Final = {node: self._clock(clocks) for node in self.nodes}
+        self.clocks: Final = {node: self._clock(node, clocks) for node in self.nodes}
         self.traces: Final = {node: Trace() for node in self.nodes}
         self.repairs: Final[dict[NodeId, list[str]]] = {node: [] for node in self.nodes}
         """What each node found wrong with its disk when it started."""
@@ -125,13 +132,25 @@ class SimulatedCluster:
         for node in self.nodes:
             self._begin_life(node)
 
-    def _clock(self, rng: random.Random) -> SimulatedClock:
+    def _clock(self, node: NodeId, rng: random.Random) -> SimulatedClock:
         drift = self._options.clock.drift_max_ppm
-        return SimulatedClock(self.scheduler, rng.randrange(10**12), rng.randint(-drift, drift))
+        clock = SimulatedClock(self.scheduler, rng.randrange(10**12), rng.randint(-drift, drift))
+        clock.on_change = lambda: self._life(node).clock_changed()
+        return clock
 
-    def client(self, name: ClientId, contact: int, timeouts: SessionTimeouts) -> SimulatedClient:
+    def _life(self, node: NodeId) -> Life:
+        """The one that it leads now."""
+        return self.lives[node]
+
+    def client(
+        self,
+        name: ClientId,
+        contact: int,
+        timeouts: SessionTimeouts,
+        policy: ClientPolicy = CAREFUL,
+    ) -> SimulatedClient:
         """A new client, which is heard until ``close_client``."""
-        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts)
+        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts, policy)
         client = SimulatedClient(session, timeouts, self.scheduler, self.network.send)
         self._clients[name] = client
         return client
@@ -162,6 +181,19 @@ class SimulatedCluster:
     async def kill(self, node: NodeId) -> None:
         life = self.lives[node]
         if life.alive:
+            life.end()
+            self._down(node)
+
+    async def terminate(self, node: NodeId) -> None:
+        life = self.lives[node]
+        if not life.alive:
+            return
+        if life.paused:
+            life.resume()
+        if self._leader() == node:
+            self._administrator.ask(TransferLeadership(None))
+        if life.alive:
+            life.host.stop()
             life.end()
             self._down(node)
 
@@ -237,17 +269,30 @@ class SimulatedCluster:
         answer = self._administrator.ask(request)
         return success if isinstance(answer, Results) else answer.reason
 
-    async def bump_clock(self, node: NodeId, offset: int) -> None:
-        self.clocks[node].bump(offset)
-        self.lives[node].clock_changed()
+    async def impose_on_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        self.clocks[node].impose(condition)
 
-    async def drift_clock(self, node: NodeId, ppm: int) -> None:
-        self.clocks[node].drift(ppm)
-        self.lives[node].clock_changed()
+    async def lift_from_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        self.clocks[node].lift(condition)
 
-    async def reset_clock(self, node: NodeId) -> None:
-        self.clocks[node].reset()
-        self.lives[node].clock_changed()
+    async def heal_clock(self, node: NodeId) -> None:
+        self.clocks[node].heal()
+
+    async def impose_on_disk(self, node: NodeId, condition: DiskCondition) -> None:
+        self.disks[node].impose(condition)
+        self._tell_whether_full(node)
+
+    async def lift_from_disk(self, node: NodeId, condition: DiskCondition) -> None:
+        self.disks[node].lift(condition)
+        self._tell_whether_full(node)
+
+    async def repair_disk(self, node: NodeId) -> None:
+        self.disks[node].repair()
+        self._tell_whether_full(node)
+
+    def _tell_whether_full(self, node: NodeId) -> None:
+        if self.lives[node].alive:
+            self.lives[node].host.node.disk_full(self.disks[node].is_full)
 
     async def lose_power(self, node: NodeId, *, torn: bool) -> None:
         life = self.lives[node]
@@ -255,6 +300,11 @@ class SimulatedCluster:
             life.end()
             self.disks[node].power_lost(torn=torn)
             self._down(node)
+
+    async def tear_log(self, node: NodeId) -> str:
+        await self.kill(node)
+        self.disks[node].tear()
+        return "a part of a record at the end"
 
     async def flip_bit(self, node: NodeId) -> str:
         if (obstacle := self._obstacle(node, stays=True)) is not None:
@@ -270,41 +320,14 @@ class SimulatedCluster:
         return "all that was on disk is gone"
 
     def _obstacle(self, node: NodeId, *, stays: bool) -> str | None:
-        """Why ``node`` must not lose its disk (``stays``) or its membership: no cluster survives
-        the loss of a majority, in whatever membership some running node has."""
-        for life in self.lives.values():
-            if not life.alive:
-                continue
-            voters = life.host.node.status.membership.voters
-            sound = [voter for voter in voters if voter != node and self._is_sound(voter)]
-            rest = [voter for voter in voters if stays or voter != node]
-            if 2 * len(sound) <= len(rest):
-                others = ", ".join(sound) or "nobody"
-                return f"nothing: of the other voters only {others} has a sound disk"
-        return None
+        """Why ``node`` must not lose its disk (``stays``) or its membership."""
+        running = [life.host.node.status for life in self.lives.values() if life.alive]
+        sound = [one for one in self.nodes if self._is_sound(one)]
+        return obstacle_to_loss(node, [one.membership for one in running], sound, stays=stays)
 
     def _is_sound(self, node: NodeId) -> bool:
         life = self.lives[node]
         return self.disks[node].is_sound and life.alive and not life.host.node.recovering
-
-    async def fill_disk(self, node: NodeId) -> None:
-        self.disks[node].is_full = True
-        if self.lives[node].alive:
-            self.lives[node].host.node.disk_full(True)
-
-    async def slow_disk(self, node: NodeId, latency: Nanos) -> None:
-        self.disks[node].slow_down(latency)
-
-    async def make_read_only(self, node: NodeId) -> None:
-        self.disks[node].make_read_only()
-
-    async def fail_sync(self, node: NodeId) -> None:
-        self.disks[node].fail_next_sync()
-
-    async def repair_disk(self, node: NodeId) -> None:
-        self.disks[node].repair()
-        if self.lives[node].alive:
-            self.lives[node].host.node.disk_full(False)
 
     async def crash_at(self, node: NodeId, moment: Moment, count: int) -> None:
         self.lives[node].crash_at(moment, count)
