@@ -9,7 +9,7 @@ import threading
 from typing import Final
 
 from harness.config import RunConfig
-from harness.errors import EnvironmentFailure
+from harness.errors import BadInput, EnvironmentFailure
 from harness.foreign_system import ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
@@ -22,7 +22,8 @@ from harness.system_file import load_system
 from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
 from nemesis import schedule as schedules
-from nemesis.errors import ProxyUnavailable
+from nemesis.errors import ProxyUnavailable, UnsupportedFault
+from nemesis.inject import check_supported
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.base import Workload
@@ -50,7 +51,8 @@ async def run_live(
         Why the run is incomplete ("interrupted"), or ``None``.
 
     Raises:
-        BadInput: There is no such workload, or it is not judged while it runs.
+        BadInput: There is no such workload, or it is not judged while it runs; or the system
+            cannot suffer the faults.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
@@ -63,6 +65,7 @@ async def run_live(
         system = _system(config, chosen, run)
         with JournalWriter(run.journal) as journal:
             async with system:
+                check_supported((step.fault for step in schedule.steps), system)
                 await system.settled(FIRST_LEADER_S)
                 live = LiveRun(
                     driver=driver,
@@ -76,6 +79,8 @@ async def run_live(
                 if monitor is not None:
                     live.watcher = Sentry(watcher, monitor, live.interrupt)
                 return await _interruptible(live)
+    except UnsupportedFault as error:
+        raise BadInput(f"--faults: {error}") from error
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error
 
