@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
     "benchmarks": frozenset(
-        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
+        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos", "workloads"}
     )
     | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
     | frozenset({"rich", "typer"}),
