@@ -30,8 +30,8 @@ from workloads.base import Workload
 class Analysis:
     """Everything that can be said of a run; all times are those of its journal.
 
-    ``verdicts`` by checker, in the order in which they are shown.  ``warnings``: what was
-    left out, such as a torn last line.
+    ``verdicts`` by checker, in the order in which they are shown.  ``traces`` by node.
+    ``warnings``: what was left out, such as a torn last line.
     """
 
     record: RunRecord
@@ -40,6 +40,7 @@ class Analysis:
     verdicts: Mapping[str, Verdict]
     stats: Stats
     life: ClusterLife
+    traces: Mapping[str, Sequence[NodeEvent]]
     warnings: tuple[str, ...]
 
     @property
@@ -71,6 +72,7 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
         verdicts=verdicts_of(chosen, journal.events, history, traces, budget),
         stats=stats(history),
         life=cluster_life(traces or {}),
+        traces=traces or {},
         warnings=tuple(warnings),
     )
 

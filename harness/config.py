@@ -160,6 +160,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     ``clock_origin_ns`` is what the machine's monotonic clock, which the traces show, said at
     time 0 of the journal.  ``world``: what a simulated run was made of; a live one has none.
     ``script``: in place of the workload's generator, if it was not that.
+    ``campaign``: the one it belongs to, if any: "nightly/20261128T021700Z".
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -172,3 +173,4 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     clock_origin_ns: int
     world: WorldOptions | None = None
     script: Script | None = None
+    campaign: str = ""

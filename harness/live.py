@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+import threading
 from typing import Final
 
 from harness.config import RunConfig
@@ -93,6 +94,8 @@ def _allow_many_connections() -> None:
 
 
 async def _interruptible(live: LiveRun) -> str | None:
+    if threading.current_thread() is not threading.main_thread():
+        return await live.run()  # Signals are for whoever has the main thread.
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, live.interrupt, "interrupted")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,7 @@ from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster, WorldOptions
+from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
 
 SETTLE_MAX: Final = Nanos(120_000_000_000)
 """Virtual time costs little, and some seeds let nodes catch up one entry at a time."""
@@ -114,7 +115,11 @@ def mutant_of(plan: Plan) -> Mutant:
 CORRECT = Mutant(name="correct", summary="No bug at all.", breaks=())
 
 
-def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
+def simulate(
+    plan: Plan,
+    mutant: Mutant | None = None,
+    make_network: Callable[..., SimulatedNetwork] = SimulatedNetwork,
+) -> Simulated:
     """Run ``plan`` to its end, on the nodes that it names or on those of ``mutant``."""
     mutant = mutant_of(plan) if mutant is None else mutant
     config = plan.config
@@ -125,6 +130,7 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
         lambda name: config.stream("world", name),
         rules=mutant.rules,
         wrap_storage=mutant.storage,
+        make_network=make_network,
     )
     run = SimulatedRun(
         driver=driver_of(

@@ -232,6 +232,36 @@ def zoo(
 
 
 @app.command(epilog=EPILOG)
+def campaign(
+    file: Annotated[Path, typer.Argument(help="campaigns/NAME.toml")],
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(help="tcp://HOST:PORT of a Dask scheduler to hand runs to.")
+    ] = None,
+    dask: Annotated[
+        bool, typer.Option("--dask", help="Hand runs to a Dask cluster started here.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="Time for all of it, whatever the file says.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, even if one was broken off.")
+    ] = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Make many runs, group the failures by cause, and end with one page.
+
+    Broken off, it goes on where it was when the same command is given again.
+    """
+    from harness.cli.campaign import Chosen, run_campaign
+
+    chosen = Chosen(
+        file=file, jobs=jobs, scheduler=scheduler, dask=dask, seconds=seconds, fresh=fresh
+    )
+    raise typer.Exit(run_campaign(chosen, store))
+
+
+@app.command(epilog=EPILOG)
 def replay(run: RunArgument = "latest", store: StoreOption = STORE) -> None:
     """Run a stored simulated run again, exactly."""
     from harness.cli.replay import replay_run
@@ -367,11 +397,44 @@ def faults(json: JsonOption = False) -> None:
 
 
 @app.command()
-def runs(json: JsonOption = False, store: StoreOption = STORE) -> None:
-    """List all runs, oldest first."""
-    from harness.cli.inspect import list_runs
+def runs(
+    verdict: Annotated[
+        str | None, typer.Option(help="valid, invalid, unknown, 'not judged' or unreadable.")
+    ] = None,
+    workload: Annotated[str | None, typer.Option(help="Its name.")] = None,
+    fault: Annotated[str | None, typer.Option(help="A kind that was chosen; or none.")] = None,
+    bug: Annotated[str | None, typer.Option(help="Of the zoo; or none, or any.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Started then or later: 2026-11-28, 2026-11-28T10, 12h, 7d.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Started then or before.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Its name, as 'campaign' says it.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Anywhere in name, sentence, anomalies or campaign.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="The latest so many; 0: all.")] = 0,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the index anew from the directories.")
+    ] = False,
+    json: JsonOption = False,
+    store: StoreOption = STORE,
+) -> None:
+    """List runs, oldest first; all of them, or those that the options describe."""
+    from harness.cli.runs import Chosen, list_runs
 
-    raise typer.Exit(list_runs(store, as_json=json))
+    chosen = Chosen(
+        verdict=verdict,
+        workload=workload,
+        fault=fault,
+        bug=bug,
+        since=since,
+        until=until,
+        campaign=campaign,
+        text=text,
+        limit=limit,
+        rebuild=rebuild,
+    )
+    raise typer.Exit(list_runs(chosen, store, as_json=json))
 
 
 @cluster_app.command("up")

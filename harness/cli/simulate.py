@@ -23,13 +23,13 @@ from rich.progress import (
 from checker.base import Budget
 from checker.verdict import combine
 from harness.analysis import analyze
-from harness.cli.conclusion import store_verdict
 from harness.cli.words import COLOURS
 from harness.config import settings_of
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict, worst
 from harness.exploration import Trial, explore, explorer_of
 from harness.provenance import record_of
+from harness.reporting import store_verdict
 from harness.simulated import Simulated, simulate
 from harness.simulated_files import write_run
 from harness.store import RunStore
