@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | frozenset({"distributed", "pyarrow"}),
     "harness.exchange_calls": frozenset({"nemesis", "protos", RUNTIME, "google.protobuf"}),
     "benchmarks": frozenset(
-        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
+        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos", "workloads"}
     )
     | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
     | frozenset({"rich", "typer"}),
