@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"harness", "nemesis", "system_under_test", "checker", "histories", "protos", "workloads"}
     )
     | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
-    | frozenset({"rich", "typer"}),
+    | frozenset({"playwright", "rich", "typer"}),
 }
 # Hypothesis strategies: public, yet nothing that runs without Hypothesis may need them.
 STRATEGIES = {
