@@ -6,9 +6,7 @@ counts, and runs that no record speaks of are swept away.
 
 from __future__ import annotations
 
-import asyncio
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -16,15 +14,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from checker.base import Budget as JudgingBudget
-from checker.verdict import Verdict, combine
 from harness.analysis import analyze
 from harness.campaign.records import Canary, Ran, RanAgain, Record, Shrunk
 from harness.campaign.spec import Budget
 from harness.campaign.task import Task
-from harness.driver import Phase
 from harness.errors import EnvironmentFailure, HarnessError
-from harness.exit_codes import ExitCode, of_verdict
-from harness.live import run_live
+from harness.judged_run import JudgedRun, judged_live, judged_simulated
 from harness.planning import plan_faults
 from harness.provenance import record_of
 from harness.regression import Regression, pytest_file, shrunk, write_regression
@@ -36,7 +31,7 @@ from harness.verdict_file import sentence, word
 from harness.wall_clock import RunClock, deadline_after, spent_after
 from harness.zoo import anomalies, plan_of
 from histories.errors import HistoryError
-from histories.event import Event, FaultBegan
+from histories.event import FaultBegan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 
@@ -97,16 +92,8 @@ def perform(place: Place, item: Item) -> Record:
         match item:
             case Run(task=task):
                 return _ran(task, _do(place, task), clock)
-            case RunAgain(task=task, attempt=attempt):
-                done = _do(place, task)
-                return RanAgain(
-                    task=task.number,
-                    attempt=attempt,
-                    verdict=word(done.verdict),
-                    found=done.found,
-                    run=done.run,
-                    seconds=_seconds(clock),
-                )
+            case RunAgain(task=task):
+                return _ran_again(item, _do(place, task), clock)
             case Shrink():
                 return _shrink(place, item, clock)
             case Watch(bug=bug):
@@ -167,73 +154,40 @@ def _broken(item: Item, error: Exception, seconds: float) -> Record:
             assert_never(record)
 
 
-class _Done(Struct, frozen=True, kw_only=True):
-    verdict: Verdict
-    found: tuple[str, ...]
-    faults: tuple[str, ...]
-    run: str
-
-
-class _Nobody:
-    """Watches a live run."""
-
-    def saw(self, event: Event) -> None: ...
-
-    def entered(self, phase: Phase) -> None: ...
-
-
-def _do(place: Place, task: Task) -> _Done:
-    return _live(place, task) if task.live else _simulated(place, task)
-
-
-def _live(place: Place, task: Task) -> _Done:
-    store, config, clock = _store(place), task.config(), RunClock()
-    record = record_of(config, task.command(), (), clock.began_at, campaign=place.campaign)
-    run = store.create(record)
-    schedule = plan_faults(config)
-    problem = asyncio.run(run_live(config, run, schedule, clock, _Nobody()))
-    if problem is not None:
-        raise EnvironmentFailure(f"{run.path.name}: the run is incomplete: {problem}")
-    return _judged(place, run)
-
-
-def _simulated(place: Place, task: Task) -> _Done:
-    """Only what is not valid leaves a run directory: the others can be had again by their seed."""
-    simulated = simulate(task.plan())
-    verdicts = simulated.verdicts(_judging(place))
-    verdict = combine(verdicts.values())
-    if of_verdict(verdict) is ExitCode.VALID:
-        return _Done(verdict=verdict, found=(), faults=_faults(simulated.events), run="")
-    record = record_of(
-        simulated.plan.config,
+def _do(place: Place, task: Task) -> JudgedRun:
+    seconds = place.budget.check_seconds
+    if task.live:
+        return judged_live(
+            _store(place), task.config(), check_seconds=seconds, campaign=place.campaign
+        )
+    return judged_simulated(
+        _store(place),
+        task.plan(),
         task.command(),
-        (),
-        0,
-        world=simulated.plan.world,
+        check_seconds=seconds,
         campaign=place.campaign,
     )
-    return _judged(place, write_run(_store(place), record, simulated))
 
 
-def _judged(place: Place, run: RunDirectory) -> _Done:
-    analysis = analyze(run, _judging(place))
-    store_verdict(_store(place), run, analysis)
-    return _Done(
-        verdict=analysis.verdict,
-        found=anomalies(dict(analysis.verdicts)),
-        faults=_faults(analysis.events),
-        run=_name(run),
-    )
-
-
-def _ran(task: Task, done: _Done, clock: RunClock) -> Ran:
+def _ran(task: Task, done: JudgedRun, clock: RunClock) -> Ran:
     return Ran(
         task=task.number,
         verdict=word(done.verdict),
         sentence=sentence(done.verdict),
-        found=done.found,
+        found=anomalies(dict(done.verdicts)),
         faults=done.faults,
-        run=done.run,
+        run=_name(done.run),
+        seconds=_seconds(clock),
+    )
+
+
+def _ran_again(item: RunAgain, done: JudgedRun, clock: RunClock) -> RanAgain:
+    return RanAgain(
+        task=item.task.number,
+        attempt=item.attempt,
+        verdict=word(done.verdict),
+        found=anomalies(dict(done.verdicts)),
+        run=_name(done.run),
         seconds=_seconds(clock),
     )
 
@@ -315,10 +269,6 @@ def _watch(place: Place, bug: str, clock: RunClock) -> Canary:
     return Canary(bug=bug, seed=None, found=(), runs=CANARY_RUNS_MAX, seconds=_seconds(clock))
 
 
-def _faults(events: Iterable[Event]) -> tuple[str, ...]:
-    return tuple(sorted({event.kind for event in events if isinstance(event, FaultBegan)}))
-
-
 def _seconds(clock: RunClock) -> float:
     return round(clock.now() / 1e9, 3)
 
@@ -327,8 +277,8 @@ def _store(place: Place) -> RunStore:
     return RunStore(Path(place.store))
 
 
-def _name(run: RunDirectory) -> str:
-    return f"{run.path.parent.name}/{run.path.name}"
+def _name(run: RunDirectory | None) -> str:
+    return "" if run is None else f"{run.path.parent.name}/{run.path.name}"
 
 
 def _judging(place: Place) -> JudgingBudget:
