@@ -40,6 +40,7 @@ class ForeignSystem(Proxied):
         self.on_death: DeathWatch | None = None
         self._system = system
         self._proxies = ProxyLayer(self.nodes, rng)
+        self._hides_calls = "nothing is known of its calls"
         self._ports = {node: ReservedPort() for node in self.nodes}
         self._processes = {node: self._process(node, directory / node) for node in self.nodes}
 

@@ -9,7 +9,7 @@ import threading
 from typing import Final
 
 from harness.config import RunConfig
-from harness.errors import BadInput, EnvironmentFailure
+from harness.errors import EnvironmentFailure
 from harness.foreign_system import ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
@@ -27,8 +27,6 @@ from nemesis.errors import ProxyUnavailable
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.base import Workload
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 FIRST_LEADER_S: Final = 20.0
 
@@ -55,14 +53,11 @@ async def run_live(
         Why the run is incomplete ("interrupted"), or ``None``.
 
     Raises:
-        BadInput: There is no such workload, or none that is judged while it runs.
+        BadInput: There is no such workload, or it is not judged while it runs.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
-    try:
-        chosen = workload(config.workload)
-    except WorkloadError as error:
-        raise BadInput(f"--workload: {error}") from error
+    chosen = config.made_workload()
     monitor = monitor_for(chosen) if stop_on_violation else None
     run.schedule.write_bytes(schedules.encode(schedule))
     driver = driver_of(config, chosen, schedule)

@@ -12,10 +12,12 @@ from typing import Final, Self
 from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.exchange_calls import ExchangeCalls
 from harness.live_client import SessionClient
 from harness.planning import session_timeouts
 from harness.proxied import Proxied
 from harness.running_system import DeathWatch
+from harness.troubled import Troubled
 from harness.waiting import waits
 from harness.wall_clock import deadline_after, pause
 from histories.event import Wait
@@ -53,8 +55,9 @@ ADMINISTRATION_TIMEOUT_S: Final = 5.0
 READMISSION_TIMEOUT_S: Final = 15.0
 
 
-class LiveSystem(Proxied):
-    """A cluster of processes on loopback: killable, pausable, partitionable, reconfigurable.
+class LiveSystem(Proxied, Troubled):
+    """A cluster of processes on loopback, which suffers all that ``system_under_test.control``
+    knows.
 
     Use as an asynchronous context: entered when every node serves, left when no process
     is left.  ``on_death`` hears (node, status, last log lines) of every end that nobody
@@ -64,18 +67,21 @@ class LiveSystem(Proxied):
     def __init__(
         self, config: RunConfig, workload: Workload, directory: Path, rng: random.Random
     ) -> None:
-        """``directory`` gets one directory for each node; ``rng`` draws delays and seeds."""
+        """``directory`` gets one directory for each node; ``rng`` draws delays, seeds, damage."""
+        super().__init__(rng)
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(config.nodes))
         self.on_death: DeathWatch | None = None
         self._cluster: Final = directory.parent.name
         self._timeouts: Final = session_timeouts(config)
         self._workload: Final = workload
         self._reads: Final = Consistency(config.reads)
+        self._policy: Final = config.clients.policy
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
             self._security = make_security(certificates, self.nodes)
-        self._proxies = ProxyLayer(self.nodes, rng)
+        self._proxies = ProxyLayer(self.nodes, rng, ExchangeCalls())
+        self._hides_calls = "calls cannot be told apart under TLS" if config.tls else None
         specs = [
             NodeSpec(
                 id=node,
@@ -85,6 +91,7 @@ class LiveSystem(Proxied):
                 bug=config.bug,
                 seed=rng.getrandbits(32),
                 tls=certificates,
+                suffers=True,
             )
             for node in self.nodes
         ]
@@ -117,6 +124,7 @@ class LiveSystem(Proxied):
             self.nodes[contact],
             self._cluster,
             self._timeouts,
+            policy=self._policy,
             security=self._security,
         )
         return SessionClient(session, self._workload, self._reads)
@@ -132,15 +140,20 @@ class LiveSystem(Proxied):
         await self._processes.nodes[node].kill()
         self._proxies.untarget(node)
 
+    async def terminate(self, node: NodeId) -> None:
+        await self._processes.nodes[node].terminate()
+        self._proxies.untarget(node)
+
     async def start(self, node: NodeId) -> None:
         try:
-            started = await self._processes.nodes[node].start()
+            started = await self._processes.nodes[node].start(rebuild=node in self._hurt)
         except ProcessFailed as failure:
             # Killed is one thing; not to come back is the node's own doing.
             if self.on_death is not None:
                 problem, *lines = str(failure).splitlines()
                 self.on_death(node, f"did not start again: {problem}", tuple(lines))
             raise
+        self._hurt.discard(node)
         await self._serves(node, started.address)
 
     async def pause(self, node: NodeId) -> None:
@@ -157,6 +170,8 @@ class LiveSystem(Proxied):
         return await self._administer(AddServer(node, address), f"{node} was added")
 
     async def remove(self, node: NodeId) -> str:
+        if (obstacle := await self._obstacle(node, stays=False)) is not None:
+            return obstacle
         return await self._administer(RemoveServer(node), f"{node} was removed")
 
     async def readmit(self, nodes: Collection[NodeId]) -> str:

@@ -74,6 +74,7 @@ def driver_of(
             time_limit=Nanos(int(config.time_s * 1e9)),
             operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * _MS),
             settle_max=settle_max,
+            reconnect_ops=config.clients.reconnect_ops,
         ),
         _drawn(config, workload) if script is None else Scripted(script.calls),
         workload.final_generator if script is None or script.final_reads else _no_final_reads,

@@ -21,7 +21,7 @@ from threading import get_ident
 import msgspec
 
 from checker.verdict import Valid, Verdict, combine
-from harness.config import SCHEMA_VERSION, RunRecord
+from harness.config import SCHEMA_VERSION, RunRecord, as_of
 from harness.errors import BadInput, EnvironmentFailure
 from harness.verdict_file import read_verdicts
 
@@ -87,7 +87,8 @@ class RunDirectory:
             raise BadInput(
                 f"{self.record}: schema_version {record.schema_version} is newer than this hearsay"
             )
-        return record
+        config = as_of(record.schema_version, record.config)
+        return msgspec.structs.replace(record, schema_version=SCHEMA_VERSION, config=config)
 
     def read_verdict(self) -> Verdict | None:
         """The verdict of the whole run, ``None`` where none was reached yet."""

@@ -131,7 +131,7 @@ async def heal_all(system: SystemUnderTest) -> str:
         said = await _try(system.heal(), errors) or ""
     for node in system.nodes:
         if isinstance(system, Skewable):
-            await _try(system.reset_clock(node), errors)
+            await _try(system.heal_clock(node), errors)
         if isinstance(system, DiskFaulty):
             await _try(system.repair_disk(node), errors)
         if isinstance(system, Crashable):
@@ -163,6 +163,9 @@ def check_supported(faults: Iterable[Fault], system: SystemUnderTest) -> None:
                     f"{kind_of(fault)} needs a system that is {capability.__name__};"
                     f" {type(system).__name__} is not"
                 )
+        capable: Any = system
+        if isinstance(fault, LinkFault) and (why := fault.unsuited(capable)) is not None:
+            raise UnsupportedFault(f"{kind_of(fault)}: {why}")
 
 
 async def _try(step: Awaitable[_Result], errors: list[Exception]) -> _Result | None:

@@ -84,6 +84,13 @@ ExploreOption = Annotated[
         " pct (random priorities of messages)."
     ),
 ]
+OptionsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Of the workload; may be given again ('hearsay workloads NAME' lists them).",
+    ),
+]
 STORE = Path("runs")
 
 
@@ -112,6 +119,7 @@ def run(
         str | None,
         typer.Option(help="Your own system: FILE.py, FILE.py:NAME or MODULE:NAME."),
     ] = None,
+    option: OptionsOption = None,
     repeat: Annotated[int, typer.Option(help="Campaigns in a row, seeds counting up.")] = 1,
     tls: Annotated[bool, typer.Option("--tls", help="Mutual TLS on every link.")] = False,
     stop_on_violation: Annotated[
@@ -133,6 +141,7 @@ def run(
         seed=seed,
         bug=bug,
         reads=reads,
+        options=tuple(option or ()),
         repeat=repeat,
         system=system,
         tls=tls,
@@ -158,6 +167,7 @@ def simulate(
     ] = None,
     bug: Annotated[str | None, typer.Option(help="Run deliberately wrong nodes.")] = None,
     reads: Annotated[str | None, typer.Option(help="linearizable, lease, or local.")] = None,
+    option: OptionsOption = None,
     explore: ExploreOption = "random",
     failures: Annotated[int, typer.Option(help="Stop after so many failing seeds.")] = 10,
     keep: Annotated[
@@ -180,6 +190,7 @@ def simulate(
         operation_timeout_ms=timeout,
         bug=bug,
         reads=reads,
+        options=tuple(option or ()),
         explore=explore,
         failures_max=failures,
         keep=keep,
@@ -362,6 +373,27 @@ def explain(
         ),
     )
     raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))
+
+
+@app.command()
+def workloads(
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, to be told all about it.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List what clients can ask, or say what one such test finds, misses and lets you choose."""
+    from harness.cli.catalogues import show_workloads
+
+    raise typer.Exit(show_workloads(name, as_json=json))
+
+
+@app.command()
+def faults(json: JsonOption = False) -> None:
+    """List the kinds of faults, and in which world each can be had."""
+    from harness.cli.catalogues import show_faults
+
+    raise typer.Exit(show_faults(as_json=json))
 
 
 @app.command()

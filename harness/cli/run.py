@@ -15,7 +15,7 @@ from harness import foreign_system
 from harness.analysis import analyze
 from harness.cli.conclusion import conclude
 from harness.cli.progress import Progress
-from harness.config import RunConfig
+from harness.config import RunConfig, settings_of
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, worst
 from harness.live import run_live
@@ -26,8 +26,6 @@ from harness.system_file import load_system
 from harness.wall_clock import RunClock, deadline_after, fresh_seed
 from nemesis.plan import LIVE_KINDS
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 CHECK_SECONDS: Final = 300.0
 
@@ -46,6 +44,7 @@ class Chosen:
     seed: int | None
     bug: str | None
     reads: str
+    options: tuple[str, ...]
     repeat: int
     system: str | None = None
     tls: bool = False
@@ -67,14 +66,11 @@ class Chosen:
             tls=self.tls,
             reads=self.reads,
             system=self.system,
+            options=settings_of(self.workload, self.options),
         )
         config.check()
         if self.repeat < 1:
             raise BadInput(f"--repeat: {self.repeat} is not at least 1")
-        try:
-            workload(config.workload)
-        except WorkloadError as error:
-            raise BadInput(f"--workload: {error}") from error
         if config.bug is not None and config.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
         if config.system is not None:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from harness.run_index import Filter, search_runs
-from tests.harness.cli.hearsay import ROOT, TIMEOUT_S, command, hearsay
+from tests.harness.cli.hearsay import ROOT, command, hearsay
 
 SIMULATED = """\
 [budget]
