@@ -437,6 +437,17 @@ def runs(
     raise typer.Exit(list_runs(chosen, store, as_json=json))
 
 
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0: any.")] = 8080,
+    store: StoreOption = STORE,
+) -> None:
+    """Show all runs as pages: search, compare, open reports, logs and traces, watch live."""
+    from harness.cli.serve import serve as serve_store
+
+    raise typer.Exit(serve_store(store, port))
+
+
 @cluster_app.command("up")
 def cluster_up(
     nodes: Annotated[int, typer.Option(help="Nodes in the cluster, 1 to 9.")] = 3,
