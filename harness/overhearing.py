@@ -31,7 +31,8 @@ from system_under_test.gossip_raft.core.messages import (
     Values,
     Vote,
 )
-from system_under_test.gossip_raft.simulation.network import Deliver, SimulatedNetwork
+from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
+from system_under_test.gossip_raft.simulation.route import Deliver
 
 AROUND_NS: Final = 2_000_000_000
 """Messages are kept that left within this of a moment of interest."""

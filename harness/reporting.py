@@ -45,7 +45,7 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         ReportError: It could not be made or written; the verdict stands all the same.
     """
     record = analysis.record
-    messages, trails = _communication(run, analysis)
+    messages, trails = communication(run, analysis)
     page = render(
         ReportData(
             run_name=f"{run.path.parent.name}/{run.path.name}",
@@ -67,7 +67,7 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         raise ReportError(f"{run.report}: {error.strerror}") from error
 
 
-def _communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapping[int, str]]:
+def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapping[int, str]]:
     """Messages around what went wrong, and the ways of operations.
 
     A simulated run is asked again; where that is not the run that is stored (other code

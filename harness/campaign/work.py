@@ -7,6 +7,8 @@ counts, and runs that no record speaks of are swept away.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -18,9 +20,9 @@ from harness.analysis import analyze
 from harness.campaign.records import Canary, Ran, RanAgain, Record, Shrunk
 from harness.campaign.spec import Budget
 from harness.campaign.task import Task
+from harness.closest import closest, worlds
 from harness.errors import EnvironmentFailure, HarnessError
 from harness.judged_run import JudgedRun, judged_live, judged_simulated
-from harness.planning import plan_faults
 from harness.provenance import record_of
 from harness.regression import Regression, pytest_file, shrunk, write_regression
 from harness.reporting import store_verdict
@@ -33,9 +35,10 @@ from harness.zoo import anomalies, plan_of
 from histories.errors import HistoryError
 from histories.event import FaultBegan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 
 CANARY_RUNS_MAX: Final = 50
+CLOSEST_WORLDS: Final = 10
+"""In which what was done live is tried."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -196,16 +199,16 @@ def _ran_again(item: RunAgain, done: JudgedRun, clock: RunClock) -> RanAgain:
 
 
 def _shrink(place: Place, item: Shrink, clock: RunClock) -> Shrunk:
-    plan = _closest(item.task) if item.task.live else item.task.plan()
-    found = anomalies(simulate(plan).verdicts(_judging(place)))
-    if item.finding not in found:
+    spent = spent_after(place.budget.shrink_seconds)
+    plans = _closest(place, item) if item.task.live else iter((item.task.plan(),))
+    plan = next((plan for plan in plans if _fails_so(place, item, plan)), None)
+    if plan is None:
         why = (
-            "a live run, and the simulated run that is closest to it does not fail so"
+            f"a live run, and none of {CLOSEST_WORLDS} simulated runs close to it fails so"
             if item.task.live
             else "run again it does not fail so: it is not deterministic"
         )
         return _not_shrunk(item, why, clock)
-    spent = spent_after(place.budget.shrink_seconds)
     regression = shrunk(plan, lambda: _judging(place), spent)
     if regression is None:
         return _not_shrunk(item, "no smaller run was found in time", clock)
@@ -220,10 +223,14 @@ def _shrink(place: Place, item: Shrink, clock: RunClock) -> Shrunk:
     )
 
 
-def _closest(task: Task) -> Plan:
-    """The simulated run with the configuration and the schedule of a live one."""
-    config = task.config()
-    return Plan(config=config, schedule=plan_faults(config), world=WorldOptions(nodes=config.nodes))
+def _closest(place: Place, item: Shrink) -> Iterator[Plan]:
+    """The simulated runs that are closest to a live one."""
+    run = RunDirectory(Path(place.store) / item.run)
+    return islice(worlds(closest(run, run.read_record())), CLOSEST_WORLDS)
+
+
+def _fails_so(place: Place, item: Shrink, plan: Plan) -> bool:
+    return item.finding in anomalies(simulate(plan).verdicts(_judging(place)))
 
 
 def _shape(regression: Regression) -> tuple[str, ...]:

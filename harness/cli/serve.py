@@ -18,7 +18,7 @@ LOOPBACK: Final = "127.0.0.1"
 PORT_MAX: Final = 65535
 
 
-def serve(store: Path, port: int) -> ExitCode:
+def serve_store(store: Path, port: int) -> ExitCode:
     """Show the store at ``port`` of this machine, and of no other.
 
     Raises:

@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"})
-    | frozenset({"distributed"}),
+    | frozenset({"distributed", "pyarrow"}),
     "harness.pytest_plugin": frozenset({"harness", "pytest"}),
     "harness.exchange_calls": frozenset({"nemesis", "protos", RUNTIME, "google.protobuf"}),
     "benchmarks": frozenset(
