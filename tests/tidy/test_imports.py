@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"})
     | frozenset({"distributed", "pyarrow"}),
+    "harness.pytest_plugin": frozenset({"harness", "pytest"}),
     "harness.exchange_calls": frozenset({"nemesis", "protos", RUNTIME, "google.protobuf"}),
     "benchmarks": frozenset(
         {"harness", "nemesis", "system_under_test", "checker", "histories", "protos", "workloads"}
