@@ -13,6 +13,7 @@ from harness.analysis import checks_of, verdicts_of
 from harness.config import RunConfig, Script
 from harness.errors import BadInput
 from harness.planning import driver_of, session_timeouts
+from harness.promises import Promises, promises_of
 from harness.simulated_run import SimulatedRun
 from harness.store import RunDirectory
 from harness.traces import node_events
@@ -96,12 +97,21 @@ class Simulated:
     def verdicts(self, budget: Budget) -> dict[str, Verdict]:
         """What every checker says."""
         chosen = workload(self.plan.config.workload)
-        return verdicts_of(chosen, self.events, self.history(), self.traces, budget)
+        return verdicts_of(
+            chosen, self.events, self.history(), self.traces, budget, promises=self._promises
+        )
 
     def verdict_by(self, checker: str, budget: Budget) -> Verdict:
         """What one of them says.  Raises: KeyError: There is none of that name."""
         chosen = workload(self.plan.config.workload)
-        return checks_of(chosen, self.events, self.history(), self.traces, budget)[checker]()
+        checks = checks_of(
+            chosen, self.events, self.history(), self.traces, budget, promises=self._promises
+        )
+        return checks[checker]()
+
+    @property
+    def _promises(self) -> Promises:
+        return promises_of(self.plan.world)
 
     def verdict(self, budget: Budget) -> Verdict:
         return combine(self.verdicts(budget).values())

@@ -34,6 +34,8 @@ from nemesis.faults.network import (
     OneWay,
     PartitionFault,
     ResetConnections,
+    Shun,
+    Sieve,
     SlowLinks,
 )
 from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault
@@ -62,6 +64,8 @@ __all__ = [
     "ReadOnlyDisk",
     "RemoveNode",
     "ResetConnections",
+    "Shun",
+    "Sieve",
     "SlowDisk",
     "SlowLinks",
     "TransferLeadership",

@@ -31,9 +31,12 @@ from nemesis.fault import (
     ReadOnlyDisk,
     RemoveNode,
     ResetConnections,
+    Shun,
+    Sieve,
     SlowDisk,
     SlowLinks,
     TransferLeadership,
+    kind_of,
 )
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed
@@ -179,7 +182,19 @@ def _dealt(rng: random.Random, variants: Sequence[Fault], *, leader_first: bool)
 
 
 def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[Fault]:
-    """The faults that ``kind`` stands for, the one aimed at the leader first."""
+    """The faults that ``kind`` stands for, the one aimed at the leader first; the name of a
+    fault stands for just those."""
+    if kind not in KINDS:
+        all_kinds = (k for k in KINDS if k not in {"partition", "membership"} or node_count > 1)
+        named = [
+            fault
+            for every in all_kinds
+            for fault in _variants(every, node_count, beyond_minority=beyond_minority)
+            if kind_of(fault) == kind
+        ]
+        if not named:
+            raise ImpossiblePlan(f"unknown kind of fault {kind!r}; there are {', '.join(KINDS)}")
+        return named
     match kind:
         case "partition":
             return _partitions(node_count)
@@ -248,7 +263,7 @@ def _machine_faults(kind: str) -> Sequence[Fault]:
                 SlowDisk(AnyNode(), Nanos(2 * SECOND)),
             )
         case _:
-            raise ImpossiblePlan(f"unknown kind of fault {kind!r}; there are {', '.join(KINDS)}")
+            return ()
 
 
 LIVE_KINDS: Final = ("partition", "kill", "pause", "slow", "reset", "membership")
@@ -269,7 +284,7 @@ def _partitions(node_count: int) -> tuple[Fault, ...]:
         OneWay(All(), Leader()),
     ]
     if node_count >= 3:
-        shapes += [Isolate(Follower()), Bridge(), Halves()]
+        shapes += [Isolate(Follower()), Bridge(), Halves(), Shun(Minority()), Sieve(0.3)]
     if node_count >= RING_MIN:
         shapes += [Halves(LeaderSide.MINORITY), Halves(LeaderSide.MAJORITY), MajoritiesRing()]
     return tuple(shapes)

@@ -33,6 +33,8 @@ from nemesis.fault import (
     Pause,
     ReadOnlyDisk,
     ResetConnections,
+    Shun,
+    Sieve,
     SlowDisk,
     SlowLinks,
 )
@@ -64,6 +66,8 @@ def partitions(nodes: Sequence[NodeId]) -> st.SearchStrategy[PartitionFault]:
         st.builds(Halves, st.sampled_from(LeaderSide)),
         st.builds(OneWay, target, target),
         st.just(Bridge()),
+        st.builds(Shun, target),
+        st.builds(Sieve, PROBABILITIES),
     ]
     if len(nodes) >= RING_MIN:
         shapes.append(st.just(MajoritiesRing()))
