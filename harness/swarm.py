@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from msgspec import structs
@@ -33,7 +33,8 @@ from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import FAIR, NetworkOptions, Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
-from workloads.catalogue import WORKLOADS
+from workloads.catalogue import WORKLOADS, options
+from workloads.options import Setting
 
 US: Final = 1_000
 MS: Final = 1_000_000
@@ -58,6 +59,8 @@ class Given:
     operation_timeout_ms: int | None = None
     reads: str | None = None
     bug: str | None = None
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    """Of the workload; those that are not given are drawn, or the default."""
 
 
 def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
@@ -74,7 +77,7 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     brisk = election_ms < BRISK_BELOW_MS
     drawn = RunConfig(
         seed=seed,
-        workload=rng.choice(tuple(WORKLOADS)),
+        workload=derive(seed, "swarm", "workload").choice(tuple(WORKLOADS)),
         nodes=rng.choice((3, 3, 3, 3, 4, 5, 5, 5, 6, 7)),
         faults=_faults(rng),
         time_s=rng.choice((5.0, 6.0, 8.0) if brisk else (10.0, 15.0, 20.0)),
@@ -109,6 +112,8 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
         name: getattr(draft.config, name) if getattr(given, name) is None else getattr(given, name)
         for name in Given.__dataclass_fields__
     }
+    drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
+    chosen["options"] = drawn_options | dict(given.options)
     config = RunConfig(seed=seed, **chosen)
     config.check()
     if given.faults is None and config.reads == Consistency.LEASE.value:
@@ -126,6 +131,18 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     )
     schedule = plan_faults(config, pace=draft.pace, leader_first=False)
     return Plan(config=config, schedule=schedule, world=world)
+
+
+def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
+    """What clients of whatever workload may do, and who is asked most; mostly the default."""
+    drawn: dict[str, Setting] = {
+        "clients": rng.choice(("pinned", "pinned", "roaming")),
+        "reconnect-ops": rng.choice((0, 0, 0, 1, 5)),
+        "retries": rng.choice(("none", "exactly-once", "exactly-once")),
+        "key-distribution": rng.choice(("uniform", "uniform", "zipf", "hot")),
+    }
+    known = {option.name: option.default for option in options(workload)}
+    return {name: value for name, value in drawn.items() if known.get(name, value) != value}
 
 
 def _faults(rng: random.Random) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from nemesis.faults.clock import AnyClockFault, BumpClock, DriftClock
+from nemesis.faults.clock import AnyClockFault, BumpClock, DriftClock, SkewClock, StrobeClock
 from nemesis.faults.disk import (
     AnyDiskFault,
     FailSync,
@@ -21,16 +21,25 @@ from nemesis.faults.disk import (
     LosePower,
     ReadOnlyDisk,
     SlowDisk,
+    TearLog,
 )
-from nemesis.faults.membership import MembershipFault, RemoveNode, TransferLeadership
+from nemesis.faults.membership import (
+    MembershipFault,
+    RemoveNode,
+    ReplaceNode,
+    TransferLeadership,
+)
 from nemesis.faults.network import (
     BadWeather,
     Bridge,
+    FlappingPrimary,
     Halves,
+    Impair,
     Isolate,
     LeaderSide,
     MajoritiesRing,
     NetworkFault,
+    NonTransitive,
     OneWay,
     PartitionFault,
     ResetConnections,
@@ -38,7 +47,8 @@ from nemesis.faults.network import (
     Sieve,
     SlowLinks,
 )
-from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault
+from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault, Terminate
+from system_under_test.conditions import name_of
 
 __all__ = [
     "BadWeather",
@@ -49,25 +59,33 @@ __all__ = [
     "FailSync",
     "Fault",
     "FillDisk",
+    "FlappingPrimary",
     "FlipBit",
     "Halves",
     "HealAll",
+    "Impair",
     "Isolate",
     "Kill",
     "LeaderSide",
     "LoseDisk",
     "LosePower",
     "MajoritiesRing",
+    "NonTransitive",
     "OneWay",
     "PartitionFault",
     "Pause",
     "ReadOnlyDisk",
     "RemoveNode",
+    "ReplaceNode",
     "ResetConnections",
     "Shun",
     "Sieve",
+    "SkewClock",
     "SlowDisk",
     "SlowLinks",
+    "StrobeClock",
+    "TearLog",
+    "Terminate",
     "TransferLeadership",
     "kind_of",
 ]
@@ -86,7 +104,9 @@ Fault: TypeAlias = (
 
 
 def kind_of(fault: Fault) -> str:
-    """The fault's name in journals and schedule files: "isolate", "kill" ..."""
+    """The fault's name in journals: "isolate", "kill" ..."""
+    if isinstance(fault, Impair):
+        return name_of(fault.what)
     tag = fault.__struct_config__.tag
     assert isinstance(tag, str)
     return tag

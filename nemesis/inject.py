@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, assert_never
 
 from nemesis.errors import UnsupportedFault
 from nemesis.fault import Fault, HealAll, kind_of
 from nemesis.faults.base import LinkFault, NodeFault, Scene
+from nemesis.outage import Outage
 from nemesis.target import Resolved
 from system_under_test.control import (
     Crashable,
     DiskFaulty,
     Killable,
+    Link,
     Partitionable,
     Pausable,
     Reconfigurable,
@@ -36,15 +38,19 @@ class Injected:
         nodes: Those it hit or was aimed at: the killed ones, the smaller half, the bridge,
             the fewer at an end of a one-way cut.
         detail: The rest in words ("leader; n0 <-x-> n1").
+        links: Those it hit, if it is one of links.
     """
 
     fault: Fault
     kind: str
     nodes: tuple[NodeId, ...]
     detail: str
+    links: frozenset[Link] = frozenset()
 
 
-async def inject(fault: Fault, system: SystemUnderTest, rng: random.Random) -> Injected:
+async def inject(
+    fault: Fault, system: SystemUnderTest, rng: random.Random, held: Collection[Injected] = ()
+) -> Injected:
     """Do ``fault`` to ``system``; returns when it holds.
 
     If it raises midway, part of it may hold: ``heal_all`` undoes that.
@@ -53,8 +59,10 @@ async def inject(fault: Fault, system: SystemUnderTest, rng: random.Random) -> I
         fault: What to do.
         system: Whom to do it to.
         rng: Draws what the fault leaves open.
+        held: The faults that hold already; see ``nemesis.outage``.
 
     Raises:
+        NobodyToHit: Whom it is aimed at is out already, or must be left for a majority.
         UnsupportedFault: The system lacks the capability.
         UnknownNode: The fault names a node that the system does not have.
         ImpossibleShape: The system has too few nodes for the shape.
@@ -62,20 +70,28 @@ async def inject(fault: Fault, system: SystemUnderTest, rng: random.Random) -> I
     check_supported((fault,), system)
     capable: Any = system  # Of what the fault needs, as has just been seen.
     scene = Scene(system.nodes, await system.leader(), rng)
+    outage = Outage.of((other.fault, other.nodes) for other in held)
+    links: frozenset[Link] = frozenset()
     match fault:
         case LinkFault():
             hit, links = fault.aim(scene)
             said = [await fault.do(links, capable)]
+            said += [outage.lost_majority(hit.nodes, scene)] if fault.silences else []
         case NodeFault():
-            hit = scene.resolve(fault.target)
+            hit = outage.choose(fault, scene)
             said = [await fault.do(node, capable) for node in hit.nodes]
         case HealAll():
             hit, said = Resolved(()), [await heal_all(system)]
         case _:
             assert_never(fault)
-    # What is the same of each node is said once.
-    detail = "; ".join(dict.fromkeys(filter(None, (hit.note, *said))))
-    return Injected(fault=fault, kind=kind_of(fault), nodes=hit.nodes, detail=detail)
+    return Injected(
+        fault=fault,
+        kind=kind_of(fault),
+        nodes=hit.nodes,
+        # What is the same of each node is said once.
+        detail="; ".join(dict.fromkeys(filter(None, (hit.note, *said)))),
+        links=links,
+    )
 
 
 async def undo(injected: Injected, system: SystemUnderTest) -> str:
@@ -88,7 +104,7 @@ async def undo(injected: Injected, system: SystemUnderTest) -> str:
     capable: Any = system
     match fault:
         case LinkFault():
-            return await fault.undo(capable)
+            return await fault.undo(injected.links, capable)
         case NodeFault():
             return await fault.undo(injected.nodes, capable)
         case HealAll():
@@ -115,7 +131,7 @@ async def heal_all(system: SystemUnderTest) -> str:
         said = await _try(system.heal(), errors) or ""
     for node in system.nodes:
         if isinstance(system, Skewable):
-            await _try(system.reset_clock(node), errors)
+            await _try(system.heal_clock(node), errors)
         if isinstance(system, DiskFaulty):
             await _try(system.repair_disk(node), errors)
         if isinstance(system, Crashable):
@@ -127,7 +143,7 @@ async def heal_all(system: SystemUnderTest) -> str:
         for node in system.nodes:
             await _try(system.start(node), errors)
     if isinstance(system, Reconfigurable):
-        readmitted = await _try(system.readmit(), errors) or ""
+        readmitted = await _try(system.readmit(system.nodes), errors) or ""
         said = "; ".join(filter(None, (said, readmitted)))
     if errors:
         raise ExceptionGroup("could not undo every fault", errors)
@@ -147,6 +163,9 @@ def check_supported(faults: Iterable[Fault], system: SystemUnderTest) -> None:
                     f"{kind_of(fault)} needs a system that is {capability.__name__};"
                     f" {type(system).__name__} is not"
                 )
+        capable: Any = system
+        if isinstance(fault, LinkFault) and (why := fault.unsuited(capable)) is not None:
+            raise UnsupportedFault(f"{kind_of(fault)}: {why}")
 
 
 async def _try(step: Awaitable[_Result], errors: list[Exception]) -> _Result | None:

@@ -33,9 +33,15 @@ class NodeFault(Struct, frozen=True, tag_field="kind"):
 
     Attributes:
         needs: The capabilities that a system must have to suffer it, and to be rid of it.
+        silences: While it holds the node serves nobody, or may cease to at any moment.
+        removes: While it holds the node does not belong to the cluster.
+        hits_stopped: It may hit a node whose process does not run, too.
     """
 
     needs: ClassVar[tuple[type, ...]]
+    silences: ClassVar[bool] = False
+    removes: ClassVar[bool] = False
+    hits_stopped: ClassVar[bool] = False
 
     target: Target
 
@@ -53,9 +59,10 @@ class NodeFault(Struct, frozen=True, tag_field="kind"):
 
 
 class LinkFault(Struct, frozen=True, tag_field="kind"):
-    """Hits links.  ``needs``: as of ``NodeFault``."""
+    """Hits links.  ``needs`` and ``silences``: as of ``NodeFault``."""
 
     needs: ClassVar[tuple[type, ...]]
+    silences: ClassVar[bool] = False
 
     def describe(self) -> str:
         """In words, as planned: "isolate the leader"."""
@@ -69,7 +76,11 @@ class LinkFault(Struct, frozen=True, tag_field="kind"):
         """Returns when it holds; what it came to, in words."""
         raise NotImplementedError
 
-    async def undo(self, system: Any) -> str:
-        """Heal all links; returns what was dropped meanwhile: link faults must not overlap."""
-        said: str = await system.heal()
-        return said
+    async def undo(self, links: frozenset[Link], system: Any) -> str:
+        """Returns when it holds no more, what it did meanwhile: "dropped 812 bytes on 4 links"."""
+        raise NotImplementedError
+
+    def unsuited(self, system: Any) -> str | None:
+        """Why ``system``, which has what it needs, cannot suffer it all the same."""
+        del system
+        return None

@@ -8,34 +8,65 @@ from typing import TypeAlias
 from nemesis.faults.base import NodeFault
 from nemesis.target import describe_target
 from system_under_test.control import Skewable
-from system_under_test.gossip_raft.core.types import NodeId
+from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.machine import Bumped, ClockCondition, Drifting, Skewed, Strobing
 
 
 class ClockFault(NodeFault, frozen=True):
-    """Undone by letting the clocks go on from where they are, at their own rate."""
+    """A condition of the target's clocks; undone by lifting it."""
 
     needs = (Skewable,)
 
+    def __post_init__(self) -> None:
+        self.condition()
+
+    def describe(self) -> str:
+        return f"clock of {describe_target(self.target)}: {self._words()}"
+
+    def condition(self) -> ClockCondition:
+        """What it comes to.
+
+        Raises:
+            ValueError: It cannot be.
+        """
+        raise NotImplementedError
+
+    def _words(self) -> str:
+        raise NotImplementedError
+
+    async def do(self, node: NodeId, system: Skewable) -> str:
+        await system.impose_on_clock(node, self.condition())
+        return self._words()
+
     async def undo(self, nodes: Sequence[NodeId], system: Skewable) -> str:
         for node in nodes:
-            await system.reset_clock(node)
+            await system.lift_from_clock(node, self.condition())
         return f"let the clocks of {', '.join(nodes)} go on"
 
 
 class BumpClock(ClockFault, frozen=True, tag="bump-clock"):
-    """Set the target's clocks forward, or back: then they stand still for so long."""
+    """Set the target's clocks forward, or back: then they stand still for so long.  Undone by
+    letting them go on from where they are."""
 
     offset_ns: int
 
-    def describe(self) -> str:
-        return f"set the clock of {describe_target(self.target)} by {self._span()}"
+    def condition(self) -> Bumped:
+        return Bumped(self.offset_ns)
 
-    async def do(self, node: NodeId, system: Skewable) -> str:
-        await system.bump_clock(node, self.offset_ns)
-        return self._span()
-
-    def _span(self) -> str:
+    def _words(self) -> str:
         return f"{self.offset_ns / 1e6:+g} ms"
+
+
+class SkewClock(ClockFault, frozen=True, tag="skew-clock"):
+    """The target's clocks are off by so much.  Undone by setting them right."""
+
+    offset_ns: int
+
+    def condition(self) -> Skewed:
+        return Skewed(self.offset_ns)
+
+    def _words(self) -> str:
+        return f"off by {self.offset_ns / 1e6:+g} ms"
 
 
 class DriftClock(ClockFault, frozen=True, tag="drift-clock"):
@@ -43,16 +74,24 @@ class DriftClock(ClockFault, frozen=True, tag="drift-clock"):
 
     ppm: int
 
-    def __post_init__(self) -> None:
-        if not -500_000 <= self.ppm <= 1_000_000:
-            raise ValueError(f"ppm: {self.ppm} is not in -500000..1000000")
+    def condition(self) -> Drifting:
+        return Drifting(self.ppm)
 
-    def describe(self) -> str:
-        return f"let the clock of {describe_target(self.target)} gain {self.ppm:+,} ppm"
-
-    async def do(self, node: NodeId, system: Skewable) -> str:
-        await system.drift_clock(node, self.ppm)
+    def _words(self) -> str:
         return f"{self.ppm:+,} ppm"
 
 
-AnyClockFault: TypeAlias = BumpClock | DriftClock
+class StrobeClock(ClockFault, frozen=True, tag="strobe-clock"):
+    """The target's clocks jump forward and are set back again, all the time."""
+
+    offset_ns: Nanos
+    period_ns: Nanos
+
+    def condition(self) -> Strobing:
+        return Strobing(self.offset_ns, self.period_ns)
+
+    def _words(self) -> str:
+        return f"+{self.offset_ns / 1e6:g} ms and back, every {self.period_ns / 1e6:g} ms"
+
+
+AnyClockFault: TypeAlias = BumpClock | SkewClock | DriftClock | StrobeClock

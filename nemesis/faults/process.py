@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from nemesis.faults.base import NodeFault
 from nemesis.target import describe_target
-from system_under_test.control import Crashable, Killable, Moment, Pausable
+from system_under_test.control import Crashable, Killable, Moment, Pausable, Terminable
 from system_under_test.gossip_raft.core.types import NodeId
 
 
@@ -15,6 +15,7 @@ class Kill(NodeFault, frozen=True, tag="kill"):
     """End the target's processes at once (SIGKILL).  Undone by starting them again."""
 
     needs = (Killable,)
+    silences = True
 
     def describe(self) -> str:
         return f"kill {describe_target(self.target)}"
@@ -29,10 +30,34 @@ class Kill(NodeFault, frozen=True, tag="kill"):
         return f"restarted {', '.join(nodes)}"
 
 
+class _TerminableKillable(Terminable, Killable, Protocol): ...
+
+
+class Terminate(NodeFault, frozen=True, tag="terminate"):
+    """Ask the target's processes to end (SIGTERM), which they do in order: a leader hands its
+    leadership over.  Undone by starting them again."""
+
+    needs = (Terminable, Killable)
+    silences = True
+
+    def describe(self) -> str:
+        return f"terminate {describe_target(self.target)}"
+
+    async def do(self, node: NodeId, system: Terminable) -> str:
+        await system.terminate(node)
+        return ""
+
+    async def undo(self, nodes: Sequence[NodeId], system: _TerminableKillable) -> str:
+        for node in nodes:
+            await system.start(node)
+        return f"restarted {', '.join(nodes)}"
+
+
 class Pause(NodeFault, frozen=True, tag="pause"):
     """Stop the target's processes from running (SIGSTOP).  Undone by resuming them."""
 
     needs = (Pausable,)
+    silences = True
 
     def describe(self) -> str:
         return f"pause {describe_target(self.target)}"
@@ -57,6 +82,7 @@ class CrashAt(NodeFault, frozen=True, tag="crash-at"):
     count: int = 1
 
     needs = (Crashable, Killable)
+    silences = True
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -79,4 +105,4 @@ class CrashAt(NodeFault, frozen=True, tag="crash-at"):
         return f"before effect {self.count} ({self.moment.value})"
 
 
-ProcessFault: TypeAlias = Kill | Pause | CrashAt
+ProcessFault: TypeAlias = Kill | Terminate | Pause | CrashAt

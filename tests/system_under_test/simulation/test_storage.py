@@ -22,6 +22,7 @@ from system_under_test.gossip_raft.core.types import (
 from system_under_test.gossip_raft.ports import SyncFailed
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
+from system_under_test.machine import DiskCondition, FailingSync, Full, ReadOnly
 
 SECOND = 1_000_000_000
 HARD = HardState(Incarnation(1), Term(1))
@@ -142,10 +143,10 @@ def test_a_lost_disk_is_noticed_unless_it_shall_not_be() -> None:
     assert machine.restarted() == DurableState()
 
 
-@pytest.mark.parametrize("fault", ["make_read_only", "fail_next_sync"])
-def test_a_failed_write_is_told_and_never_reported_durable(fault: str) -> None:
+@pytest.mark.parametrize("condition", [ReadOnly(), FailingSync()])
+def test_a_failed_write_is_told_and_never_reported_durable(condition: DiskCondition) -> None:
     machine = Machine()
-    getattr(machine.disk, fault)()
+    machine.disk.impose(condition)
     with pytest.raises(SyncFailed):
         machine.write(appending(1, 3))
     assert machine.synced == 0
@@ -156,7 +157,7 @@ def test_what_a_failed_sync_left_is_all_or_a_torn_tail() -> None:
     for seed in range(20):
         machine = Machine(seed)
         machine.write(appending(1, 3))
-        machine.disk.fail_next_sync()
+        machine.disk.impose(FailingSync())
         with pytest.raises(SyncFailed):
             machine.write(appending(4, 6))
         machine.disk.process_killed()
@@ -169,7 +170,7 @@ def test_whoever_writes_on_after_a_failed_sync_leaves_a_hole_in_its_log() -> Non
     for seed in range(20):
         machine = Machine(seed)
         machine.write(appending(1, 3))
-        machine.disk.fail_next_sync()
+        machine.disk.impose(FailingSync())
         with pytest.raises(SyncFailed):
             machine.write(appending(4, 6))
         machine.write(appending(7, 7))
@@ -180,11 +181,11 @@ def test_whoever_writes_on_after_a_failed_sync_leaves_a_hole_in_its_log() -> Non
 
 def test_a_full_disk_holds_entries_back_until_there_is_room() -> None:
     machine = Machine()
-    machine.disk.is_full = True
+    machine.disk.impose(Full())
     machine.write(Persist(HARD, None, ()))
     assert machine.synced == 1
     machine.write(appending(1, 3))
     assert machine.synced == 1
-    machine.disk.repair()
+    machine.disk.lift(Full())
     machine.scheduler.run_for(SECOND)
     assert machine.synced == 2
