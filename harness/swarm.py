@@ -18,7 +18,8 @@ from harness.config import RunConfig
 from harness.planning import plan_faults
 from harness.seeds import derive
 from harness.simulated import Plan
-from nemesis.plan import KINDS, SECOND, Pace
+from nemesis.packages import SECOND, UNSAFE_FOR_LEASES
+from nemesis.plan import KINDS, Pace
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
@@ -80,7 +81,7 @@ def draw_plan(seed: int, given: Given) -> Plan:
     config.check()
     if given.faults is None and config.reads == Consistency.LEASE.value:
         # A lease is only promised to hold while clocks drift within bounds.
-        kept = tuple(kind for kind in config.faults if kind != "clock")
+        kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
         config = replace(config, faults=kept)
     world = WorldOptions(
         nodes=config.nodes,
