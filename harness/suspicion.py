@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 from msgspec import structs
 
 from harness.config import NODES_MAX, RunConfig
-from nemesis.plan import SECOND, Pace
+from nemesis.packages import SECOND
+from nemesis.plan import Pace
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions
@@ -47,16 +48,18 @@ FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
 ENTRIES_BYTES_MAX: Final = 1_000
 """In one batch, where batches are limited so far that a backlog of seconds exceeds it."""
 COMPACTING: Final = ("snapshot_entries_max", "log_keep", "snapshot_chunk_bytes")
-SHOWS_REPEATS: Final = ("list", "counter", "queue")
-"""Workloads in which a request that takes effect twice cannot be overlooked."""
-
-SHOWS_STALENESS: Final = ("register", "register", "list")
-"""Workloads that read all the time what others have just written."""
+SHOWN_BY: Final[dict[Need, tuple[str, ...]]] = {
+    Need.TRANSACTIONS: ("append",),
+    Need.RETRIES: ("list", "counter", "queue"),
+    Need.READS: ("register", "list"),
+}
+"""Workloads that cannot overlook it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a seed draws of a run, before faults are planned.  ``rare``: as in ``WorldOptions``."""
+    """What a seed draws of a run, before faults are planned.  ``rare`` and ``forwarding``
+    are those of ``WorldOptions``; ``at_once`` says how many faults may hold together."""
 
     config: RunConfig
     node: Settings
@@ -66,65 +69,61 @@ class Draft:
     pace: Pace
     rare: float
     forwarding: bool
+    at_once: int
 
 
 def suspected(rng: random.Random, needs: Collection[Need], draft: Draft) -> Draft:
-    """``draft``, except that now ``needs`` may be met."""
+    """``draft``, except that now ``needs`` may be met.
+
+    Whoever suspects something makes short runs in which much happens: of small clusters, with
+    small time-outs, and faults that end about when elections do.
+    """
+    draft = _brisk(rng, draft)
     config, node = draft.config, draft.node
     kinds = {kind for need in needs for kind in FAULTS_FOR.get(need, ())}
     if kinds:
         config = structs.replace(config, faults=tuple(sorted(kinds)))
-    if Need.TRANSACTIONS in needs:
-        config = structs.replace(config, workload="append")
-    if Need.RETRIES in needs:
-        config = structs.replace(config, workload=rng.choice(SHOWS_REPEATS))
-    if Need.READS in needs:
-        config = structs.replace(config, workload=rng.choice(SHOWS_STALENESS))
+    for need, workloads in SHOWN_BY.items():
+        if need in needs:
+            config = structs.replace(config, workload=rng.choice(workloads))
     if Need.LEASE_READS in needs:
         config = structs.replace(config, reads=Consistency.LEASE.value)
     if Need.COMPACTION in needs:
         node = node | compacting(rng)
     if Need.OVERLOAD in needs:
-        config = structs.replace(config, concurrency=20, rate_hz=100.0)
+        config = structs.replace(config, concurrency=20)
         node = {name: node[name] for name in node if name not in COMPACTING} | narrow(rng)
     if Need.SMALL_BATCHES in needs:
         node = node | {"entries_max": rng.choice((1, 2))}
     if Need.CHAINS in needs:
         node = node | {"children_max": 1}
     draft = replace(draft, config=config, node=node)
+    if Need.GATEWAY in needs:
+        draft = replace(draft, forwarding=True)
     if Need.CLOCK_DRIFT in needs:
         draft = coarse(draft)
     if Need.DELAY in needs:
         draft = _sluggish(rng, draft)
-    if Need.GATEWAY in needs:
-        draft = replace(draft, forwarding=True)
     return _peaceful(rng, draft) if Need.PEACE in needs else draft
 
 
-def _sluggish(rng: random.Random, draft: Draft) -> Draft:
-    """Messages take so long, and faults so short, that elections and what goes on beside them
-    overlap."""
+def _brisk(rng: random.Random, draft: Draft) -> Draft:
     election_ms = rng.choice((100, 200, 300))
     unit = election_ms * MS
-    shortest, recovery = rng.choice(((0.5, 0.5), (1, 0.2), (1, 2), (2, 1)))
-    node = draft.node | {
-        "election_timeout_min_ns": unit,
-        "election_timeout_max_ns": 2 * unit,
-        "heartbeat_interval_ns": unit // rng.choice((3, 5, 10)),
-    }
+    shortest, recovery = rng.choice(((0.5, 0.5), (1, 0.2), (2, 1), (4, 1)))
     return replace(
         draft,
-        config=structs.replace(draft.config, time_s=6.0, rate_hz=100.0),
-        node=node,
-        network=NetworkOptions(
-            latency_max_ns=int(unit * rng.choice((0.02, 0.05, 0.1, 0.2))),
-            jitter=rng.choice((1.0, 3.0)),
-            weather=Weather(
-                loss=rng.choice((0.0, 0.05, 0.1)),
-                straggling=rng.choice((0.0, 0.05, 0.2)),
-                straggle_max_ns=unit * rng.choice((1, 3)),
-            ),
+        config=structs.replace(
+            draft.config, nodes=3, time_s=6.0, rate_hz=100.0, operation_timeout_ms=1000
         ),
+        node=draft.node
+        | {
+            "election_timeout_min_ns": unit,
+            "election_timeout_max_ns": 2 * unit,
+            "heartbeat_interval_ns": unit // 5,
+        },
+        network=NetworkOptions(latency_max_ns=unit // rng.choice((20, 100)), jitter=1.0),
+        disk=DiskOptions(sync_max_ns=unit // rng.choice((20, 100))),
         pace=Pace(
             first_ns=2 * unit,
             duration_min_ns=int(unit * shortest),
@@ -133,6 +132,53 @@ def _sluggish(rng: random.Random, draft: Draft) -> Draft:
             interval_ns=int(unit * (shortest + recovery + 1)),
             tail_ns=2 * unit + SECOND,
         ),
+    )
+
+
+def _sluggish(rng: random.Random, draft: Draft) -> Draft:
+    """Messages take so long that elections and what goes on beside them overlap."""
+    unit = int(draft.node["election_timeout_min_ns"] or 0)
+    return replace(
+        draft,
+        network=NetworkOptions(
+            latency_max_ns=int(unit * rng.choice((0.05, 0.1, 0.2))),
+            jitter=rng.choice((1.0, 3.0)),
+            weather=Weather(
+                loss=rng.choice((0.0, 0.05, 0.1)),
+                straggling=rng.choice((0.0, 0.05, 0.2)),
+                straggle_max_ns=unit * rng.choice((1, 3)),
+            ),
+        ),
+    )
+
+
+def _peaceful(rng: random.Random, draft: Draft) -> Draft:
+    """Nothing is amiss but the faults, and those last so long that what does not come meanwhile
+    never would."""
+    unit = rng.choice((100, 200)) * MS
+    return replace(
+        draft,
+        config=structs.replace(draft.config, time_s=15.0, rate_hz=50.0),
+        node=draft.node
+        | {
+            "election_timeout_min_ns": unit,
+            "election_timeout_max_ns": 3 * unit // 2,
+            "heartbeat_interval_ns": unit // 5,
+            "fanout": NODES_MAX,
+            "entries_max": 256,
+        },
+        network=NetworkOptions(latency_max_ns=2 * MS),
+        disk=DiskOptions(sync_max_ns=3 * MS),
+        pace=Pace(
+            first_ns=rng.choice((1, 3)) * SECOND,
+            duration_min_ns=15 * unit,
+            duration_max_ns=30 * unit,
+            recovery_ns=rng.choice((1, 10)) * unit,
+            interval_ns=25 * unit,
+            tail_ns=2 * SECOND,
+        ),
+        rare=0.0,
+        at_once=1,
     )
 
 
@@ -146,35 +192,6 @@ def coarse(draft: Draft) -> Draft:
         draft,
         node=draft.node | {"clock_drift_max_ppm": allowed},
         clock=ClockOptions(drift_max_ppm=drift),
-    )
-
-
-def _peaceful(rng: random.Random, draft: Draft) -> Draft:
-    """Nothing is amiss but the faults, and those last so long that what does not come meanwhile
-    never would."""
-    election_ms = rng.choice((100, 200))
-    node = draft.node | {
-        "election_timeout_min_ns": election_ms * MS,
-        "election_timeout_max_ns": 2 * election_ms * MS,
-        "heartbeat_interval_ns": election_ms // 5 * MS,
-        "fanout": NODES_MAX,
-        "entries_max": 256,
-    }
-    return replace(
-        draft,
-        config=structs.replace(draft.config, time_s=rng.choice((15.0, 20.0))),
-        node=node,
-        network=NetworkOptions(latency_max_ns=2 * MS),
-        disk=DiskOptions(sync_max_ns=3 * MS),
-        pace=Pace(
-            first_ns=rng.choice((1, 3)) * SECOND,
-            duration_min_ns=20 * election_ms * MS,
-            duration_max_ns=40 * election_ms * MS,
-            recovery_ns=rng.choice((1, 10)) * election_ms * MS,
-            interval_ns=30 * election_ms * MS,
-            tail_ns=3 * SECOND,
-        ),
-        rare=0.0,
     )
 
 

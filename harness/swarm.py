@@ -27,7 +27,8 @@ from harness.suspicion import (
     narrow,
     suspected,
 )
-from nemesis.plan import KINDS, SECOND, Pace
+from nemesis.packages import SECOND, UNSAFE_FOR_LEASES
+from nemesis.plan import KINDS, Pace
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
@@ -103,11 +104,14 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
         pace=_pace(rng, node),
         rare=rare,
         forwarding=rng.random() < 0.2,
+        at_once=rng.choice((1, 1, 1, 2, 3)),
     )
     if is_coarse:
         draft = coarse(draft)
     # What is given does not matter here, either.
-    draft = _fitting(suspected(derive(seed, "suspicion"), needs, draft))
+    if needs:
+        draft = suspected(derive(seed, "suspicion"), needs, draft)
+    draft = _fitting(draft)
     chosen = {
         name: getattr(draft.config, name) if getattr(given, name) is None else getattr(given, name)
         for name in Given.__dataclass_fields__
@@ -118,7 +122,7 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     config.check()
     if given.faults is None and config.reads == Consistency.LEASE.value:
         # A lease is only promised to hold while clocks drift within bounds.
-        kept = tuple(kind for kind in config.faults if kind != "clock")
+        kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
         config = structs.replace(config, faults=kept)
     world = WorldOptions(
         nodes=config.nodes,
@@ -129,7 +133,7 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
         rare=draft.rare,
         forwarding=draft.forwarding,
     )
-    schedule = plan_faults(config, pace=draft.pace, leader_first=False)
+    schedule = plan_faults(config, pace=draft.pace, leader_first=False, at_once=draft.at_once)
     return Plan(config=config, schedule=schedule, world=world)
 
 

@@ -147,8 +147,10 @@ def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
     """The run of ``seed`` on nodes with that bug; ``guided`` by what the bug needs."""
     if mutant is None:
         return draw_plan(seed, Given())
-    given = Given(bug=mutant.name, nodes=_nodes(mutant, seed))
-    return draw_plan(seed, given, mutant.needs if guided else ())
+    if guided and mutant.needs:
+        nodes = None if mutant.nodes_min <= 3 else mutant.nodes_min
+        return draw_plan(seed, Given(bug=mutant.name, nodes=nodes), mutant.needs)
+    return draw_plan(seed, Given(bug=mutant.name, nodes=_nodes(mutant, seed)))
 
 
 def anomalies(verdicts: dict[str, Verdict]) -> tuple[str, ...]:

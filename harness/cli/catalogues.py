@@ -10,7 +10,8 @@ from checker.base import Checker
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode
 from nemesis.fault import kind_of
-from nemesis.plan import KINDS, LIVE_KINDS, variants_of
+from nemesis.packages import faults_of
+from nemesis.plan import KINDS, LIVE_KINDS
 from workloads.catalogue import WORKLOADS, about, options, workload
 from workloads.errors import UnknownWorkload
 from workloads.options import Option
@@ -61,7 +62,7 @@ def _worlds(kind: str) -> str:
 
 
 def _faults(kind: str) -> str:
-    return ", ".join(dict.fromkeys(map(kind_of, variants_of(kind))))
+    return ", ".join(dict.fromkeys(map(kind_of, faults_of(kind))))
 
 
 def _summary(name: str) -> str:
@@ -95,7 +96,7 @@ def _fault_json(kind: str) -> dict[str, Any]:
     return {
         "kind": kind,
         "live": kind in LIVE_KINDS,
-        "faults": [fault.describe() for fault in variants_of(kind)],
+        "faults": [fault.describe() for fault in faults_of(kind)],
     }
 
 
