@@ -27,6 +27,7 @@ from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 
 KINDS: Final = (
     *("partition", "kill", "pause", "slow", "reset"),
+    *("terminate", "restart", "crash-loop", "rolling"),
     *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
 )
 """What a system that we know nothing of can suffer."""

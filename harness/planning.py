@@ -34,6 +34,7 @@ def plan_faults(
     *,
     pace: Pace | None = None,
     leader_first: bool = True,
+    at_once: int = 1,
 ) -> Schedule:
     """The faults that ``config`` means, all of ``known`` kinds; see ``nemesis.plan.plan``.
 
@@ -53,6 +54,7 @@ def plan_faults(
             until,
             pace=pace,
             leader_first=leader_first,
+            at_once=at_once,
         )
     except ImpossiblePlan as error:
         raise BadInput(f"--faults: {error}") from error

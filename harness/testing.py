@@ -31,7 +31,7 @@ from harness.wall_clock import deadline_after
 from histories.formats.read import read_history
 from histories.history import History
 from histories.op import Op
-from nemesis.plan import LIVE_KINDS
+from nemesis.plan import KINDS
 
 CHECK_SECONDS: Final = 120.0
 SEED: Final = 0
@@ -81,7 +81,7 @@ class LiveRuns:
         task = _task({"time_s": TIME_S, **chosen}, live=True, system=place)
         config = task.config()
         config.check()
-        plan_faults(config, LIVE_KINDS if system is None else foreign_system.KINDS)
+        plan_faults(config, KINDS if system is None else foreign_system.KINDS)
         judged = judged_live(
             RunStore(self.scratch),
             config,

@@ -13,7 +13,7 @@ from harness.planning import plan_faults
 from harness.simulated import Plan
 from harness.swarm import Given, draw_plan
 from harness.system_file import load_system
-from nemesis.plan import LIVE_KINDS
+from nemesis.plan import KINDS
 
 _OPTIONS: Final = {
     "workload": "workload",
@@ -83,7 +83,7 @@ class Task(Struct, frozen=True, kw_only=True):
             config.check()
             if self.system is not None:
                 load_system(self.system)
-            plan_faults(config, LIVE_KINDS if self.system is None else foreign_system.KINDS)
+            plan_faults(config, KINDS if self.system is None else foreign_system.KINDS)
         else:
             self.plan()
 

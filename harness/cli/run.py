@@ -24,7 +24,7 @@ from harness.provenance import record_of
 from harness.store import RunStore
 from harness.system_file import load_system
 from harness.wall_clock import RunClock, deadline_after, fresh_seed
-from nemesis.plan import LIVE_KINDS
+from nemesis.plan import KINDS
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 
@@ -76,7 +76,7 @@ class Chosen:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
         if config.system is not None:
             load_system(config.system)
-        plan_faults(config, LIVE_KINDS if config.system is None else foreign_system.KINDS)
+        plan_faults(config, KINDS if config.system is None else foreign_system.KINDS)
         return config
 
 

@@ -190,7 +190,11 @@ MUTANTS = (
         ids=("M15",),
         summary="Gossip records are merged field by field instead of as a whole.",
         breaks=("leader completeness",),
-        needs=(Need.PARTITION,),
+        needs=(
+            Need.PARTITION,
+            Need.DELAY,
+            Need.SMALL_BATCHES,
+        ),
         revealed_by=(
             "state-machine safety",
             "one committed log",
@@ -203,7 +207,11 @@ MUTANTS = (
         ids=("M06", "R20"),
         summary="A node rolls back for a source that is merely behind.",
         breaks=("durability", "leader completeness"),
-        needs=(Need.PARTITION,),
+        needs=(
+            Need.PARTITION,
+            Need.WIPED_DISK,
+            Need.CHAINS,
+        ),
         revealed_by=("in-node assertion",),
         random=False,
         rules=TruncatesOnMismatch,
@@ -216,6 +224,8 @@ MUTANTS = (
         needs=(
             Need.ELECTION,
             Need.DELAY,
+            Need.WIPED_DISK,
+            Need.CHAINS,
         ),
         revealed_by=("in-node assertion",),
         random=False,
@@ -226,7 +236,7 @@ MUTANTS = (
         ids=("M17",),
         summary="What a node said before its disk was lost stays in the map and counts.",
         breaks=("leader completeness", "durability"),
-        needs=(Need.WIPED_DISK,),
+        needs=(Need.CRASH, Need.PEACE),
         revealed_by=(
             "leader completeness",
             "acknowledged entries are kept",
@@ -310,7 +320,7 @@ MUTANTS = (
         ids=("M05",),
         summary="Nodes without a leader pull from each other, and from nobody who has more.",
         breaks=("liveness",),
-        needs=(Need.PARTITION,),
+        needs=(Need.PARTITION, Need.PEACE),
         nodes_min=5,
         revealed_by=("claim",),
         random=False,
