@@ -24,16 +24,14 @@ from histories.journal import read_journal, read_trace
 from histories.pairing import history_of
 from histories.trace import NodeEvent
 from workloads.base import Workload
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """Everything that can be said of a run; all times are those of its journal.
 
-    ``verdicts`` by checker, in the order in which they are shown.  ``warnings``: what was
-    left out, such as a torn last line.
+    ``verdicts`` by checker, in the order in which they are shown.  ``traces`` by node.
+    ``warnings``: what was left out, such as a torn last line.
     """
 
     record: RunRecord
@@ -42,6 +40,7 @@ class Analysis:
     verdicts: Mapping[str, Verdict]
     stats: Stats
     life: ClusterLife
+    traces: Mapping[str, Sequence[NodeEvent]]
     warnings: tuple[str, ...]
 
     @property
@@ -58,21 +57,28 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
     """
     record = run.read_record()
     try:
-        chosen = workload(record.config.workload)
-    except WorkloadError as error:
-        raise BadInput(f"{run.record}: config.workload: {error}") from error
+        chosen = record.config.made_workload()
+    except BadInput as error:
+        raise BadInput(f"{run.record}: {error}") from error
     journal = read_journal(run.journal)
     history = history_of(journal)
-    traces, warnings = _read_traces(run, record) if record.config.system is None else (None, [])
+    traces, warnings = read_traces(run, record)
     if journal.torn is not None:
         warnings.insert(0, f"{journal.file}: {journal.torn}")
     return Analysis(
         record=record,
         events=journal.events,
         history=history,
-        verdicts=verdicts_of(chosen, journal.events, history, traces, budget),
+        verdicts=verdicts_of(
+            chosen,
+            journal.events,
+            history,
+            None if record.config.system is not None else traces,
+            budget,
+        ),
         stats=stats(history),
-        life=cluster_life(traces or {}),
+        life=cluster_life(traces),
+        traces=traces,
         warnings=tuple(warnings),
     )
 
@@ -109,9 +115,16 @@ def checks_of(
     return checks
 
 
-def _read_traces(
+def read_traces(
     run: RunDirectory, record: RunRecord
 ) -> tuple[dict[str, Sequence[NodeEvent]], list[str]]:
+    """What every node recorded, on the clock of the journal, and what is to be warned of.
+
+    Raises:
+        HistoryError: A trace is malformed.
+    """
+    if record.config.system is not None:
+        return {}, []  # Such nodes record nothing for us.
     files = run.traces()
     traces: dict[str, Sequence[NodeEvent]] = {}
     warnings: list[str] = []

@@ -24,7 +24,10 @@ from system_under_test.gossip_raft.runtime.child_process import ChildProcess, De
 from system_under_test.gossip_raft.runtime.cluster import ReservedPort
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 
-KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+KINDS: Final = (
+    *("partition", "kill", "pause", "slow", "reset"),
+    *("terminate", "restart", "crash-loop", "rolling"),
+)
 """What a system that we know nothing of can suffer."""
 
 LAUNCHER: Final = "harness.launcher"
@@ -32,7 +35,7 @@ POLL_INTERVAL_S: Final = 0.05
 
 
 class ForeignSystem(Proxied):
-    """Killable, pausable, partitionable: what processes and proxies can suffer."""
+    """Killable, terminable, pausable, partitionable: what processes and proxies can suffer."""
 
     def __init__(self, system: System, nodes: int, directory: Path, rng: random.Random) -> None:
         """``directory`` gets one directory for each node; ``rng`` draws delays."""
@@ -40,6 +43,7 @@ class ForeignSystem(Proxied):
         self.on_death: DeathWatch | None = None
         self._system = system
         self._proxies = ProxyLayer(self.nodes, rng)
+        self._hides_calls = "nothing is known of its calls"
         self._ports = {node: ReservedPort() for node in self.nodes}
         self._processes = {node: self._process(node, directory / node) for node in self.nodes}
 
@@ -69,6 +73,10 @@ class ForeignSystem(Proxied):
 
     async def kill(self, node: NodeId) -> None:
         await self._processes[node].kill()
+        self._proxies.untarget(node)
+
+    async def terminate(self, node: NodeId) -> None:
+        await self._processes[node].terminate()
         self._proxies.untarget(node)
 
     async def start(self, node: NodeId) -> None:

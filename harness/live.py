@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+import threading
 from typing import Final
 
 from harness.config import RunConfig
@@ -21,12 +22,11 @@ from harness.system_file import load_system
 from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
 from nemesis import schedule as schedules
-from nemesis.errors import ProxyUnavailable
+from nemesis.errors import ProxyUnavailable, UnsupportedFault
+from nemesis.inject import check_supported
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.base import Workload
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 FIRST_LEADER_S: Final = 20.0
 
@@ -51,14 +51,12 @@ async def run_live(
         Why the run is incomplete ("interrupted"), or ``None``.
 
     Raises:
-        BadInput: There is no such workload, or none that is judged while it runs.
+        BadInput: There is no such workload, or it is not judged while it runs; or the system
+            cannot suffer one of the faults.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
-    try:
-        chosen = workload(config.workload)
-    except WorkloadError as error:
-        raise BadInput(f"--workload: {error}") from error
+    chosen = config.made_workload()
     monitor = monitor_for(chosen) if stop_on_violation else None
     run.schedule.write_bytes(schedules.encode(schedule))
     driver = driver_of(config, chosen, schedule)
@@ -67,6 +65,7 @@ async def run_live(
         system = _system(config, chosen, run)
         with JournalWriter(run.journal) as journal:
             async with system:
+                _check_supported(schedule, system)
                 await system.settled(FIRST_LEADER_S)
                 live = LiveRun(
                     driver=driver,
@@ -84,6 +83,13 @@ async def run_live(
         raise EnvironmentFailure(str(error)) from error
 
 
+def _check_supported(schedule: Schedule, system: RunningSystem) -> None:
+    try:
+        check_supported((step.fault for step in schedule.steps), system)
+    except UnsupportedFault as error:
+        raise BadInput(f"--faults: {error}") from error
+
+
 def _system(config: RunConfig, chosen: Workload, run: RunDirectory) -> RunningSystem:
     rng = derive(config.seed, "system")
     if config.system is None:
@@ -98,6 +104,8 @@ def _allow_many_connections() -> None:
 
 
 async def _interruptible(live: LiveRun) -> str | None:
+    if threading.current_thread() is not threading.main_thread():
+        return await live.run()  # Signals are for whoever has the main thread.
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, live.interrupt, "interrupted")

@@ -7,18 +7,17 @@ import random
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
-from harness.driver import (
+from harness.driver import Driver, Phase
+from harness.effects import (
     AwaitSettled,
     CloseClient,
     Dispatch,
-    Driver,
     Effect,
     Finished,
     HealAll,
     Inject,
     Journal,
     OpenClient,
-    Phase,
     ProbeConnectivity,
     Undo,
     WaitUntil,

@@ -12,6 +12,7 @@ from typing import Final, Self
 from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.exchange_calls import ExchangeCalls
 from harness.live_client import SessionClient
 from harness.planning import session_timeouts
 from harness.proxied import Proxied
@@ -74,11 +75,13 @@ class LiveSystem(Proxied, Troubled):
         self._timeouts: Final = session_timeouts(config)
         self._workload: Final = workload
         self._reads: Final = Consistency(config.reads)
+        self._policy: Final = config.clients.policy
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
             self._security = make_security(certificates, self.nodes)
-        self._proxies = ProxyLayer(self.nodes, rng)
+        self._proxies = ProxyLayer(self.nodes, rng, ExchangeCalls())
+        self._hides_calls = "calls cannot be told apart under TLS" if config.tls else None
         specs = [
             NodeSpec(
                 id=node,
@@ -121,6 +124,7 @@ class LiveSystem(Proxied, Troubled):
             self.nodes[contact],
             self._cluster,
             self._timeouts,
+            policy=self._policy,
             security=self._security,
         )
         return SessionClient(session, self._workload, self._reads)

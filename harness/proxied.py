@@ -6,23 +6,30 @@ import asyncio
 from collections.abc import Collection, Iterable
 
 from nemesis.proxy.control import ProxyLayer
+from system_under_test.conditions import CallCondition, Condition
 from system_under_test.control import CLIENTS, Link
-from system_under_test.gossip_raft.core.types import Nanos
 
 
 class Proxied:
-    """``Partitionable`` by ``_proxies``, which whoever inherits this sets."""
+    """``Partitionable`` by ``_proxies``, which whoever inherits this sets.
+
+    ``_hides_calls`` is why proxies cannot tell its calls apart, ``None`` if they can.
+    """
 
     _proxies: ProxyLayer
+    _hides_calls: str | None
 
-    async def cut(self, links: Collection[Link]) -> None:
-        await self._proxies.cut(links)
+    def cannot_suffer(self, condition: Condition) -> str | None:
+        return self._hides_calls if isinstance(condition, CallCondition) else None
 
-    async def reset(self, links: Collection[Link]) -> None:
-        await self._proxies.reset(links)
+    async def impose(self, links: Collection[Link], condition: Condition) -> None:
+        await self._proxies.impose(links, condition)
 
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        await self._proxies.delay(links, latency, jitter)
+    async def lift(self, links: Collection[Link], condition: Condition) -> str:
+        return await self._proxies.lift(links, condition)
+
+    async def reset(self, links: Collection[Link]) -> str:
+        return await self._proxies.reset(links)
 
     async def heal(self) -> str:
         return await self._proxies.heal()

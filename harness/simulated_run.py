@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 from harness.agreement import disagreement, disconnection, rest
-from harness.driver import (
+from harness.driver import Driver
+from harness.effects import (
     AwaitSettled,
     CloseClient,
     Dispatch,
-    Driver,
     Effect,
     Finished,
     HealAll,
@@ -31,7 +31,11 @@ from histories.op import Nanos, ProcessId
 from nemesis.errors import NemesisError
 from nemesis.inject import Injected, heal_all, inject, undo
 from nemesis.schedule import Schedule
-from system_under_test.gossip_raft.core.client_session import Ending, SessionTimeouts
+from system_under_test.gossip_raft.core.client_session import (
+    ClientPolicy,
+    Ending,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
 from system_under_test.gossip_raft.core.types import ClientId
 from system_under_test.gossip_raft.simulation.client import SimulatedClient
@@ -59,6 +63,7 @@ class SimulatedRun:
         schedule: Schedule,
         rng: random.Random,
         timeouts: SessionTimeouts,
+        policy: ClientPolicy,
         reads: Consistency,
     ) -> None:
         self.events: Final[list[Event]] = [Opened()]
@@ -70,6 +75,7 @@ class SimulatedRun:
         self._schedule = schedule
         self._rng = rng
         self._timeouts = timeouts
+        self._policy = policy
         self._reads = reads
         self._clients: dict[ProcessId, SimulatedClient] = {}
         self._injected: dict[int, Injected] = {}
@@ -108,7 +114,7 @@ class SimulatedRun:
                     self._poll.set(time)
                 case OpenClient(process=process, contact=contact):
                     self._clients[process] = self._cluster.client(
-                        _name(process), contact, self._timeouts
+                        _name(process), contact, self._timeouts, self._policy
                     )
                 case CloseClient(process=process):
                     del self._clients[process]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
 
 from harness.config import RunConfig
-from harness.planning import plan_faults
+from harness.planning import plan_faults, scheduled
 from harness.seeds import derive
 from harness.simulated import Plan
 from nemesis.packages import SECOND, UNSAFE_FOR_LEASES
@@ -24,7 +24,8 @@ from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
-from workloads.catalogue import WORKLOADS
+from workloads.catalogue import WORKLOADS, options
+from workloads.options import Setting
 
 MS: Final = 1_000_000
 
@@ -36,12 +37,15 @@ class Given:
     workload: str | None = None
     nodes: int | None = None
     faults: tuple[str, ...] | None = None
+    schedule: str | None = None
     time_s: float | None = None
     concurrency: int | None = None
     rate_hz: float | None = None
     operation_timeout_ms: int | None = None
     reads: str | None = None
     bug: str | None = None
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    """Of the workload; those that are not given are drawn, or the default."""
 
 
 def draw_plan(seed: int, given: Given) -> Plan:
@@ -55,7 +59,7 @@ def draw_plan(seed: int, given: Given) -> Plan:
     # change what the others become.
     drawn = RunConfig(
         seed=seed,
-        workload=rng.choice(tuple(WORKLOADS)),
+        workload=derive(seed, "swarm", "workload").choice(tuple(WORKLOADS)),
         nodes=rng.choice((3, 3, 3, 3, 4, 5, 5, 5, 6, 7)),
         faults=_faults(rng),
         time_s=rng.choice((10.0, 15.0, 20.0)),
@@ -77,8 +81,12 @@ def draw_plan(seed: int, given: Given) -> Plan:
         name: getattr(drawn, name) if getattr(given, name) is None else getattr(given, name)
         for name in Given.__dataclass_fields__
     }
-    config = RunConfig(seed=seed, **chosen)
+    drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
+    chosen["options"] = drawn_options | dict(given.options)
+    at_once = derive(seed, "swarm", "at-once").choice((1, 1, 1, 2, 3))
+    config = RunConfig(seed=seed, at_once=at_once, **chosen)
     config.check()
+    config = scheduled(config)
     if given.faults is None and config.reads == Consistency.LEASE.value:
         # A lease is only promised to hold while clocks drift within bounds.
         kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
@@ -93,6 +101,18 @@ def draw_plan(seed: int, given: Given) -> Plan:
     )
     schedule = plan_faults(config, pace=pace, leader_first=False)
     return Plan(config=config, schedule=schedule, world=world)
+
+
+def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
+    """What clients of whatever workload may do, and who is asked most; mostly the default."""
+    drawn: dict[str, Setting] = {
+        "clients": rng.choice(("pinned", "pinned", "roaming")),
+        "reconnect-ops": rng.choice((0, 0, 0, 1, 5)),
+        "retries": rng.choice(("none", "exactly-once", "exactly-once")),
+        "key-distribution": rng.choice(("uniform", "uniform", "zipf", "hot")),
+    }
+    known = {option.name: option.default for option in options(workload)}
+    return {name: value for name, value in drawn.items() if known.get(name, value) != value}
 
 
 def _faults(rng: random.Random) -> tuple[str, ...]:

@@ -32,17 +32,21 @@ from nemesis.faults.membership import (
 from nemesis.faults.network import (
     BadWeather,
     Bridge,
+    FlappingPrimary,
     Halves,
+    Impair,
     Isolate,
     LeaderSide,
     MajoritiesRing,
     NetworkFault,
+    NonTransitive,
     OneWay,
     PartitionFault,
     ResetConnections,
     SlowLinks,
 )
 from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault, Terminate
+from system_under_test.conditions import name_of
 
 __all__ = [
     "BadWeather",
@@ -53,15 +57,18 @@ __all__ = [
     "FailSync",
     "Fault",
     "FillDisk",
+    "FlappingPrimary",
     "FlipBit",
     "Halves",
     "HealAll",
+    "Impair",
     "Isolate",
     "Kill",
     "LeaderSide",
     "LoseDisk",
     "LosePower",
     "MajoritiesRing",
+    "NonTransitive",
     "OneWay",
     "PartitionFault",
     "Pause",
@@ -93,7 +100,9 @@ Fault: TypeAlias = (
 
 
 def kind_of(fault: Fault) -> str:
-    """The fault's name in journals and schedule files: "isolate", "kill" ..."""
+    """The fault's name in journals: "isolate", "kill" ..."""
+    if isinstance(fault, Impair):
+        return name_of(fault.what)
     tag = fault.__struct_config__.tag
     assert isinstance(tag, str)
     return tag

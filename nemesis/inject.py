@@ -163,6 +163,9 @@ def check_supported(faults: Iterable[Fault], system: SystemUnderTest) -> None:
                     f"{kind_of(fault)} needs a system that is {capability.__name__};"
                     f" {type(system).__name__} is not"
                 )
+        capable: Any = system
+        if isinstance(fault, LinkFault) and (why := fault.unsuited(capable)) is not None:
+            raise UnsupportedFault(f"{kind_of(fault)}: {why}")
 
 
 async def _try(step: Awaitable[_Result], errors: list[Exception]) -> _Result | None:

@@ -6,7 +6,8 @@ series of them; every fault of a package may be asked for by its own name, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -65,6 +66,12 @@ class Series:
     period_ns: int
     held_ns: int
 
+    def describe(self) -> str:
+        """In words: "every 1.2 s, for 500 ms: kill the leader"."""
+        held = f"for {self.held_ns / 1e6:g} ms" if self.held_ns else "undone at once"
+        what = ", ".join(dict.fromkeys(fault.describe() for fault in self.faults))
+        return f"every {self.period_ns / 1e9:g} s, {held}: {what}"
+
     def steps(self, at_ns: int, duration_ns: int) -> tuple[Timed, ...]:
         """What it comes to from ``at_ns`` on, for ``duration_ns`` or longer."""
         count = max(len(self.faults), duration_ns // self.period_ns)
@@ -103,17 +110,20 @@ def variants_of(
     return alone
 
 
-def _faults_of_packages(nodes: Sequence[NodeId]) -> Sequence[Fault]:
+def faults_of(variants: Iterable[Variant]) -> tuple[Fault, ...]:
+    """All that they do, each once."""
     found: dict[Fault, None] = {}
-    for package in PACKAGES.values():
-        try:
-            variants = package.variants(nodes)
-        except ImpossiblePlan:
-            continue
-        for variant in variants:
-            faults = variant.faults if isinstance(variant, Series) else (variant,)
-            found |= dict.fromkeys(faults)
+    for variant in variants:
+        found |= dict.fromkeys(variant.faults if isinstance(variant, Series) else (variant,))
     return tuple(found)
+
+
+def _faults_of_packages(nodes: Sequence[NodeId]) -> Iterator[Fault]:
+    variants: list[Variant] = []
+    for package in PACKAGES.values():
+        with suppress(ImpossiblePlan):
+            variants += package.variants(nodes)
+    yield from faults_of(variants)
 
 
 # --- links -------------------------------------------------------------------------

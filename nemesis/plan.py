@@ -19,9 +19,6 @@ _MILLISECOND: Final = 1_000_000
 
 DEFAULT_KINDS: Final = ("partition", "kill", "pause")
 KINDS: Final = tuple(PACKAGES)
-SIMULATED_KINDS: Final = ("weather",)
-"""What no live system can suffer."""
-LIVE_KINDS: Final = tuple(kind for kind in KINDS if kind not in SIMULATED_KINDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

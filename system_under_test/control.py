@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
-from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.conditions import Condition
+from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.machine import ClockCondition, DiskCondition
 
 
@@ -64,20 +65,28 @@ class Pausable(Protocol):
 
 @runtime_checkable
 class Partitionable(Protocol):
-    async def cut(self, links: Collection[Link]) -> None:
-        """Let nothing more pass on ``links``; silent: nobody is told (blackhole)."""
+    """Conditions add up; each holds until it is lifted, or all are healed."""
 
-    async def reset(self, links: Collection[Link]) -> None:
-        """Break the connections of ``links`` now, visibly; new ones may be made."""
+    def cannot_suffer(self, condition: Condition) -> str | None:
+        """Why this condition cannot be imposed here; ``None`` if it can."""
 
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        """Hold back what passes on ``links`` for ``latency`` ± ``jitter`` nanoseconds."""
+    async def impose(self, links: Collection[Link], condition: Condition) -> None:
+        """From now on it is so on ``links``."""
+
+    async def lift(self, links: Collection[Link], condition: Condition) -> str:
+        """Undo one ``impose`` of the same; nothing held back by a cut is ever delivered.
+
+        Returns what happened on the links meanwhile: "dropped 812 bytes on 4 links".
+        """
+
+    async def reset(self, links: Collection[Link]) -> str:
+        """Break the connections of ``links`` now, visibly; new ones may be made.
+
+        Returns what it came to: "broke 3 connections".
+        """
 
     async def heal(self) -> str:
-        """Undo every cut and delay; nothing held back by a cut is ever delivered.
-
-        Returns what the faults did since the last heal: "dropped 812 bytes on 4 links".
-        """
+        """Lift everything; returns what happened since the last heal."""
 
 
 @runtime_checkable
@@ -97,15 +106,6 @@ class Reconfigurable(Protocol):
 
     async def transfer(self, target: NodeId | None) -> str:
         """Hand leadership to ``target``, or to whoever is best prepared."""
-
-
-@runtime_checkable
-class Lossy(Protocol):
-    async def disturb(
-        self, links: Collection[Link], loss: float, duplication: float, straggling: float
-    ) -> None:
-        """From now on each message on ``links`` is lost, repeated or held up with these
-        probabilities.  Undone by healing the links, as cuts are."""
 
 
 @runtime_checkable

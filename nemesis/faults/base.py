@@ -78,6 +78,9 @@ class LinkFault(Struct, frozen=True, tag_field="kind"):
 
     async def undo(self, links: frozenset[Link], system: Any) -> str:
         """Returns when it holds no more, what it did meanwhile: "dropped 812 bytes on 4 links"."""
-        del links
-        said: str = await system.heal()
-        return said
+        raise NotImplementedError
+
+    def unsuited(self, system: Any) -> str | None:
+        """Why ``system``, which has what it needs, cannot suffer it all the same."""
+        del system
+        return None

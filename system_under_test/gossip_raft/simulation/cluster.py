@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from system_under_test.conditions import Condition, Crowded, HalfOpen, Refused
 from system_under_test.control import CLIENTS, Link, Moment
-from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
+from system_under_test.gossip_raft.core.client_session import (
+    CAREFUL,
+    ClientPolicy,
+    ClientSession,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
 from system_under_test.gossip_raft.core.membership import obstacle_to_loss, outsiders
 from system_under_test.gossip_raft.core.messages import (
@@ -38,7 +44,6 @@ from system_under_test.gossip_raft.simulation.life import Life
 from system_under_test.gossip_raft.simulation.network import (
     NetworkOptions,
     SimulatedNetwork,
-    Weather,
 )
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
@@ -93,6 +98,7 @@ class SimulatedCluster:
         *,
         rules: Callable[[], Rules] = Rules,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        make_network: Callable[..., SimulatedNetwork] = SimulatedNetwork,
     ) -> None:
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(options.nodes))
         self.scheduler: Final = Scheduler()
@@ -102,7 +108,7 @@ class SimulatedCluster:
         self._wrap_storage = wrap_storage
         self._rng = stream("nodes")
         self._clients: dict[str, SimulatedClient] = {}
-        self.network: Final = SimulatedNetwork(
+        self.network: Final = make_network(
             self.scheduler,
             stream("network"),
             options.network,
@@ -110,6 +116,7 @@ class SimulatedCluster:
             nodes=self.nodes,
             to_node=self._entrance,
             to_clients=self._to_client,
+            bounce=self._bounce,
         )
         disks, clocks = stream("disks"), stream("clocks")
         self.disks: Final = {
@@ -135,15 +142,22 @@ class SimulatedCluster:
         """The one that it leads now."""
         return self.lives[node]
 
-    def client(self, name: ClientId, contact: int, timeouts: SessionTimeouts) -> SimulatedClient:
+    def client(
+        self,
+        name: ClientId,
+        contact: int,
+        timeouts: SessionTimeouts,
+        policy: ClientPolicy = CAREFUL,
+    ) -> SimulatedClient:
         """A new client, which is heard until ``close_client``."""
-        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts)
+        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts, policy)
         client = SimulatedClient(session, timeouts, self.scheduler, self.network.send)
         self._clients[name] = client
         return client
 
     def close_client(self, name: ClientId) -> None:
         self._clients.pop(name).abandon()
+        self.network.forget(name)
 
     # --- looking ---------------------------------------------------------------------
 
@@ -194,22 +208,35 @@ class SimulatedCluster:
         if self.lives[node].paused:
             self.lives[node].resume()
 
-    async def cut(self, links: Collection[Link]) -> None:
-        self.network.cut(links)
+    def cannot_suffer(self, condition: Condition) -> str | None:
+        del condition
+        return None
 
-    async def reset(self, links: Collection[Link]) -> None:
+    async def impose(self, links: Collection[Link], condition: Condition) -> None:
+        clients = tuple(self._clients)
+        self.network.impose(links, condition, clients)
         for link in sorted(links):
-            if link.source == CLIENTS:
-                self._break_connections(NodeId(link.target))
+            # What begins with the end of connections; only clients notice that.
+            match condition:
+                case Refused() if link.source == CLIENTS:
+                    self._break_connections(NodeId(link.target), clients)
+                case Crowded(connections_max=most) if link.source == CLIENTS:
+                    self._break_connections(NodeId(link.target), clients[most:])
+                case HalfOpen() if link.target == CLIENTS:
+                    self._break_connections(NodeId(link.source), clients)
+                case _:
+                    pass
 
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        self.network.delay(links, latency, jitter)
+    async def lift(self, links: Collection[Link], condition: Condition) -> str:
+        return self.network.lift(links, condition)
 
-    async def disturb(
-        self, links: Collection[Link], loss: float, duplication: float, straggling: float
-    ) -> None:
-        weather = Weather(loss=loss, duplication=duplication, straggling=straggling)
-        self.network.set_weather(links, weather)
+    async def reset(self, links: Collection[Link]) -> str:
+        broken = [
+            self._break_connections(NodeId(link.target), self._clients)
+            for link in sorted(links)
+            if link.source == CLIENTS
+        ]
+        return f"broke the connections of {sum(broken)} clients"
 
     async def heal(self) -> str:
         return self.network.heal()
@@ -361,11 +388,26 @@ class SimulatedCluster:
     def _down(self, node: NodeId) -> None:
         """The process is gone: what it was writing may survive, its connections do not."""
         self.disks[node].process_killed()
-        self._break_connections(node)
+        late = self.network.slow_close_ns(Link(node, CLIENTS))
+        if late:
+            for client in tuple(self._clients.values()):
+                if asked := client.open_at(node):
+                    self.scheduler.at(self.scheduler.now + late, client.unknown, asked)
+        else:
+            self._break_connections(node, self._clients)
 
-    def _break_connections(self, node: NodeId) -> None:
-        for client in tuple(self._clients.values()):
-            client.connection_broke(node)
+    def _break_connections(self, node: NodeId, clients: Iterable[str]) -> int:
+        """How many of ``clients`` had asked something there that was not answered."""
+        return sum(self._clients[name].connection_broke(node) for name in tuple(clients))
+
+    def _bounce(self, request: Message, *, certainly: bool) -> None:
+        client = self._clients.get(request.source)
+        if client is None:
+            return
+        if certainly:
+            client.undelivered(request.request)
+        else:
+            client.unknown((request.request,))
 
     # --- delivery ----------------------------------------------------------------------
 
