@@ -180,8 +180,7 @@ def _restarts(_: Sequence[NodeId]) -> Sequence[Variant]:
 def _crash_loops(nodes: Sequence[NodeId]) -> Sequence[Variant]:
     victims: tuple[Target, ...] = (Leader(), *(Named((node,)) for node in nodes))
     return tuple(
-        Series(faults=(Kill(who),), period_ns=1_200 * MILLISECOND, held_ns=500 * MILLISECOND)
-        for who in victims
+        Series(faults=(Kill(who),) * 3, period_ns=1_200 * MILLISECOND, held_ns=0) for who in victims
     )
 
 
@@ -192,11 +191,7 @@ def _rolling(nodes: Sequence[NodeId]) -> Sequence[Variant]:
             period_ns=1_500 * MILLISECOND,
             held_ns=held_ns,
         )
-        for fault, held_ns in (
-            (Terminate, 0),
-            (Kill, 500 * MILLISECOND),
-            (Pause, 1_000 * MILLISECOND),
-        )
+        for fault, held_ns in ((Terminate, 0), (Kill, 0), (Pause, 1_000 * MILLISECOND))
     )
 
 
