@@ -55,7 +55,7 @@ async def run_live(
 
     Raises:
         BadInput: There is no such workload, or it is not judged while it runs; or the system
-            cannot suffer the faults.
+            cannot suffer one of the faults.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
@@ -68,7 +68,7 @@ async def run_live(
         running = _system(config, chosen, run, system)
         with JournalWriter(run.journal) as journal:
             async with running:
-                check_supported((step.fault for step in schedule.steps), running)
+                _check_supported(schedule, running)
                 await running.settled(FIRST_LEADER_S)
                 live = LiveRun(
                     driver=driver,
@@ -86,6 +86,13 @@ async def run_live(
         raise BadInput(f"--faults: {error}") from error
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error
+
+
+def _check_supported(schedule: Schedule, system: RunningSystem) -> None:
+    try:
+        check_supported((step.fault for step in schedule.steps), system)
+    except UnsupportedFault as error:
+        raise BadInput(f"--faults: {error}") from error
 
 
 def _system(

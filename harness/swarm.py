@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import structs
 
 from harness.config import RunConfig
-from harness.planning import plan_faults
+from harness.planning import plan_faults, scheduled
 from harness.seeds import derive
 from harness.simulated import Plan
 from harness.suspicion import (
@@ -54,6 +54,7 @@ class Given:
     workload: str | None = None
     nodes: int | None = None
     faults: tuple[str, ...] | None = None
+    schedule: str | None = None
     time_s: float | None = None
     concurrency: int | None = None
     rate_hz: float | None = None
@@ -118,8 +119,9 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     }
     drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
     chosen["options"] = drawn_options | dict(given.options)
-    config = RunConfig(seed=seed, **chosen)
+    config = RunConfig(seed=seed, at_once=draft.at_once, **chosen)
     config.check()
+    config = scheduled(config)
     if given.faults is None and config.reads == Consistency.LEASE.value:
         # A lease is only promised to hold while clocks drift within bounds.
         kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
@@ -133,7 +135,7 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
         rare=draft.rare,
         forwarding=draft.forwarding,
     )
-    schedule = plan_faults(config, pace=draft.pace, leader_first=False, at_once=draft.at_once)
+    schedule = plan_faults(config, pace=draft.pace, leader_first=False)
     return Plan(config=config, schedule=schedule, world=world)
 
 
