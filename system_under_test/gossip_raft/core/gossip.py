@@ -46,13 +46,13 @@ class Gossip:
         self._heard: dict[NodeId, Nanos] = {}
         self._hears_us: dict[NodeId, bool] = {}
         """What its last message to us said."""
-        self._beats: dict[NodeId, int] = {}
-        """The greatest that was told together with the record that we have."""
+        self._digests: dict[NodeId, Digest] = {}
+        """Of each record of others that we have, with the greatest beat that was told of it."""
         self._counter = self._beat = 0
         self._said: tuple[object, ...] = ()
         """What our own record says, without its counter."""
         self._own_digest: tuple[Digest, ...] = ()
-        self._digest: tuple[Digest, ...] | None = None
+        self._whole: tuple[Digest, ...] | None = None
         """Of the whole map, at the departure that is prepared."""
         self._turn: list[NodeId] = []
         self._rounds: deque[tuple[RequestId, Nanos, Term | None]] = deque()
@@ -93,10 +93,13 @@ class Gossip:
             if merged is old:
                 is_of_this_life &= node != source or new.incarnation == merged.incarnation
                 continue
-            if old is not None and old.incarnation != merged.incarnation:
-                self._beats.pop(node, None)
+            beat = 0
+            if old is not None and old.incarnation == merged.incarnation:
+                beat = self._digests[node].beat
+            elif old is not None:
                 self._shared.forget(node)
             records[node] = merged
+            self._digests[node] = Digest(node, merged.incarnation, merged.counter, beat)
             self.suspicion.note(node)
             changed.append((old, merged))
             if state.id in merged.unreachable:
@@ -117,21 +120,19 @@ class Gossip:
         changed: list[tuple[GossipRecord | None, GossipRecord]],
     ) -> None:
         """Signs of life, if they are of the very records that we have."""
-        own, records, beats = self._state.id, self.records, self._beats
-        for node, incarnation, counter, beat in digest:
-            record = records.get(node)
-            if (
-                record is None
-                or record.counter != counter
-                or record.incarnation != incarnation
-                or node == own
-            ):
+        digests, retold = self._digests, self._retelling_is_news
+        for known in digest:
+            node = known.node
+            held = digests.get(node)
+            if held is None or (held is known and not retold) or node == self._state.id:
                 continue
-            before = beats.get(node, -1)
-            if beat > before or self._retelling_is_news:
-                beats[node] = max(before, beat)
+            if held.counter != known.counter or held.incarnation != known.incarnation:
+                continue
+            if known.beat > held.beat or retold:
+                digests[node] = max(known, held)
                 if node != source:
                     self.suspicion.note(node)
+                record = self.records[node]
                 if record.leader == node and not any(new is record for _, new in changed):
                     changed.append((record, record))
 
@@ -211,7 +212,7 @@ class Gossip:
         """
         state = self._state
         self._beat += 1
-        self._digest = None
+        self._whole = None
         said = (
             state.term,
             state.leader,
@@ -248,15 +249,10 @@ class Gossip:
 
     def _whole_digest(self) -> tuple[Digest, ...]:
         """Of the map, our own first."""
-        if self._digest is None:
-            digest = [*self._own_digest]
-            for node in self._others:
-                record = self.records.get(node)
-                if record is not None:
-                    beat = self._beats.get(node, 0)
-                    digest.append(Digest(node, record.incarnation, record.counter, beat))
-            self._digest = tuple(digest)
-        return self._digest
+        if self._whole is None:
+            others = filter(None, map(self._digests.get, self._others))
+            self._whole = (*self._own_digest, *others)
+        return self._whole
 
     def known(self) -> tuple[GossipRecord, ...]:
         """The map in the members' order; strangers are not passed on."""
@@ -326,7 +322,7 @@ class Gossip:
 
     def _forget_record(self, node: NodeId) -> None:
         self.records.pop(node, None)
-        self._beats.pop(node, None)
+        self._digests.pop(node, None)
         self._shared.forget(node)
 
     def _order_members(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from system_under_test.gossip_raft.core.messages import (
     PEER_REPLIES,
@@ -14,7 +14,9 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import NodeId, RequestId
 
-NOBODY: Final[Mapping[NodeId, GossipRecord]] = {}
+Version: TypeAlias = GossipRecord | Digest
+"""Of either its node, incarnation and counter count."""
+NOTHING: Final[Mapping[NodeId, Version]] = {}
 
 
 class SharedMap:
@@ -27,11 +29,11 @@ class SharedMap:
     def __init__(self, records: Mapping[NodeId, GossipRecord]) -> None:
         """``records``: our map, which others change."""
         self._records = records
-        self._has: dict[NodeId, dict[NodeId, GossipRecord]] = {}
-        """By peer: those of our records of which it has this version or a newer one."""
+        self._has: dict[NodeId, dict[NodeId, Version]] = {}
+        """By peer: what it is known to have."""
         self._sent: dict[NodeId, tuple[RequestId, tuple[GossipRecord, ...]]] = {}
-        self._told: dict[NodeId, dict[NodeId, int]] = {}
-        """By peer that is not yet answered: which beat of whom it told."""
+        self._told: dict[NodeId, dict[NodeId, Digest]] = {}
+        """By peer that is not yet answered: the digest of its map."""
 
     def forget(self, peer: NodeId) -> None:
         """It begins a new life, with an empty map, or is no member any more."""
@@ -40,47 +42,34 @@ class SharedMap:
         self._told.pop(peer, None)
 
     def hear(self, message: Message) -> None:
-        """A message of a peer, in its present life; its records are merged."""
-        peer, records = NodeId(message.source), self._records
-        is_heartbeat = type(message.body) is Heartbeat
-        if not is_heartbeat and peer not in self._sent and len(message.gossip) <= 1:
+        """A message of a peer, in its present life."""
+        peer = NodeId(message.source)
+        if type(message.body) is Heartbeat:  # All of its map is told anew.
+            told = self._told[peer] = {known.node: known for known in message.digest}
+            self._has[peer] = dict(told)
+        elif peer not in self._sent and len(message.gossip) <= 1:
             return  # It speaks of itself alone, which it is never told.
-        has = self._has.get(peer)
-        if has is None:
-            has = self._has[peer] = {}
-        if is_heartbeat:
-            told = self._told[peer] = {}
-            has.clear()  # All of its map is told anew.
-            for node, incarnation, counter, beat in message.digest:
-                told[node] = beat
-                held = records.get(node)
-                if held is not None and (
-                    (counter == held.counter and incarnation == held.incarnation)
-                    or (incarnation, counter) > held[1:3]
-                ):
-                    has[node] = held
-        elif peer in self._sent and type(message.body) in PEER_REPLIES:
-            request, sent = self._sent[peer]
-            if request == message.request:
-                del self._sent[peer]
-                for record in sent:
-                    if records.get(record.node) is record:
-                        has[record.node] = record
+        has = self._has.setdefault(peer, {})
+        sent = self._sent.get(peer)
+        if sent is not None and sent[0] == message.request and type(message.body) in PEER_REPLIES:
+            del self._sent[peer]
+            for record in sent[1]:
+                has[record.node] = record
         for record in message.gossip:
-            held = records.get(record.node)
-            if held is record or (held is not None and record[1:3] >= held[1:3]):
-                has[record.node] = held
+            has[record.node] = record
 
     def news_for(
         self, peer: NodeId, own: GossipRecord, members: Iterable[NodeId]
     ) -> tuple[GossipRecord, ...]:
         """Our own record, and those of ``members`` that ``peer`` is not known to have."""
-        has, records = self._has.get(peer, NOBODY), self._records
+        has, records = self._has.get(peer, NOTHING), self._records
         news = [own]
         for node in members:
-            record = records.get(node)
-            if record is not None and has.get(node) is not record and node != peer:
-                news.append(record)  # Our own, which is first, is told always.
+            record, known = records.get(node), has.get(node)
+            if record is None or record is known or node == peer:
+                continue
+            if known is None or known[1:3] < record[1:3]:
+                news.append(record)
         return tuple(news)
 
     def sent(self, peer: NodeId, request: RequestId, records: tuple[GossipRecord, ...]) -> None:
@@ -89,7 +78,11 @@ class SharedMap:
 
     def answer_to(self, peer: NodeId, digest: tuple[Digest, ...]) -> tuple[Digest, ...]:
         """Of our ``digest`` what is news to ``peer`` after its heartbeat, and what concerns it."""
-        told = self._told.pop(peer, {})
-        # Of another life or record the same beat may be news; another round will tell.
-        news = [k for k in digest if k.beat > told.get(k.node, -1) or k.node == peer]
+        told = self._told.pop(peer, NOTHING)
+        news = []
+        for known in digest:
+            there = told.get(known.node)
+            # Compared by incarnation, counter and beat, as the node is the same.
+            if there is None or known.node == peer or (there is not known and known > there):
+                news.append(known)
         return tuple(news)

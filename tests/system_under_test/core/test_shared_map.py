@@ -55,7 +55,13 @@ class Side:
         self.state = NodeState(config, DurableState(), random.Random(1), Nanos(0), Rules())
         self.gossip = Gossip(self.state)
         for known in records:
-            self.gossip.records[known.node] = known
+            self.learn(known)
+
+    def learn(self, known: GossipRecord) -> GossipRecord:
+        """From its owner."""
+        own = (RequestId(1), Term(0), (known,), UpdatePosition())
+        self.gossip.hear(Message(known.node, self.state.id, *own))
+        return known
 
     def say(self, target: NodeId, body: Body, request: int = 1) -> Message:
         self.gossip.depart(None)
@@ -115,7 +121,7 @@ def test_whatever_is_lost_one_exchange_that_arrives_repairs_it(
     sides = {A: Side(A, ours), B: Side(B, theirs)}
     for number, (sender, changed) in enumerate(lost):
         side, target = sides[sender], B if sender == A else A
-        side.gossip.records[changed] = record(changed, 3, number)
+        side.learn(record(changed, 3, number))
         side.say(target, HEARTBEAT if number % 2 else UpdatePosition(), number)
     exchange(sides[A], sides[B], request=100)
     one, other = sides[A].versions(), sides[B].versions()
@@ -134,7 +140,7 @@ def test_that_it_was_sent_proves_nothing_that_it_was_answered_does() -> None:
     assert news in one.say(B, UpdatePosition(), 3).gossip
     one.gossip.hear(answer)
     assert news not in one.say(B, UpdatePosition(), 4).gossip
-    changed = one.gossip.records[REST[0]] = record(REST[0], 1, 2)
+    changed = one.learn(record(REST[0], 1, 2))
     assert changed in one.say(B, UpdatePosition(), 5).gossip
 
 
