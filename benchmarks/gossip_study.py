@@ -22,6 +22,7 @@ from rich.console import Console
 from benchmarks.measure import cpu_seconds
 from harness.seeds import derive
 from nemesis import partition
+from system_under_test.conditions import Cut
 from system_under_test.control import Link
 from system_under_test.gossip_raft.core.client_session import (
     Answered,
@@ -269,7 +270,7 @@ def measure_partition(setting: str, nodes: int, shape: str, seed: int) -> Partit
     others = [node for node in cluster.nodes if node != leader]
     cluster.roles()
     waited = writer.waiting_ns
-    cluster.network.cut(cuts(shape, leader, rng.sample(others, len(others))))
+    cluster.network.impose(cuts(shape, leader, rng.sample(others, len(others))), Cut())
     held_ns = PARTITION_NS if nodes <= LARGE else PARTITION_NS // 2
     cluster.scheduler.run_for(held_ns - SECOND)
     due = max(status.commit.index for status in cluster.statuses().values())

@@ -32,6 +32,8 @@ def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEv
             evidence=(),
             explanation=f"{death.node} died by itself at {death.time / 1e9:.3f} s: {death.status}",
             details=death.last_lines,
+            at=death.time,
+            nodes=(death.node,),
         )
         for death in deaths
     ]
@@ -42,6 +44,8 @@ def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEv
             evidence=(),
             explanation=f"after every fault was healed the cluster did not settle: {event.detail}",
             details=(*_waits(event), *_elections(traces)),
+            at=event.time,
+            nodes=tuple(dict.fromkeys(wait.node for wait in event.waits)),
         )
         for event in settled
         if not event.settled

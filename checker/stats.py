@@ -20,7 +20,6 @@ from histories.op import FOREVER, Nanos
 _SECOND: Final = Nanos(1_000_000_000)
 _BUCKETS_MAX: Final = 10_000
 _OK, _FAILED, _UNKNOWN = range(len(OUTCOMES))
-_READ: Final = FUNCTIONS.index("read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +120,19 @@ def stats(history: History, *, unavailable_after: Nanos = _SECOND) -> Stats:
     )
 
 
-def peak_concurrency(columns: Columns) -> int:
-    """The largest number of answered operations in flight at one instant.
+def peak_concurrency(invoked: Int64s, completed: Int64s) -> int:
+    """The largest number of operations in flight at one instant.
 
     An operation that ends when another begins is in flight together with it.
+
+    Args:
+        invoked: Shape (n,), nanoseconds, any order.
+        completed: Shape (n,), nanoseconds.
     """
-    answered = columns.outcome == _OK
-    invoked = np.sort(columns.invoked[answered])
-    completed = np.sort(columns.completed[answered])
     if not invoked.size:
         return 0
-    ended_before = np.searchsorted(completed, invoked, side="left")
+    invoked = np.sort(invoked)
+    ended_before = np.searchsorted(np.sort(completed), invoked, side="left")
     return int((np.arange(1, invoked.size + 1) - ended_before).max())
 
 
@@ -141,7 +142,7 @@ class VacuityChecker:
 
     Attributes:
         acknowledged_min: So many operations must have been answered.
-        reads_min: So many of them must be reads.
+        reads_min: So many of them must have read, alone or within a transaction.
         concurrency_min: So many of them must have been in flight at once.
     """
 
@@ -151,14 +152,12 @@ class VacuityChecker:
     name: str = "vacuity"
 
     def check(self, history: History, budget: Budget) -> Verdict:  # noqa: ARG002  costs nothing
-        columns = history.columns()
-        answered = columns.outcome == _OK
-        acknowledged = int(answered.sum())
-        reads = int((answered & (columns.f == _READ)).sum())
-        concurrency = peak_concurrency(columns)
+        answered = history.answered()
+        acknowledged = len(answered.invoked)
+        concurrency = peak_concurrency(answered.invoked, answered.completed)
         for number, least, what in (
             (acknowledged, self.acknowledged_min, "operations were answered"),
-            (reads, self.reads_min, "reads were answered"),
+            (answered.reads, self.reads_min, "reads were answered"),
             (concurrency, self.concurrency_min, "operations were ever in flight at once"),
         ):
             if number < least:
@@ -168,7 +167,7 @@ class VacuityChecker:
                     f"at least {least:,} are wanted",
                 )
         return Valid(
-            f"{acknowledged:,} operations answered, {reads:,} of them reads, "
+            f"{acknowledged:,} operations answered, {answered.reads:,} of them reads, "
             f"up to {concurrency} at once"
         )
 

@@ -17,6 +17,21 @@ class UnknownCause(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """Of two operations of a cycle: ``earlier`` must come before ``later``, and why.
+
+    ``kind`` is the edge's name in a dependency graph (ww, wr, rw, process, realtime);
+    ``key``: the object that it is about, if any, as it is printed.
+    """
+
+    earlier: int
+    later: int
+    kind: str
+    key: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Anomaly:
     """One violation, with what proves it.
 
@@ -27,6 +42,13 @@ class Anomaly:
             empty when the evidence is not operations but node events.
         explanation: One sentence for a person, naming processes, values and times.
         details: Further lines: the events, the states that were possible.
+        at: The nanosecond of the run at which it was there for all to see, where node
+            events say so; else it is when the last of the evidence was answered.
+        nodes: Those whose events show it.
+        culprit: The operation whose answer is the first that nothing explains.
+        order: Operations answered before that, in one order that explains them (its end,
+            if it is long).
+        cycle: Dependencies that bite their own tail, each beginning where the last ended.
     """
 
     kind: str
@@ -34,6 +56,11 @@ class Anomaly:
     evidence: tuple[int, ...]
     explanation: str
     details: tuple[str, ...] = ()
+    at: int | None = None
+    nodes: tuple[str, ...] = ()
+    culprit: int | None = None
+    order: tuple[int, ...] = ()
+    cycle: tuple[Dependency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,14 @@ from histories.journal import read_journal, read_trace
 from histories.pairing import history_of
 from histories.trace import NodeEvent
 from workloads.base import Workload
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """Everything that can be said of a run; all times are those of its journal.
 
-    ``verdicts`` by checker, in the order in which they are shown.  ``warnings``: what was
-    left out, such as a torn last line.
+    ``verdicts`` by checker, in the order in which they are shown.  ``traces`` by node.
+    ``warnings``: what was left out, such as a torn last line.
     """
 
     record: RunRecord
@@ -42,6 +40,7 @@ class Analysis:
     verdicts: Mapping[str, Verdict]
     stats: Stats
     life: ClusterLife
+    traces: Mapping[str, Sequence[NodeEvent]]
     warnings: tuple[str, ...]
 
     @property
@@ -58,21 +57,28 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
     """
     record = run.read_record()
     try:
-        chosen = workload(record.config.workload)
-    except WorkloadError as error:
-        raise BadInput(f"{run.record}: config.workload: {error}") from error
+        chosen = record.config.made_workload()
+    except BadInput as error:
+        raise BadInput(f"{run.record}: {error}") from error
     journal = read_journal(run.journal)
     history = history_of(journal)
-    traces, warnings = _read_traces(run, record)
+    traces, warnings = read_traces(run, record)
     if journal.torn is not None:
         warnings.insert(0, f"{journal.file}: {journal.torn}")
     return Analysis(
         record=record,
         events=journal.events,
         history=history,
-        verdicts=verdicts_of(chosen, journal.events, history, traces, budget),
+        verdicts=verdicts_of(
+            chosen,
+            journal.events,
+            history,
+            None if record.config.system is not None else traces,
+            budget,
+        ),
         stats=stats(history),
         life=cluster_life(traces),
+        traces=traces,
         warnings=tuple(warnings),
     )
 
@@ -81,10 +87,13 @@ def verdicts_of(
     workload: Workload,
     events: Sequence[Event],
     history: History,
-    traces: Mapping[str, Sequence[NodeEvent]],
+    traces: Mapping[str, Sequence[NodeEvent]] | None,
     budget: Budget,
 ) -> dict[str, Verdict]:
-    """What every checker says of a run; ``history`` is that of ``events``."""
+    """What every checker says of a run; ``history`` is that of ``events``.
+
+    ``traces``: what the nodes recorded; ``None`` of a system that records nothing for us.
+    """
     checks = checks_of(workload, events, history, traces, budget)
     return {name: check() for name, check in checks.items()}
 
@@ -93,21 +102,29 @@ def checks_of(
     workload: Workload,
     events: Sequence[Event],
     history: History,
-    traces: Mapping[str, Sequence[NodeEvent]],
+    traces: Mapping[str, Sequence[NodeEvent]] | None,
     budget: Budget,
 ) -> dict[str, Callable[[], Verdict]]:
     """All checks of a run by the name of their checker, to be made by whoever wants to know."""
     checks: dict[str, Callable[[], Verdict]] = {
         checker.name: partial(judge, checker, history, budget) for checker in workload.checkers()
     }
-    checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
-    checks["liveness"] = partial(guarded, lambda: check_liveness(events, traces))
+    if traces is not None:
+        checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
+    checks["liveness"] = partial(guarded, lambda: check_liveness(events, traces or {}))
     return checks
 
 
-def _read_traces(
+def read_traces(
     run: RunDirectory, record: RunRecord
 ) -> tuple[dict[str, Sequence[NodeEvent]], list[str]]:
+    """What every node recorded, on the clock of the journal, and what is to be warned of.
+
+    Raises:
+        HistoryError: A trace is malformed.
+    """
+    if record.config.system is not None:
+        return {}, []  # Such nodes record nothing for us.
     files = run.traces()
     traces: dict[str, Sequence[NodeEvent]] = {}
     warnings: list[str] = []

@@ -11,17 +11,23 @@ from checker.base import Budget
 from checker.linearizability.fast.base import Linearizable
 from checker.linearizability.fast.choose import dispatch
 from checker.models.catalogue import MODELS
+from checker.transactions.check import WORKLOADS, TransactionChecker
+from checker.verdict import Invalid
 from harness.cli.check import taken_by
 from harness.kernel_cache import use_kernel_cache
-from histories.call import Call, Ok, Read, Write
+from histories.call import Append, Call, Ok, Read, Txn, Write
 from histories.event import Completed, Invoked
 from histories.formats.read import read_history
+from histories.history import History
 from histories.journal import JournalWriter
-from histories.op import Nanos, ProcessId
+from histories.op import Nanos, Op, ProcessId
 
 CORPUS: Final = Path(__file__).resolve().parents[1] / "histories" / "corpus"
 INITIAL: Final = {"semaphore": 2}
 """What objects of the corpus begin with."""
+
+SKEWED: Final = 20_000
+"""Transactions; their kernels are compiled for no fewer."""
 
 
 def compile_kernels() -> int:
@@ -45,7 +51,11 @@ def compile_kernels() -> int:
             Refuter(part.ops, model).refutes(range(len(part.ops)), Budget())
     with TemporaryDirectory() as directory:
         scan_journal(_journal(Path(directory) / "journal.jsonl"), lambda _: None)
-    return len(files)
+    for workload in WORKLOADS:
+        checker = TransactionChecker(workload)
+        verdict = checker.check(_write_skews(lists=WORKLOADS[workload].lists), Budget())
+        assert isinstance(verdict, Invalid), "only what is on cycles is searched"
+    return len(files) + len(WORKLOADS)
 
 
 def _journal(path: Path) -> Path:
@@ -57,6 +67,21 @@ def _journal(path: Path) -> Path:
             outcome = Ok() if isinstance(call, Write) else Ok((1,))
             writer.write(Completed(time=Nanos(at + 1), op=op, process=process, outcome=outcome))
     return path
+
+
+def _write_skews(*, lists: bool) -> History:
+    """Too many transactions for kernels that are not compiled, all of them on cycles."""
+    return History.of(
+        Op(
+            index=index,
+            process=ProcessId(index % 2),
+            call=Txn("", (Read(f"x{index}"), (Append if lists else Write)(f"x{index ^ 1}", 1))),
+            outcome=Ok((None,)),
+            invoked=Nanos(index // 2 * 10),
+            completed=Nanos(index // 2 * 10 + 5),
+        )
+        for index in range(SKEWED)
+    )
 
 
 if __name__ == "__main__":

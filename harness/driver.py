@@ -8,8 +8,9 @@ Laws:
     completion is never dated earlier than it was.  Both only widen intervals.
 2.  Completions are taken (``completed``) before new calls are made (``poll``).
 3.  A process has at most one call in flight.  An indeterminate completion retires
-    it: its worker goes on as process + concurrency, at the same node, with a fresh
-    client.  Every client opened is closed.
+    it, and so does the ``reconnect_ops``-th of any kind: its worker goes on as
+    process + concurrency, at the same node, with a fresh client.  Every client opened
+    is closed.
 4.  A call that has not returned after ``operation_timeout`` is indeterminate, and
     what it returns later is never seen.
 5.  Nothing is invoked in the main phase after ``time_limit``.  Then, in this order:
@@ -38,8 +39,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
-from typing import Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
+from harness.effects import (
+    AwaitSettled,
+    CloseClient,
+    Dispatch,
+    Effect,
+    Finished,
+    HealAll,
+    Inject,
+    Journal,
+    OpenClient,
+    ProbeConnectivity,
+    Undo,
+    WaitUntil,
+)
 from harness.flights import Flight, Flights
 from histories.call import Call, Indeterminate, Ok, Outcome
 from histories.event import (
@@ -90,6 +105,7 @@ class DriverOptions:
         recovery_max: From the beginning of healing to the first success.
         final_max: Of the final reads.
         settle_max: Of waiting until all nodes agree.
+        reconnect_ops: Answers after which a process is retired all the same; 0: never.
     """
 
     concurrency: int
@@ -99,6 +115,7 @@ class DriverOptions:
     recovery_max: Nanos = PATIENCE
     final_max: Nanos = PATIENCE
     settle_max: Nanos = PATIENCE
+    reconnect_ops: int = 0
 
     def __post_init__(self) -> None:
         assert self.concurrency > 0, self
@@ -112,96 +129,6 @@ class FaultTime:
 
     at: Nanos
     duration: Nanos
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """Write this now."""
-
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class OpenClient:
-    """A new logical process, with a client of its own whose contact is node ``contact``."""
-
-    process: ProcessId
-    contact: int
-
-
-@dataclass(frozen=True, slots=True)
-class CloseClient:
-    """The process is over; abandon what it may still have under way."""
-
-    process: ProcessId
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """Make the call; tell ``completed`` what became of it."""
-
-    process: ProcessId
-    call: Call
-
-
-@dataclass(frozen=True, slots=True)
-class Inject:
-    """Begin fault number ``fault`` of the schedule; answer ``injected``, or ``noted`` why not."""
-
-    fault: int
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """End a fault that was injected; answer ``undone``."""
-
-    fault: int
-
-
-@dataclass(frozen=True, slots=True)
-class HealAll:
-    """End every fault and start every node; answer ``healed``."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeConnectivity:
-    """See whether all links work and all nodes serve; answer ``probed``."""
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitSettled:
-    """Answer ``settled`` as soon as all nodes agree, or at ``until``."""
-
-    until: Nanos
-
-
-@dataclass(frozen=True, slots=True)
-class WaitUntil:
-    """``poll`` at ``time``, if no other input comes earlier."""
-
-    time: Nanos
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The run is over.  ``problem``: why it is incomplete ("interrupted"), or ``None``."""
-
-    problem: str | None
-
-
-Effect: TypeAlias = (
-    Journal
-    | OpenClient
-    | CloseClient
-    | Dispatch
-    | Inject
-    | Undo
-    | HealAll
-    | ProbeConnectivity
-    | AwaitSettled
-    | WaitUntil
-    | Finished
-)
 
 
 class Phase(Enum):
@@ -248,6 +175,7 @@ class Driver:
         self._op = 0
         self._free: deque[ProcessId] = deque()
         self._flights = Flights()
+        self._served = [0] * options.concurrency
         self._recent: deque[Call] = deque(maxlen=CALLS_REMEMBERED)
         self._all_busy = 0
         self._all_busy_since = Nanos(0)
@@ -553,7 +481,7 @@ class Driver:
         if not self._free:
             self._all_busy += self._now - self._all_busy_since
         self._journal(Completed(time=self._now, op=flight.op, process=process, outcome=outcome))
-        if isinstance(outcome, Indeterminate):
+        if isinstance(outcome, Indeterminate) or self._has_served(process):
             self._effects.append(CloseClient(process))
             self._open(ProcessId(process + self._options.concurrency))
         else:
@@ -564,6 +492,14 @@ class Driver:
             self._generator = self._generator.update(completion)
         except Exception as error:  # noqa: BLE001  # As in _ask.
             self._abandon(f"the generator raised {error!r}")
+
+    def _has_served(self, process: ProcessId) -> bool:
+        """Whether it is time for a new client; counts what ``process`` has completed."""
+        if not self._options.reconnect_ops:
+            return False
+        worker = process % self._options.concurrency
+        self._served[worker] = (self._served[worker] + 1) % self._options.reconnect_ops
+        return self._served[worker] == 0
 
     def _open(self, process: ProcessId) -> None:
         worker = process % self._options.concurrency

@@ -38,11 +38,11 @@ def use_kernel_cache(root: Path = _ROOT) -> None:
 
 
 def _digest(root: Path) -> str:
-    """Of all sources that have kernels."""
+    """Of all sources that have kernels, or that are named after them."""
     digest = blake2b(digest_size=8)
     for package in _PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
             content = path.read_bytes()
-            if b"jit" in content:
+            if "kernel" in path.name or b"jit" in content:
                 digest.update(str(path.relative_to(root)).encode() + b"\0" + content + b"\0")
     return digest.hexdigest()

@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+import threading
 from typing import Final
 
 from harness.config import RunConfig
-from harness.errors import BadInput, EnvironmentFailure
+from harness.errors import EnvironmentFailure
+from harness.foreign_system import ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
 from harness.planning import driver_of
+from harness.running_system import RunningSystem
 from harness.seeds import derive
 from harness.sentry import Sentry, monitor_for
 from harness.store import RunDirectory
+from harness.system_file import load_system
 from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
 from nemesis import schedule as schedules
 from nemesis.errors import ProxyUnavailable
 from nemesis.schedule import Schedule
-from system_under_test.gossip_raft.core.messages import Consistency
-from system_under_test.gossip_raft.core.types import ClientId
 from system_under_test.gossip_raft.runtime.errors import LiveError
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
+from workloads.base import Workload
 
 FIRST_LEADER_S: Final = 20.0
 
@@ -49,42 +50,41 @@ async def run_live(
         Why the run is incomplete ("interrupted"), or ``None``.
 
     Raises:
-        BadInput: There is no such workload, or none that is judged while it runs.
+        BadInput: There is no such workload, or it is not judged while it runs.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
-    try:
-        chosen = workload(config.workload)
-    except WorkloadError as error:
-        raise BadInput(f"--workload: {error}") from error
+    chosen = config.made_workload()
     monitor = monitor_for(chosen) if stop_on_violation else None
     run.schedule.write_bytes(schedules.encode(schedule))
     driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
     try:
-        system = LiveSystem(config, run.nodes, derive(config.seed, "system"))
+        system = _system(config, chosen, run)
         with JournalWriter(run.journal) as journal:
             async with system:
                 await system.settled(FIRST_LEADER_S)
                 live = LiveRun(
                     driver=driver,
                     system=system,
-                    workload=chosen,
                     schedule=schedule,
                     journal=journal,
                     clock=clock,
                     rng=derive(config.seed, "injection"),
-                    open_client=lambda process, contact: system.client(
-                        ClientId(f"p{process}"), contact
-                    ),
                     watcher=watcher,
-                    reads=Consistency(config.reads),
                 )
                 if monitor is not None:
                     live.watcher = Sentry(watcher, monitor, live.interrupt)
                 return await _interruptible(live)
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error
+
+
+def _system(config: RunConfig, chosen: Workload, run: RunDirectory) -> RunningSystem:
+    rng = derive(config.seed, "system")
+    if config.system is None:
+        return LiveSystem(config, chosen, run.nodes, rng)
+    return ForeignSystem(load_system(config.system), config.nodes, run.nodes, rng)
 
 
 def _allow_many_connections() -> None:
@@ -94,6 +94,8 @@ def _allow_many_connections() -> None:
 
 
 async def _interruptible(live: LiveRun) -> str | None:
+    if threading.current_thread() is not threading.main_thread():
+        return await live.run()  # Signals are for whoever has the main thread.
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, live.interrupt, "interrupted")

@@ -4,40 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Coroutine
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
-from harness.driver import (
+from harness.driver import Driver, Phase
+from harness.effects import (
     AwaitSettled,
     CloseClient,
     Dispatch,
-    Driver,
     Effect,
     Finished,
     HealAll,
     Inject,
     Journal,
     OpenClient,
-    Phase,
     ProbeConnectivity,
     Undo,
     WaitUntil,
 )
-from harness.live_system import LiveSystem
+from harness.running_system import OperationClient, RunningSystem
 from harness.wall_clock import RunClock
-from histories.call import Call, Indeterminate, Outcome
+from histories.call import Call, Indeterminate
 from histories.event import Event
 from histories.journal import JournalWriter
 from histories.op import Nanos, ProcessId
 from nemesis.errors import NemesisError
 from nemesis.inject import Injected, heal_all, inject, undo
 from nemesis.schedule import Schedule
-from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
-from system_under_test.gossip_raft.runtime.client import GrpcClient
 from system_under_test.gossip_raft.runtime.errors import LiveError
-from workloads.base import Workload
-from workloads.client import outcome_of
 
 NemesisStep: TypeAlias = Inject | Undo | HealAll | ProbeConnectivity | AwaitSettled
 
@@ -60,27 +54,21 @@ class LiveRun:
         self,
         *,
         driver: Driver,
-        system: LiveSystem,
-        workload: Workload,
+        system: RunningSystem,
         schedule: Schedule,
         journal: JournalWriter,
         clock: RunClock,
         rng: random.Random,
-        open_client: Callable[[ProcessId, int], GrpcClient],
         watcher: Watcher,
-        reads: Consistency,
     ) -> None:
         self._driver = driver
         self._system = system
-        self._workload = workload
         self._schedule = schedule
         self._journal = journal
         self._clock = clock
         self._rng = rng
-        self._open_client = open_client
         self.watcher = watcher
-        self._reads = reads
-        self._clients: dict[ProcessId, GrpcClient] = {}
+        self._clients: dict[ProcessId, OperationClient] = {}
         self._calls: dict[ProcessId, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._injected: dict[int, Injected] = {}
@@ -135,7 +123,7 @@ class LiveRun:
                     self._journal.write(event)
                     self.watcher.saw(event)
                 case OpenClient(process=process, contact=contact):
-                    self._clients[process] = self._open_client(process, contact)
+                    self._clients[process] = self._system.client(process, contact)
                 case CloseClient(process=process):
                     self._close(process)
                 case Dispatch(process=process, call=call):
@@ -179,11 +167,7 @@ class LiveRun:
     async def _call(self, process: ProcessId, call: Call) -> None:
         client = self._clients[process]
         try:
-            request = self._workload.to_request(call)
-            if isinstance(request, ReadKeys):
-                request = replace(request, consistency=self._reads)
-            ending = await client.call(request)
-            outcome: Outcome = outcome_of(call, ending)
+            outcome = await client.call(call)
         except Exception as error:  # noqa: BLE001  # Whatever it is, the call may have been executed.
             outcome = Indeterminate(f"{type(error).__name__}: {error}")
         self._calls.pop(process, None)
@@ -199,7 +183,7 @@ class LiveRun:
     # --- faults ----------------------------------------------------------------
 
     async def _take_steps(self) -> None:
-        """One after the other: a fault is undone before the next one begins."""
+        """One after the other: a step is done before the next one begins."""
         while True:
             await self._take_step(await self._steps.get())
 
@@ -210,7 +194,7 @@ class LiveRun:
                 fault = self._schedule.steps[number].fault
                 try:
                     async with asyncio.timeout(STEP_TIMEOUT_S):
-                        done = await inject(fault, self._system, self._rng)
+                        done = await inject(fault, self._system, self._rng, self._injected.values())
                 except (NemesisError, LiveError, TimeoutError) as error:
                     self._tell(self._driver.noted(f"fault {number} failed: {error!r}", now()))
                 else:
@@ -225,9 +209,12 @@ class LiveRun:
                 except (NemesisError, LiveError, TimeoutError) as error:
                     self._tell(self._driver.noted(f"undoing {number} failed: {error!r}", now()))
                 else:
+                    del self._injected[number]
                     self._tell(self._driver.undone(number, evidence, now()))
             case HealAll():
-                self._tell(self._driver.healed(await self._heal(), now()))
+                evidence = await self._heal()
+                self._injected.clear()
+                self._tell(self._driver.healed(evidence, now()))
             case ProbeConnectivity():
                 self._tell(self._driver.probed(await self._system.unreachable(), now()))
             case AwaitSettled(until=until):

@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Self
 
 from harness.agreement import disagreement, disconnection, rest
 from harness.certificates import make_security
 from harness.config import RunConfig
+from harness.exchange_calls import ExchangeCalls
+from harness.live_client import SessionClient
 from harness.planning import session_timeouts
+from harness.proxied import Proxied
+from harness.running_system import DeathWatch
+from harness.troubled import Troubled
 from harness.waiting import waits
 from harness.wall_clock import deadline_after, pause
 from histories.event import Wait
+from histories.op import ProcessId
 from nemesis.proxy.control import ProxyLayer
-from system_under_test.control import CLIENTS, Link
+from system_under_test.control import CLIENTS
 from system_under_test.gossip_raft.core.membership import outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
+    Consistency,
     GetStatus,
     Message,
     RemoveServer,
@@ -29,7 +36,7 @@ from system_under_test.gossip_raft.core.messages import (
     Status,
     TransferLeadership,
 )
-from system_under_test.gossip_raft.core.types import ClientId, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import ClientId, NodeId, RequestId, Term
 from system_under_test.gossip_raft.runtime.administration import Administrator
 from system_under_test.gossip_raft.runtime.child_process import Death, describe
 from system_under_test.gossip_raft.runtime.client import Connections, GrpcClient
@@ -40,34 +47,41 @@ from system_under_test.gossip_raft.runtime.errors import (
     NotConnected,
     ProcessFailed,
 )
+from workloads.base import Workload
 
 STATUS_TIMEOUT_S: Final = 0.5
 POLL_INTERVAL_S: Final = 0.05
 ADMINISTRATION_TIMEOUT_S: Final = 5.0
 READMISSION_TIMEOUT_S: Final = 15.0
 
-DeathWatch = Callable[[str, str, tuple[str, ...]], None]
 
-
-class LiveSystem:
-    """A cluster of processes on loopback: killable, pausable, partitionable, reconfigurable.
+class LiveSystem(Proxied, Troubled):
+    """A cluster of processes on loopback, which suffers all that ``system_under_test.control``
+    knows.
 
     Use as an asynchronous context: entered when every node serves, left when no process
     is left.  ``on_death`` hears (node, status, last log lines) of every end that nobody
     asked for.
     """
 
-    def __init__(self, config: RunConfig, directory: Path, rng: random.Random) -> None:
-        """``directory`` gets one directory for each node; ``rng`` draws delays and seeds."""
+    def __init__(
+        self, config: RunConfig, workload: Workload, directory: Path, rng: random.Random
+    ) -> None:
+        """``directory`` gets one directory for each node; ``rng`` draws delays, seeds, damage."""
+        super().__init__(rng)
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(config.nodes))
         self.on_death: DeathWatch | None = None
         self._cluster: Final = directory.parent.name
         self._timeouts: Final = session_timeouts(config)
+        self._workload: Final = workload
+        self._reads: Final = Consistency(config.reads)
+        self._policy: Final = config.clients.policy
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
             self._security = make_security(certificates, self.nodes)
-        self._proxies = ProxyLayer(self.nodes, rng)
+        self._proxies = ProxyLayer(self.nodes, rng, ExchangeCalls())
+        self._hides_calls = "calls cannot be told apart under TLS" if config.tls else None
         specs = [
             NodeSpec(
                 id=node,
@@ -77,6 +91,7 @@ class LiveSystem:
                 bug=config.bug,
                 seed=rng.getrandbits(32),
                 tls=certificates,
+                suffers=True,
             )
             for node in self.nodes
         ]
@@ -101,17 +116,18 @@ class LiveSystem:
             await connections.close()
         self._proxies.close()
 
-    def client(self, name: ClientId, contact: int) -> GrpcClient:
+    def client(self, process: ProcessId, contact: int) -> SessionClient:
         """A new client with connections of its own, through the proxies."""
-        addresses = {node: self._route(CLIENTS, node) for node in self.nodes}
-        return GrpcClient(
-            name,
-            addresses,
+        session = GrpcClient(
+            ClientId(f"p{process}"),
+            {node: self._route(CLIENTS, node) for node in self.nodes},
             self.nodes[contact],
             self._cluster,
             self._timeouts,
+            policy=self._policy,
             security=self._security,
         )
+        return SessionClient(session, self._workload, self._reads)
 
     # --- capabilities (see system_under_test.control) --------------------------
 
@@ -124,15 +140,20 @@ class LiveSystem:
         await self._processes.nodes[node].kill()
         self._proxies.untarget(node)
 
+    async def terminate(self, node: NodeId) -> None:
+        await self._processes.nodes[node].terminate()
+        self._proxies.untarget(node)
+
     async def start(self, node: NodeId) -> None:
         try:
-            started = await self._processes.nodes[node].start()
+            started = await self._processes.nodes[node].start(rebuild=node in self._hurt)
         except ProcessFailed as failure:
             # Killed is one thing; not to come back is the node's own doing.
             if self.on_death is not None:
                 problem, *lines = str(failure).splitlines()
                 self.on_death(node, f"did not start again: {problem}", tuple(lines))
             raise
+        self._hurt.discard(node)
         await self._serves(node, started.address)
 
     async def pause(self, node: NodeId) -> None:
@@ -142,18 +163,6 @@ class LiveSystem:
         if self._processes.nodes[node].running:
             self._processes.nodes[node].resume()
 
-    async def cut(self, links: Collection[Link]) -> None:
-        await self._proxies.cut(links)
-
-    async def reset(self, links: Collection[Link]) -> None:
-        await self._proxies.reset(links)
-
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        await self._proxies.delay(links, latency, jitter)
-
-    async def heal(self) -> str:
-        return await self._proxies.heal()
-
     async def add(self, node: NodeId) -> str:
         address = self._addresses.get(node)
         if address is None:
@@ -161,12 +170,14 @@ class LiveSystem:
         return await self._administer(AddServer(node, address), f"{node} was added")
 
     async def remove(self, node: NodeId) -> str:
+        if (obstacle := await self._obstacle(node, stays=False)) is not None:
+            return obstacle
         return await self._administer(RemoveServer(node), f"{node} was removed")
 
-    async def readmit(self) -> str:
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
         said: list[str] = []
         over = deadline_after(READMISSION_TIMEOUT_S)
-        while (missing := outsiders(self.nodes, (await self.statuses()).values())) != ():
+        while (missing := outsiders(nodes, (await self.statuses()).values())) != ():
             if over():
                 said.append("not every node was readmitted in time")
                 break
@@ -201,16 +212,7 @@ class LiveSystem:
         a client's when the node's port behind the proxy takes a connection.
         """
         problem = disconnection(self.nodes, await self.statuses())
-        if problem is not None:
-            return problem
-        for node in self.nodes:
-            try:
-                host, port = self._proxies.address(CLIENTS, node)
-                _, writer = await asyncio.open_connection(host, port)
-                writer.close()
-            except OSError as error:
-                return f"clients do not reach {node}: {error}"
-        return None
+        return problem or await self._clients_cut_off(self.nodes)
 
     async def settled(self, seconds: float) -> tuple[bool, str, tuple[Wait, ...]]:
         """Wait until one leads and all have the same log, committed and applied.
@@ -247,10 +249,6 @@ class LiveSystem:
             await old.close()
         self._control[node] = Connections({node: address}, self._cluster, self._security)
         self._addresses[node] = address
-
-    def _route(self, source: str, target: str) -> str:
-        host, port = self._proxies.address(source, target)
-        return f"{host}:{port}"
 
     def _died(self, death: Death) -> None:
         self._proxies.untarget(death.name)

@@ -42,7 +42,7 @@ def plan_faults(
     """
     for kind in config.faults:
         if kind in KINDS and kind not in known:
-            raise BadInput(f"--faults: {kind}: only simulated clusters can suffer that")
+            raise BadInput(f"--faults: {kind}: this system suffers only {', '.join(known)}")
     nodes = [core.NodeId(f"n{number}") for number in range(config.nodes)]
     until = core.Nanos(int(config.time_s * 1e9))
     try:
@@ -74,6 +74,7 @@ def driver_of(
             time_limit=Nanos(int(config.time_s * 1e9)),
             operation_timeout=Nanos((config.operation_timeout_ms + GRACE_MS) * _MS),
             settle_max=settle_max,
+            reconnect_ops=config.clients.reconnect_ops,
         ),
         _drawn(config, workload) if script is None else Scripted(script.calls),
         workload.final_generator if script is None or script.final_reads else _no_final_reads,

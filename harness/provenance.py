@@ -23,6 +23,7 @@ def record_of(
     *,
     world: WorldOptions | None = None,
     script: Script | None = None,
+    campaign: str = "",
 ) -> RunRecord:
     """The record of a run that begins now; ``command`` runs the same plan again."""
     return RunRecord(
@@ -31,14 +32,15 @@ def record_of(
         arguments=arguments,
         started=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         versions={name: metadata.version(name) for name in _PACKAGES},
-        commit=_commit(),
+        commit=commit(),
         clock_origin_ns=clock_origin_ns,
         world=world,
         script=script,
+        campaign=campaign,
     )
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the code that runs, with "+" if the tree differs from it."""
     command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"]
     try:

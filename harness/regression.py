@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from checker.base import Budget
 from checker.verdict import Invalid
-from harness.config import RunConfig, Script
+from harness.config import SCHEMA_VERSION, RunConfig, Script, as_of
 from harness.errors import BadInput, EnvironmentFailure
 from harness.shrink import Failure, Shrinking, Spent, failures_in, story_of
 from harness.simplification import calls_of, faults_of, script_of, with_faults
@@ -24,8 +24,6 @@ from harness.simulated import CORRECT, Plan, simulate
 from nemesis.schedule import Schedule, Timed, heal_at
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 from workloads.scripted import ScriptedCall
-
-SCHEMA_VERSION: Final = 1
 
 
 class Regression(Struct, frozen=True, kw_only=True):
@@ -130,9 +128,10 @@ def read_regression(path: Path) -> Regression:
         raise BadInput(f"{path}: {error.strerror}") from error
     except msgspec.DecodeError as error:
         raise BadInput(f"{path}: {error}") from error
-    if read.schema_version != SCHEMA_VERSION:
+    if not 1 <= read.schema_version <= SCHEMA_VERSION:
         raise BadInput(f"{path}: schema_version {read.schema_version} is not known")
-    return read
+    config = as_of(read.schema_version, read.config)
+    return msgspec.structs.replace(read, schema_version=SCHEMA_VERSION, config=config)
 
 
 def read_steps(directory: Path) -> dict[str, int]:

@@ -1,14 +1,41 @@
-"""From an analysis to the page that a person reads."""
+"""From an analysis to the verdict that is stored and the page that a person reads."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
+from checker.verdict import Invalid
 from harness.analysis import Analysis
 from harness.config import RunRecord
 from harness.errors import ReportError
-from harness.report.data import CheckResult, ReportData
+from harness.overhearing import overhear
+from harness.report.data import CheckResult, ReportData, span_of
+from harness.report.messages import Messages, derived_messages, nearest
 from harness.report.page import render
-from harness.store import RunDirectory
+from harness.simulated import read_plan
+from harness.store import RunDirectory, RunStore
+from harness.trails import trails_from_attempts, trails_from_traces, writes_of
+from harness.verdict_file import write_verdicts
 from histories.event import Note
+from workloads.catalogue import workload
+
+MOMENTS_MAX: Final = 8
+"""Around so many moments messages are asked for."""
+
+OVERHEARD: Final = "Every message of the simulated run, within two seconds of what went wrong."
+
+
+def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
+    """Write the verdict and the report; answers where that is, or why there is none."""
+    write_verdicts(run.verdict, analysis.verdicts)
+    store.judged(run, analysis.verdict)
+    try:
+        write_report(run, analysis)
+    except ReportError as error:
+        # The verdict stands, whatever became of its picture.
+        return f"none ({error})"
+    return str(run.report)
 
 
 def write_report(run: RunDirectory, analysis: Analysis) -> None:
@@ -18,6 +45,7 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         ReportError: It could not be made or written; the verdict stands all the same.
     """
     record = analysis.record
+    messages, trails = communication(run, analysis)
     page = render(
         ReportData(
             run_name=f"{run.path.parent.name}/{run.path.name}",
@@ -29,6 +57,8 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
             history=analysis.history,
             cluster=analysis.life,
             notes=tuple(event for event in analysis.events if isinstance(event, Note)),
+            messages=messages,
+            trails=trails,
         )
     )
     try:
@@ -37,10 +67,34 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         raise ReportError(f"{run.report}: {error.strerror}") from error
 
 
+def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapping[int, str]]:
+    """Messages around what went wrong, and the ways of operations.
+
+    A simulated run is asked again; where that is not the run that is stored (other code
+    simulated it), and of live runs, traces tell what they can.
+    """
+    config, history = analysis.record.config, analysis.history
+    verdict = analysis.verdict
+    found = verdict.anomalies if isinstance(verdict, Invalid) else ()
+    spans = [span_of(anomaly, history) for anomaly in found]
+    moments = sorted({span.at for span in spans if span is not None})
+    if analysis.record.world is not None:
+        plan = read_plan(run)
+        near = moments[:MOMENTS_MAX] or [fault.began for fault in history.faults[:MOMENTS_MAX]]
+        again, overheard = overhear(plan, near)
+        if again.history() == history:
+            arrows = nearest(overheard.arrows(), near, OVERHEARD)
+            return arrows, trails_from_attempts(history, overheard.attempts)
+    writes = writes_of(history, workload(config.workload))
+    messages = derived_messages(analysis.traces, history, writes, moments)
+    return messages, trails_from_traces(config, history, analysis.traces, writes)
+
+
 def _configuration(record: RunRecord) -> dict[str, object]:
     config = record.config
     return {
         "started": record.started,
+        "system": config.system or "gossip-Raft",
         "workload": config.workload,
         "nodes": config.nodes,
         "faults": ", ".join(config.faults) or "none",

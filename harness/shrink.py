@@ -25,7 +25,6 @@ from harness.errors import BadInput
 from harness.simulated import CORRECT, Plan, Simulated, simulate
 from histories.event import FaultBegan
 from histories.notation import describe_call
-from nemesis.fault import describe
 from nemesis.schedule import Timed
 from nemesis.shrink import ddmin, descend
 from workloads.scripted import ScriptedCall, script_of
@@ -364,7 +363,7 @@ def steps_of(plan: Plan) -> int:
 def story_of(plan: Plan) -> tuple[str, ...]:
     """The steps in words, one a line, in the order of time."""
     told: list[tuple[int, str]] = [
-        (step.at_ns, f"{describe(step.fault)}{_lasting(step.duration_ns)}")
+        (step.at_ns, f"{step.fault.describe()}{_lasting(step.duration_ns)}")
         for step in simpler.faults_of(plan)
     ]
     told += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from system_under_test.gossip_raft.simulation.cluster import SimulatedCluster, WorldOptions
-from workloads.catalogue import workload
+from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
 
 SETTLE_MAX: Final = Nanos(120_000_000_000)
 """Virtual time costs little, and some seeds let nodes catch up one entry at a time."""
@@ -60,11 +60,20 @@ def read_plan(run: RunDirectory) -> Plan:
     record = run.read_record()
     if record.world is None:
         raise BadInput(f"{run.path}: a live run, which only its plan repeats: {record.command}")
+    return Plan(
+        config=record.config,
+        schedule=read_schedule(run),
+        world=record.world,
+        script=record.script,
+    )
+
+
+def read_schedule(run: RunDirectory) -> Schedule:
+    """The faults that were planned.  Raises: BadInput: ``schedule.json`` is broken."""
     try:
-        schedule = schedules.decode(run.schedule.read_bytes())
+        return schedules.decode(run.schedule.read_bytes())
     except (OSError, NemesisError) as error:
         raise BadInput(f"{run.schedule}: {error}") from error
-    return Plan(config=record.config, schedule=schedule, world=record.world, script=record.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +104,12 @@ class Simulated:
 
     def verdicts(self, budget: Budget) -> dict[str, Verdict]:
         """What every checker says."""
-        chosen = workload(self.plan.config.workload)
+        chosen = self.plan.config.made_workload()
         return verdicts_of(chosen, self.events, self.history(), self.traces, budget)
 
     def verdict_by(self, checker: str, budget: Budget) -> Verdict:
         """What one of them says.  Raises: KeyError: There is none of that name."""
-        chosen = workload(self.plan.config.workload)
+        chosen = self.plan.config.made_workload()
         return checks_of(chosen, self.events, self.history(), self.traces, budget)[checker]()
 
     def verdict(self, budget: Budget) -> Verdict:
@@ -115,17 +124,22 @@ def mutant_of(plan: Plan) -> Mutant:
 CORRECT = Mutant(name="correct", summary="No bug at all.", breaks=())
 
 
-def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
+def simulate(
+    plan: Plan,
+    mutant: Mutant | None = None,
+    make_network: Callable[..., SimulatedNetwork] = SimulatedNetwork,
+) -> Simulated:
     """Run ``plan`` to its end, on the nodes that it names or on those of ``mutant``."""
     mutant = mutant_of(plan) if mutant is None else mutant
     config = plan.config
-    chosen = workload(config.workload)
+    chosen = config.made_workload()
 
     cluster = SimulatedCluster(
         plan.world,
         lambda name: config.stream("world", name),
         rules=mutant.rules,
         wrap_storage=mutant.storage,
+        make_network=make_network,
     )
     run = SimulatedRun(
         driver=driver_of(
@@ -136,6 +150,7 @@ def simulate(plan: Plan, mutant: Mutant | None = None) -> Simulated:
         schedule=plan.schedule,
         rng=config.stream("injection"),
         timeouts=session_timeouts(config),
+        policy=config.clients.policy,
         reads=Consistency(config.reads),
     )
     run.run()

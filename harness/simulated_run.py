@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 from harness.agreement import disagreement, disconnection, rest
-from harness.driver import (
+from harness.driver import Driver
+from harness.effects import (
     AwaitSettled,
     CloseClient,
     Dispatch,
-    Driver,
     Effect,
     Finished,
     HealAll,
@@ -31,7 +31,11 @@ from histories.op import Nanos, ProcessId
 from nemesis.errors import NemesisError
 from nemesis.inject import Injected, heal_all, inject, undo
 from nemesis.schedule import Schedule
-from system_under_test.gossip_raft.core.client_session import Ending, SessionTimeouts
+from system_under_test.gossip_raft.core.client_session import (
+    ClientPolicy,
+    Ending,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
 from system_under_test.gossip_raft.core.types import ClientId
 from system_under_test.gossip_raft.simulation.client import SimulatedClient
@@ -59,6 +63,7 @@ class SimulatedRun:
         schedule: Schedule,
         rng: random.Random,
         timeouts: SessionTimeouts,
+        policy: ClientPolicy,
         reads: Consistency,
     ) -> None:
         self.events: Final[list[Event]] = [Opened()]
@@ -70,6 +75,7 @@ class SimulatedRun:
         self._schedule = schedule
         self._rng = rng
         self._timeouts = timeouts
+        self._policy = policy
         self._reads = reads
         self._clients: dict[ProcessId, SimulatedClient] = {}
         self._injected: dict[int, Injected] = {}
@@ -108,7 +114,7 @@ class SimulatedRun:
                     self._poll.set(time)
                 case OpenClient(process=process, contact=contact):
                     self._clients[process] = self._cluster.client(
-                        _name(process), contact, self._timeouts
+                        _name(process), contact, self._timeouts, self._policy
                     )
                 case CloseClient(process=process):
                     del self._clients[process]
@@ -162,7 +168,7 @@ class SimulatedRun:
             case Inject(fault=number):
                 fault = self._schedule.steps[number].fault
                 try:
-                    done = _result(inject(fault, self._cluster, self._rng))
+                    done = _result(inject(fault, self._cluster, self._rng, self._injected.values()))
                 except NemesisError as error:
                     self._tell(driver.noted(f"fault {number} failed: {error!r}", self._now))
                 else:
@@ -173,10 +179,12 @@ class SimulatedRun:
             case Undo(fault=number):
                 if number not in self._injected:
                     return
-                evidence = _result(undo(self._injected[number], self._cluster))
+                evidence = _result(undo(self._injected.pop(number), self._cluster))
                 self._tell(driver.undone(number, evidence, self._now))
             case HealAll():
-                self._tell(driver.healed(_result(heal_all(self._cluster)), self._now))
+                evidence = _result(heal_all(self._cluster))
+                self._injected.clear()
+                self._tell(driver.healed(evidence, self._now))
             case ProbeConnectivity():
                 problem = disconnection(self._cluster.nodes, self._cluster.statuses())
                 self._tell(driver.probed(problem, self._now))

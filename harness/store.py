@@ -4,25 +4,31 @@
 
     runs/<workload>/<UTC time>-<seed>/
       run.json  schedule.json  journal.jsonl  nodes/  verdict.json  report.html
+    runs/campaigns/                     what ``harness.campaign`` keeps
     runs/latest, runs/latest-failed     links, replaced atomically
+    runs/.index.sqlite                  ``harness.run_index``; can be deleted at any time
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 
 import msgspec
 
 from checker.verdict import Valid, Verdict, combine
-from harness.config import SCHEMA_VERSION, RunRecord
+from harness.config import SCHEMA_VERSION, RunRecord, as_of
 from harness.errors import BadInput, EnvironmentFailure
 from harness.verdict_file import read_verdicts
 
 LATEST = "latest"
 LATEST_FAILED = "latest-failed"
+CAMPAIGNS = "campaigns"
+"""No workload is named so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,8 @@ class RunDirectory:
             raise BadInput(
                 f"{self.record}: schema_version {record.schema_version} is newer than this hearsay"
             )
-        return record
+        config = as_of(record.schema_version, record.config)
+        return msgspec.structs.replace(record, schema_version=SCHEMA_VERSION, config=config)
 
     def read_verdict(self) -> Verdict | None:
         """The verdict of the whole run, ``None`` where none was reached yet."""
@@ -117,9 +124,11 @@ class RunStore:
         return run
 
     def judged(self, run: RunDirectory, verdict: Verdict) -> None:
-        """Point ``latest-failed`` at a run that did not pass."""
+        """Point ``latest-failed`` at a run that did not pass, and let the index look again."""
         if not isinstance(verdict, Valid):
             self._link(LATEST_FAILED, run)
+        with suppress(OSError):  # The store may be another's, to be read only.
+            os.utime(run.path.parent)
 
     def find(self, name: str) -> RunDirectory:
         """A run by its path, its name below the store, its last part, or a link's name.
@@ -144,7 +153,7 @@ class RunStore:
 
     def _link(self, name: str, run: RunDirectory) -> None:
         link = self.root / name
-        temporary = self.root / f".{name}.{os.getpid()}"
+        temporary = self.root / f".{name}.{os.getpid()}.{get_ident()}"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(os.path.relpath(run.path, self.root.resolve()))
         temporary.replace(link)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
@@ -23,7 +23,8 @@ from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
-from workloads.catalogue import WORKLOADS
+from workloads.catalogue import WORKLOADS, options
+from workloads.options import Setting
 
 MS: Final = 1_000_000
 
@@ -41,6 +42,8 @@ class Given:
     operation_timeout_ms: int | None = None
     reads: str | None = None
     bug: str | None = None
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    """Of the workload; those that are not given are drawn, or the default."""
 
 
 def draw_plan(seed: int, given: Given) -> Plan:
@@ -54,7 +57,7 @@ def draw_plan(seed: int, given: Given) -> Plan:
     # change what the others become.
     drawn = RunConfig(
         seed=seed,
-        workload=rng.choice(tuple(WORKLOADS)),
+        workload=derive(seed, "swarm", "workload").choice(tuple(WORKLOADS)),
         nodes=rng.choice((3, 3, 3, 3, 4, 5, 5, 5, 6, 7)),
         faults=_faults(rng),
         time_s=rng.choice((10.0, 15.0, 20.0)),
@@ -76,6 +79,8 @@ def draw_plan(seed: int, given: Given) -> Plan:
         name: getattr(drawn, name) if getattr(given, name) is None else getattr(given, name)
         for name in Given.__dataclass_fields__
     }
+    drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
+    chosen["options"] = drawn_options | dict(given.options)
     config = RunConfig(seed=seed, **chosen)
     config.check()
     if given.faults is None and config.reads == Consistency.LEASE.value:
@@ -92,6 +97,18 @@ def draw_plan(seed: int, given: Given) -> Plan:
     )
     schedule = plan_faults(config, pace=pace, leader_first=False)
     return Plan(config=config, schedule=schedule, world=world)
+
+
+def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
+    """What clients of whatever workload may do, and who is asked most; mostly the default."""
+    drawn: dict[str, Setting] = {
+        "clients": rng.choice(("pinned", "pinned", "roaming")),
+        "reconnect-ops": rng.choice((0, 0, 0, 1, 5)),
+        "retries": rng.choice(("none", "exactly-once", "exactly-once")),
+        "key-distribution": rng.choice(("uniform", "uniform", "zipf", "hot")),
+    }
+    known = {option.name: option.default for option in options(workload)}
+    return {name: value for name, value in drawn.items() if known.get(name, value) != value}
 
 
 def _faults(rng: random.Random) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -49,4 +48,6 @@ def spent_after(seconds: float) -> Callable[[], bool]:
 
 async def pause(seconds: float) -> None:
     """Let others run for ``seconds``: between two looks at what cannot be waited for."""
+    import asyncio  # noqa: PLC0415  takes long to load, and judging needs none of it
+
     await asyncio.sleep(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -10,10 +11,13 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Self, TypeVar
 
 from harness.errors import EnvironmentFailure
+from harness.wall_clock import deadline_after
 from system_under_test.gossip_raft.runtime.process import die_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_PATIENCE_S = 0.25
 
 
 def spread(
@@ -34,9 +38,28 @@ class Crew(Generic[Item, Result]):
     comes.
     """
 
-    def __init__(self, work: Callable[[Item], Result], jobs: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[Item], Result],
+        jobs: int,
+        *,
+        lost: Callable[[Item, str], Result] | None = None,
+        seconds_max: float = math.inf,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        Args:
+            lost: What to say of an item whose process ended by itself, and why it did: another
+                process takes its place.  With it even one job is a process of its own.
+            seconds_max: A process that takes longer over one item is ended.
+            meanwhile: Called every quarter of a second or so while items are worked on.
+        """
         self._work = work
-        self._workers = [] if jobs == 1 else [_Worker(work) for _ in range(jobs)]
+        self._lost = lost
+        self._seconds_max = seconds_max
+        self._meanwhile = meanwhile
+        alone = jobs == 1 and lost is None
+        self._workers = [] if alone else [self._worker() for _ in range(jobs)]
 
     def __enter__(self) -> Self:
         return self
@@ -57,53 +80,90 @@ class Crew(Generic[Item, Result]):
                 yield item, self._work(item)
             return
         waiting = iter(items)
-        busy: dict[Connection, _Worker[Item, Result]] = {}
         for worker in self._workers:
-            if worker.takes_one_of(waiting):
-                busy[worker.connection] = worker
-        while busy:
-            for ready in wait(list(busy)):
+            worker.takes_one_of(waiting)
+        while busy := {one.connection: one for one in self._workers if one.busy}:
+            for ready in wait(list(busy), _PATIENCE_S):
                 assert isinstance(ready, Connection)
                 worker = busy[ready]
-                item, result = worker.result()
-                if not worker.takes_one_of(waiting):
-                    del busy[ready]
+                item, result = self._result(worker)
+                self._after(worker).takes_one_of(waiting)
                 yield item, result
+            for worker in self._workers:
+                worker.end_if_overdue()
+            self._meanwhile()
+
+    def _result(self, worker: _Worker[Item, Result]) -> tuple[Item, Result]:
+        try:
+            return worker.result()
+        except WorkerEnded as ended:
+            if self._lost is None:
+                raise
+            assert worker.item is not None
+            return worker.item, self._lost(worker.item, str(ended))
+
+    def _after(self, worker: _Worker[Item, Result]) -> _Worker[Item, Result]:
+        """The worker itself, or who takes its place."""
+        if not worker.ended:
+            return worker
+        worker.end()
+        successor = self._worker()
+        self._workers[self._workers.index(worker)] = successor
+        return successor
+
+    def _worker(self) -> _Worker[Item, Result]:
+        return _Worker(self._work, self._seconds_max)
+
+
+class WorkerEnded(EnvironmentFailure):
+    """A process ended by itself, or was ended because it took too long."""
 
 
 class _Worker(Generic[Item, Result]):
-    def __init__(self, work: Callable[[Item], Result]) -> None:
+    def __init__(self, work: Callable[[Item], Result], seconds_max: float) -> None:
         # Forked: it has everything imported and compiled that we have.
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
-        self._item: Item | None = None
+        self.item: Item | None = None
+        self.busy = self.ended = False
+        self._seconds_max = seconds_max
+        self._too_late: Callable[[], bool] = lambda: False
         self._process = context.Process(
             target=_serve, args=(work, theirs, os.getpid()), daemon=True
         )
         self._process.start()
         theirs.close()
 
-    def takes_one_of(self, items: Iterator[Item]) -> bool:
-        """Whether there was one left."""
+    def end_if_overdue(self) -> None:
+        """Then ``result`` says so."""
+        if self.busy and self._too_late():
+            self._process.kill()
+
+    def takes_one_of(self, items: Iterator[Item]) -> None:
+        """If there is one left."""
         for item in items:
-            self._item = item
+            self.item = item
             self.connection.send(item)
-            return True
-        return False
+            self.busy = True
+            if self._seconds_max < math.inf:
+                self._too_late = deadline_after(self._seconds_max)
+            return
 
     def result(self) -> tuple[Item, Result]:
+        """Raises: WorkerEnded, and what the work raised."""
+        self.busy = False
         try:
             result, error = self.connection.recv()
-        except EOFError as ended:
+        except (EOFError, OSError) as ended:
             self._process.join()
-            raise EnvironmentFailure(
-                f"a worker ended with status {self._process.exitcode} at {self._item}"
-            ) from ended
+            self.ended = True
+            status = self._process.exitcode
+            why = f"took over {self._seconds_max:g} s" if self._too_late() else f"status {status}"
+            raise WorkerEnded(f"a worker ended with {why} at {self.item}") from ended
         if error is not None:
             raise error
-        item = self._item
-        assert item is not None
-        return item, result
+        assert self.item is not None
+        return self.item, result
 
     def end(self) -> None:
         self._process.kill()
@@ -115,6 +175,7 @@ def _serve(work: Callable[[Any], Any], connection: Connection, parent: int) -> N
     die_with_parent(parent)
     # Ctrl-C is the parent's to answer: it ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         item = connection.recv()
         try:

@@ -160,16 +160,27 @@ Call: TypeAlias = (
 def answers_with(call: Call, count: int) -> bool:
     """Whether an ``Ok`` with so many values can answer ``call``."""
     match call:
+        case Txn(micro=micro):
+            return count == [type(step) for step in micro].count(Read)
         case Read() | CompareAndSet() | Remove() | Contains() | GenerateId():
             return count == 1
         case Write() | Append() | Add() | Enqueue() | Release() | Transfer():
             return count == 0
         case Dequeue() | Increment() | Acquire():
             return count <= 1
-        case Txn(micro=micro):
-            return count == sum(isinstance(step, Read) for step in micro)
         case _:
             assert_never(call)
+
+
+def has_read(call: Call, outcome: Outcome) -> bool:
+    """Whether this was answered with what a ``Read`` saw, alone or within a transaction."""
+    match call:
+        case Read():
+            return isinstance(outcome, Ok)
+        case Txn():
+            return isinstance(outcome, Ok) and bool(outcome.values)
+        case _:
+            return False
 
 
 def function_of(call: Call) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from histories.call import Failed, Indeterminate, Ok, Outcome, answers_with
-from histories.columns import Columns, to_columns
+import numpy as np
+
+from histories.call import Failed, Indeterminate, Ok, Outcome, answers_with, has_read
+from histories.columns import Columns, Int64s, to_columns
 from histories.errors import MalformedHistory
 from histories.lazy_ops import LazyOps, first_of_each_function
 from histories.op import FOREVER, Nanos, Op, ProcessId
@@ -31,6 +33,16 @@ class FaultWindow:
     began: Nanos
     ended: Nanos
     evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """When the answered ops of a history began and ended, shape (n,), nanoseconds, and how
+    many of them read, alone or within a transaction."""
+
+    invoked: Int64s
+    completed: Int64s
+    reads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,17 @@ class History:
             return self.ops.counts()
         outcomes = Counter[type[Outcome]](type(op.outcome) for op in self.ops)
         return outcomes[Ok], outcomes[Failed], outcomes[Indeterminate]
+
+    def answered(self) -> Answered:
+        """What is known of them without looking closely.  Cost: O(n)."""
+        if isinstance(self.ops, LazyOps):
+            return Answered(*self.ops.answered())
+        answered = [op for op in self.ops if isinstance(op.outcome, Ok)]
+        return Answered(
+            np.fromiter((op.invoked for op in answered), np.int64, len(answered)),
+            np.fromiter((op.completed for op in answered), np.int64, len(answered)),
+            sum(has_read(op.call, op.outcome) for op in answered),
+        )
 
     def columns(self) -> Columns:
         """The same as arrays, for kernels and statistics.  Cost: O(n), not remembered."""

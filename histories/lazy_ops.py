@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast, overload
 
@@ -27,6 +27,7 @@ from histories.call import (
     Release,
     Remove,
     Scalar,
+    Txn,
     Value,
     Write,
     functions_of,
@@ -35,7 +36,9 @@ from histories.columns import FUNCTIONS, NO_VALUE, OUTCOMES, Columns, Int32s, In
 from histories.op import Nanos, Op, ProcessId
 
 _NOTHING: Final = Ok(())
+_READ: Final = FUNCTIONS.index("read")
 _TXN: Final = FUNCTIONS.index("txn")
+_OK: Final = OUTCOMES.index("ok")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,6 +126,18 @@ class LazyOps(Sequence[Op]):
         ok, failed, unknown = np.bincount(outcome, minlength=len(OUTCOMES)).tolist()
         return ok, failed, unknown
 
+    def answered(self) -> tuple[Int64s, Int64s, int]:
+        """See ``History.answered``."""
+        columns = self.own_columns()
+        ok = columns.outcome == _OK
+        reads = int(np.count_nonzero(ok & (columns.f == _READ)))
+        # Of transactions only the answers of reads are values.
+        reads += sum(
+            bool(self.answers[index].values)
+            for index in columns.index[ok & (columns.f == _TXN)].tolist()
+        )
+        return columns.invoked[ok], columns.completed[ok], reads
+
     def _row(self, at: int) -> int:
         return at if self.rows is None else int(self.rows[at])
 
@@ -153,8 +168,14 @@ class LazyOps(Sequence[Op]):
 def first_of_each_function(ops: Iterable[Op]) -> tuple[Op, ...]:
     """See ``History.first_of_each_function``."""
     firsts: dict[tuple[str, ...], Op] = {}
+    shapes: set[Hashable] = set()
     for op in ops:
-        firsts.setdefault(functions_of(op.call), op)
+        call = op.call
+        # Kinds of steps in a row are few; names need to be looked up for new ones only.
+        shape = tuple(map(type, call.micro)) if isinstance(call, Txn) else type(call)
+        if shape not in shapes:
+            shapes.add(shape)
+            firsts.setdefault(functions_of(call), op)
     return tuple(firsts.values())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, assert_never
 
-from histories.call import Indeterminate, Outcome
+from histories.call import Indeterminate, Ok, Outcome, answers_with
 from histories.errors import MalformedHistory
 from histories.event import (
     Completed,
@@ -28,6 +28,7 @@ UNFINISHED: Final = Indeterminate("no completion was recorded")
 NEVER_UNDONE: Final = "still held when the journal ended"
 
 _START: Final = Nanos(0)
+_PROCESS_MAX: Final = 2**63 - 1
 
 
 def history_of(journal: Journal) -> History:
@@ -51,7 +52,8 @@ def pair(
     Raises:
         MalformedHistory: The events break a law of ``Op`` (a process calls while
             its last call is open, an answer to nobody, a retired process calls
-            again, numbers with gaps, time going backwards), with the line.
+            again, numbers with gaps, time going backwards, a wrong number of answers),
+            with the line.
     """
     pairing = _Pairing(file)
     for line, event in zip(count(1) if lines is None else lines, events, strict=False):
@@ -83,12 +85,12 @@ class _Pairing:
     def take(self, event: Event, line: int) -> None:
         self.line = line
         match event:
-            case Opened():
-                return
             case Invoked():
                 self._invoked(event)
             case Completed():
                 self._completed(event)
+            case Opened():
+                return
             case FaultBegan(fault=fault):
                 if fault in self.faults_began:
                     raise self._broken("fault", f"fault {fault} began already")
@@ -99,7 +101,8 @@ class _Pairing:
                 pass
             case _:
                 assert_never(event)
-        self.latest = max(self.latest, event.time)
+        if event.time > self.latest:  # noqa: PLR1730  called for each event, and this is faster
+            self.latest = event.time
 
     def history(self) -> History:
         ops: list[Op] = []
@@ -117,15 +120,23 @@ class _Pairing:
                     completed=completed.time if completed and certain else FOREVER,
                 )
             )
-        return History.of(ops, [self._window(began) for began in self.faults_began.values()])
+        # All laws of ``Op`` were seen to, event by event.
+        windows = tuple(self._window(began) for began in self.faults_began.values())
+        return History(tuple(ops), windows)
 
     def _invoked(self, event: Invoked) -> None:
         if event.op != len(self.invocations):
             raise self._broken("op", f"op {event.op} was invoked where {self._next} was due")
         if self.invocations and event.time < self.invocations[-1].time:
             raise self._broken("time", f"op {event.op} was invoked before the previous op")
+        if not _START <= event.time < FOREVER:
+            raise self._broken("time", f"op {event.op} was invoked at {event.time}")
         process = self.processes.get(event.process)
-        if process is not None:
+        if process is None:
+            if not 0 <= event.process <= _PROCESS_MAX:
+                raise self._broken("process", f"op {event.op} is of process {event.process}")
+            self.processes[event.process] = _Process(event.op, open=True, free_from=event.time)
+        else:
             if process.retired:
                 raise self._broken(
                     "process",
@@ -139,7 +150,7 @@ class _Pairing:
                 raise self._broken(
                     "time", f"op {event.op} was invoked before op {process.op} completed"
                 )
-        self.processes[event.process] = _Process(event.op, open=True, free_from=event.time)
+            process.op, process.open = event.op, True
         self.invocations.append(event)
 
     @property
@@ -152,12 +163,18 @@ class _Pairing:
             raise self._broken(
                 "op", f"process {event.process} has no open op {event.op} to be completed"
             )
-        if event.time < self.invocations[event.op].time:
+        invoked = self.invocations[event.op]
+        if not invoked.time <= event.time < FOREVER:
             raise self._broken("time", f"op {event.op} completed before it was invoked")
+        outcome = event.outcome
+        if isinstance(outcome, Ok) and not answers_with(invoked.call, len(outcome.values)):
+            raise self._broken(
+                "outcome.values", f"{len(outcome.values)} answers to such a call as op {event.op}"
+            )
         self.completions[event.op] = event
         process.open = False
         process.free_from = event.time
-        process.retired = isinstance(event.outcome, Indeterminate)
+        process.retired = isinstance(outcome, Indeterminate)
 
     def _fault_ended(self, event: FaultEnded) -> None:
         began = self.faults_began.get(event.fault)

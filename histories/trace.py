@@ -171,6 +171,15 @@ class MembershipChanged(TraceEvent, frozen=True, tag="membership_changed"):
     voters: tuple[str, ...]
 
 
+class SourceChosen(TraceEvent, frozen=True, tag="source_chosen"):
+    """From here on, while it follows, the node pulls entries from ``source``.
+
+    For people: no invariant depends on it.
+    """
+
+    source: str
+
+
 NodeEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -188,4 +197,5 @@ NodeEvent: TypeAlias = (
     | SnapshotTaken
     | SnapshotInstalled
     | MembershipChanged
+    | SourceChosen
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, TypeVar, assert_never
@@ -11,7 +11,18 @@ from typing import Any, Final, TypeVar, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from histories.call import Append, Failed, Indeterminate, Ok, Outcome, Read, Txn, Value, Write
+from histories.call import (
+    Append,
+    Failed,
+    Indeterminate,
+    Micro,
+    Ok,
+    Outcome,
+    Read,
+    Txn,
+    Value,
+    Write,
+)
 from histories.columns import Int32s, Int64s, UInt8s
 from histories.errors import MalformedHistory
 from histories.op import Op
@@ -29,6 +40,8 @@ INFO: Final = 2
 NO_VERSION: Final = -1
 
 _INTEGERS: Final = frozenset({int})
+_NIL: Final = identity(None)
+_NIL_SEEN: Final = (None,)
 
 AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 
@@ -53,7 +66,8 @@ class TxnColumns:
         argument: Shape (m,), the version that a write makes, ``NO_VERSION`` for a read.
         seen_offset: Shape (m + 1,); micro-operation i saw the versions
             ``seen[seen_offset[i] .. seen_offset[i + 1]]``: a list, one value, or nothing.
-            Nothing also where no answer is known.
+            Nothing also where no answer is known, and for an answered nil, unless nil was
+            written to that register.
         seen: Shape (s,), versions.
         version_key: Per version, its key.
         keys: Names, in the order of first use.
@@ -90,10 +104,9 @@ def to_txn_columns(ops: Iterable[Op], *, lists: bool) -> TxnColumns:
     Cost: O(size of the history).
     """
     table = _Table(lists)
-    for op in ops:
-        table.take(op)
-    seen_offset = np.zeros(len(table.f) + 1, dtype=np.int64)
-    np.cumsum(np.frombuffer(table.seen_count, dtype=np.int32), out=seen_offset[1:])
+    table.take(ops)
+    argument = _small(table.argument)
+    seen_offset, seen = table.seen()
     return TxnColumns(
         index=_longs(table.index),
         invoked=_longs(table.invoked),
@@ -101,11 +114,11 @@ def to_txn_columns(ops: Iterable[Op], *, lists: bool) -> TxnColumns:
         process=_longs(table.process),
         outcome=_bytes(table.outcome),
         offset=_longs(table.offset),
-        f=_bytes(table.f),
+        f=_frozen(np.where(argument == NO_VERSION, READ, WRITE).astype(np.uint8)),
         key=_small(table.key),
-        argument=_small(table.argument),
-        seen_offset=_frozen(seen_offset),
-        seen=_frozen(_in_place(table.seen_by_key(), seen_offset)),
+        argument=argument,
+        seen_offset=seen_offset,
+        seen=seen,
         version_key=_small(table.version_key),
         keys=tuple(table.keys),
         values=tuple(table.values),
@@ -120,102 +133,113 @@ class _Table:
         self.keys: dict[str, int] = {}
         self.index, self.invoked, self.completed, self.process = (array("q") for _ in range(4))
         self.offset = array("q", [0])
-        self.outcome, self.f = bytearray(), bytearray()
+        self.outcome = bytearray()
         self.key, self.argument, self.version_key = (array("i") for _ in range(3))
-        self.seen_count = array("i")
         self.values: list[Value] = []
         self._versions: list[dict[Hashable, int]] = []
         self._seen: list[list[tuple[Value, ...]]] = []
         self._seen_at: list[array[int]] = []
 
-    def take(self, op: Op) -> None:
-        call, outcome = op.call, op.outcome
-        if type(call) is Txn:
-            prefix, micro = call.key and f"{call.key}/", call.micro
-        elif isinstance(call, Read | Write | Append):
-            prefix, micro = "", (call,)
-        else:
-            raise MalformedHistory(
-                f"op {op.index} is no transaction but {type(call).__name__}", field="call"
-            )
-        self.index.append(op.index)
-        self.invoked.append(op.invoked)
-        self.completed.append(op.completed)
-        self.process.append(op.process)
-        self.outcome.append(_outcome_number(outcome))
-        answers = iter(outcome.values) if type(outcome) is Ok else None
-        for step in micro:
-            key = self.keys.get(prefix + step.key)
-            if key is None:
-                key = self._new_key(prefix + step.key)
-            self.key.append(key)
-            count = 0
-            if isinstance(step, Read):
-                self.f.append(READ)
-                self.argument.append(NO_VERSION)
-                if answers is not None and (answer := next(answers)) is not None:
-                    count = self._see(key, answer, op)
+    def take(self, ops: Iterable[Op]) -> None:
+        for op in ops:
+            call, outcome = op.call, op.outcome
+            self.index.append(op.index)
+            self.invoked.append(op.invoked)
+            self.completed.append(op.completed)
+            self.process.append(op.process)
+            self.outcome.append(_outcome_number(outcome))
+            answers = iter(outcome.values) if type(outcome) is Ok else None
+            if type(call) is Txn:
+                self._take_steps(call.micro, call.key and f"{call.key}/", answers, op)
+            elif isinstance(call, Read | Write | Append):
+                self._take_steps((call,), "", answers, op)
             else:
-                self.f.append(WRITE)
-                value = step.value if isinstance(step, Write) else step.element
-                self.argument.append(self._version(key, value))
-            self.seen_count.append(count)
-        self.offset.append(len(self.f))
+                raise MalformedHistory(
+                    f"op {op.index} is no transaction but {type(call).__name__}", field="call"
+                )
+            self.offset.append(len(self.key))
 
-    def seen_by_key(self) -> tuple[Int32s, Int32s]:
-        """All versions seen, key by key, and the micro-operations that saw them."""
-        seen, at = array("i"), array("i")
-        for key, answers in enumerate(self._seen):
-            at.extend(self._seen_at[key])
+    def _take_steps(
+        self, steps: tuple[Micro, ...], prefix: str, answers: Iterator[Value] | None, op: Op
+    ) -> None:
+        # What runs for every step of a long history: no call that can be spared.
+        keys, key_column, argument = self.keys, self.key, self.argument
+        for step in steps:
+            name = prefix + step.key if prefix else step.key
+            key = keys.get(name)
+            if key is None:
+                key = self._new_key(name)
+            if not isinstance(step, Read):
+                value = step.value if isinstance(step, Write) else step.element
+                argument.append(self._version(key, value))
+            else:
+                argument.append(NO_VERSION)
+                if answers is not None:
+                    self._seen[key].append(self._shown(next(answers), op))
+                    self._seen_at[key].append(len(key_column))
+            key_column.append(key)
+
+    def seen(self) -> tuple[Int64s, Int32s]:
+        """``seen_offset`` and ``seen``."""
+        micro, count, begin = array("q"), array("q"), array("q")
+        # Most answers are the beginning of a longer one, and need no room of their own.
+        shown = array("i")
+        for key, given in enumerate(self._seen):
+            nil_is_written = self._lists or _NIL in self._versions[key]
+            answers = given if nil_is_written else [a if a != _NIL_SEEN else () for a in given]
+            micro.extend(self._seen_at[key])
+            count.extend(map(len, answers))
             longest = max(answers, key=len, default=())
-            versions = array("i", [self._version(key, value) for value in longest])
+            place = len(shown)
+            shown.extend([self._version(key, value) for value in longest])
             # Equal is not the same: 1 == True == 1.0.
             plain = set(map(type, chain.from_iterable(answers))) <= _INTEGERS
             for answer in answers:
                 if plain and answer == longest[: len(answer)]:
-                    seen.extend(versions[: len(answer)])
+                    begin.append(place)
                 else:
-                    seen.extend([self._version(key, value) for value in answer])
-        return _small(seen), _small(at)
+                    begin.append(len(shown))
+                    shown.extend([self._version(key, value) for value in answer])
+        begins, counts = (np.zeros(len(self.key), dtype=np.int64) for _ in range(2))
+        begins[_longs(micro)], counts[_longs(micro)] = _longs(begin), _longs(count)
+        seen_offset = np.concatenate([[0], np.cumsum(counts)])
+        return _frozen(seen_offset), _frozen(_small(shown)[_spans(begins, counts)])
 
     def _new_key(self, name: str) -> int:
         self._versions.append({})
         self._seen.append([])
-        self._seen_at.append(array("i"))
+        self._seen_at.append(array("q"))
         return self.keys.setdefault(name, len(self.keys))
 
     def _version(self, key: int, value: Value) -> int:
         # A plain int is its own identity here, as no other value's identity is an int.
         name: Hashable = value if type(value) is int else identity(value)
-        version = self._versions[key].setdefault(name, len(self.values))
-        if version == len(self.values):
+        versions = self._versions[key]
+        version = versions.get(name)
+        if version is None:
+            version = versions[name] = len(self.values)
             self.values.append(value)
             self.version_key.append(key)
         return version
 
-    def _see(self, key: int, answer: Value, op: Op) -> int:
-        """Remember an answer; how many versions it shows."""
-        shown: tuple[Value, ...]
+    def _shown(self, answer: Value, op: Op) -> tuple[Value, ...]:
+        """The values that an answer consists of."""
         if not self._lists:
-            shown = (answer,)
-        elif isinstance(answer, tuple):
-            shown = answer
-        else:
-            raise MalformedHistory(f"op {op.index} read {answer!r}, no list", field="values")
-        self._seen[key].append(shown)
-        self._seen_at[key].append(len(self.seen_count))
-        return len(shown)
+            return (answer,)
+        if isinstance(answer, tuple):
+            return answer
+        if answer is None:
+            return ()
+        raise MalformedHistory(f"op {op.index} read {answer!r}, no list", field="values")
 
 
-def _in_place(by_key: tuple[Int32s, Int32s], seen_offset: Int64s) -> Int32s:
-    """Moved from the order of keys into that of micro-operations."""
-    seen, at = by_key
-    count = np.diff(seen_offset)[at]
-    begin = np.cumsum(count) - count
-    place = np.repeat(seen_offset[at] - begin, count) + np.arange(len(seen))
-    moved: Int32s = np.empty(len(seen), dtype=np.int32)
-    moved[place] = seen
-    return moved
+def _spans(begins: Int64s, counts: Int64s) -> Int32s:
+    """The numbers from each begin on, as many as its count says, one after another."""
+    begins, counts = begins[counts > 0], counts[counts > 0]
+    ends = begins + counts
+    steps: Int32s = np.ones(int(counts.sum()), dtype=np.int32)
+    steps[np.cumsum(counts) - counts] = begins - np.concatenate([[0], ends[:-1] - 1])[: len(ends)]
+    return np.cumsum(steps, out=steps)
 
 
 def _outcome_number(outcome: Outcome) -> int:

@@ -15,6 +15,10 @@ class ImpossibleShape(NemesisError, ValueError):
     """A partition shape does not exist for so few nodes."""
 
 
+class NobodyToHit(NemesisError):
+    """Whom a fault is aimed at is out already, or must be left for a majority."""
+
+
 class UnsupportedFault(NemesisError):
     """The system lacks the capability that a fault needs."""
 

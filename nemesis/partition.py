@@ -7,14 +7,17 @@ order of the arguments; callers shuffle.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
+from typing import Final
 
 from nemesis.errors import ImpossibleShape
 from system_under_test.control import Link
 from system_under_test.gossip_raft.core.types import NodeId
 
 RING_MIN = 4
+_CUT: Final = re.compile(r"(\w+) (<?-x->) (\w+)")
 
 
 def one_way(sources: Iterable[NodeId], targets: Collection[NodeId]) -> frozenset[Link]:
@@ -49,6 +52,14 @@ def bridge(order: Sequence[NodeId]) -> frozenset[Link]:
     return between(*halves(order[1:]))
 
 
+def non_transitive(order: Sequence[NodeId]) -> frozenset[Link]:
+    """The first two nodes of ``order`` do not hear each other; both hear all others.
+
+    Two nodes alone are simply parted.
+    """
+    return between(order[:1], order[1:2])
+
+
 def majorities_ring(order: Sequence[NodeId]) -> frozenset[Link]:
     """Every node hears a majority, and no two nodes hear the same one.
 
@@ -72,6 +83,16 @@ def majorities_ring(order: Sequence[NodeId]) -> frozenset[Link]:
             if min(j - i, count - (j - i)) > reach
         )
     )
+
+
+def cuts_in(words: str) -> tuple[Link, ...]:
+    """The links that ``describe_cuts`` named somewhere in ``words``, sorted."""
+    found = set[Link]()
+    for source, arrow, target in _CUT.findall(words):
+        found.add(Link(source, target))
+        if arrow.startswith("<"):
+            found.add(Link(target, source))
+    return tuple(sorted(found))
 
 
 def describe_cuts(links: Iterable[Link]) -> str:

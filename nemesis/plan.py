@@ -178,6 +178,11 @@ def _dealt(rng: random.Random, variants: Sequence[Fault], *, leader_first: bool)
         yield from rng.sample(variants, len(variants))
 
 
+def variants_of(kind: str) -> Sequence[Fault]:
+    """The faults that ``kind`` stands for at most, as in a cluster of five nodes."""
+    return _variants(kind, 5, beyond_minority=True)
+
+
 def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[Fault]:
     """The faults that ``kind`` stands for, the one aimed at the leader first."""
     match kind:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from nemesis.errors import MalformedSchedule
-from nemesis.fault import Fault, HealAll, describe
+from nemesis.fault import Fault, HealAll
 from system_under_test.gossip_raft.core.types import Nanos
 
 SCHEMA_VERSION: Final = 1
@@ -26,10 +26,10 @@ class Timed(Struct, frozen=True, kw_only=True):
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    """Faults in the order of time.
+    """Faults in the order in which they begin; they may overlap.
 
-    1. No two overlap: each ends no later than the next begins.
-    2. The last step is ``HealAll``, for no time; no other is.
+    1. None begins before the one that stands before it, nor before the start.
+    2. The last step is ``HealAll``, for no time; no other is.  It comes when all have ended.
 
     Raises:
         MalformedSchedule: A law is broken; the message names step (from 0) and field.
@@ -41,28 +41,33 @@ class Schedule(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.steps:
             raise MalformedSchedule("steps: empty; the last step must be heal-all")
-        free_ns = 0
+        began_ns = ended_ns = 0
         for number, step in enumerate(self.steps):
-            if step.at_ns < free_ns:
+            if step.at_ns < began_ns:
                 raise MalformedSchedule(
-                    f"step {number}: at_ns: {step.at_ns} is before {free_ns},"
-                    + (" when the step before it ends" if number else " the start")
+                    f"step {number}: at_ns: {step.at_ns} is before {began_ns},"
+                    + (" when the step before it begins" if number else " the start")
                 )
             if step.duration_ns < 0:
                 raise MalformedSchedule(
                     f"step {number}: duration_ns: {step.duration_ns} is below 0"
                 )
-            free_ns = step.at_ns + step.duration_ns
-            self._check_healing(number, step)
+            self._check_healing(number, step, ended_ns)
+            began_ns = step.at_ns
+            ended_ns = max(ended_ns, step.at_ns + step.duration_ns)
 
-    def _check_healing(self, number: int, step: Timed) -> None:
+    def _check_healing(self, number: int, step: Timed, ended_ns: int) -> None:
         last = number == len(self.steps) - 1
         if last != isinstance(step.fault, HealAll):
             rule = "the last step must be heal-all" if last else "heal-all may only be the last"
-            raise MalformedSchedule(f"step {number}: fault: {describe(step.fault)}; {rule}")
+            raise MalformedSchedule(f"step {number}: fault: {step.fault.describe()}; {rule}")
         if last and step.duration_ns:
             raise MalformedSchedule(
                 f"step {number}: duration_ns: {step.duration_ns}; heal-all takes 0"
+            )
+        if last and step.at_ns < ended_ns:
+            raise MalformedSchedule(
+                f"step {number}: at_ns: {step.at_ns} is before {ended_ns}, when all have ended"
             )
 
     def describe(self) -> str:
@@ -73,18 +78,13 @@ class Schedule(Struct, frozen=True, kw_only=True):
 def arranged(steps: Iterable[Timed], healed_ns: int) -> Schedule:
     """The schedule that ``steps`` come to, whatever their order, healed at ``healed_ns``.
 
-    What would overlap the one before begins later; what would last beyond the end is cut short,
-    and what would only begin then is left out.
+    What would last beyond the end is cut short, and what would only begin then is left out.
     """
-    kept: list[Timed] = []
-    free_ns = 0
-    for step in sorted(steps, key=lambda step: step.at_ns):
-        at_ns = max(step.at_ns, free_ns)
-        if at_ns >= healed_ns:
-            break
-        duration_ns = min(step.duration_ns, healed_ns - at_ns)
-        kept.append(replace(step, at_ns=Nanos(at_ns), duration_ns=Nanos(duration_ns)))
-        free_ns = at_ns + duration_ns
+    kept = [
+        replace(step, duration_ns=Nanos(min(step.duration_ns, healed_ns - step.at_ns)))
+        for step in sorted(steps, key=lambda step: step.at_ns)
+        if step.at_ns < healed_ns
+    ]
     return Schedule(steps=(*kept, heal_at(healed_ns)))
 
 
@@ -144,4 +144,4 @@ def _located(message: str) -> str:
 
 def _line(step: Timed) -> str:
     lasting = f"for {step.duration_ns / 1e9:4.1f} s" if step.duration_ns else " " * 10
-    return f"{step.at_ns / 1e9:6.1f} s  {lasting}  {describe(step.fault)}"
+    return f"{step.at_ns / 1e9:6.1f} s  {lasting}  {step.fault.describe()}"

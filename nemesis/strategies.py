@@ -29,7 +29,7 @@ from nemesis.fault import (
     LosePower,
     MajoritiesRing,
     OneWay,
-    Partition,
+    PartitionFault,
     Pause,
     ReadOnlyDisk,
     ResetConnections,
@@ -56,10 +56,10 @@ def targets(nodes: Sequence[NodeId]) -> st.SearchStrategy[Target]:
     )
 
 
-def partitions(nodes: Sequence[NodeId]) -> st.SearchStrategy[Partition]:
+def partitions(nodes: Sequence[NodeId]) -> st.SearchStrategy[PartitionFault]:
     """Of every shape that so many nodes, at least two, can be put into."""
     target = targets(nodes)
-    shapes: list[st.SearchStrategy[Partition]] = [
+    shapes: list[st.SearchStrategy[PartitionFault]] = [
         st.builds(Isolate, target),
         st.builds(Halves, st.sampled_from(LeaderSide)),
         st.builds(OneWay, target, target),

@@ -67,8 +67,8 @@ def resolve(
 
     Args:
         target: Whom to find.
-        nodes: All nodes, at least one.
-        leader: Who leads, if known; one of ``nodes``.
+        nodes: Those that may be hit, at least one.
+        leader: Who leads, if known.
         rng: Draws where the target leaves a choice.
 
     Raises:
@@ -84,6 +84,8 @@ def resolve(
         case Leader():
             if leader is None:
                 return Resolved((rng.choice(nodes),), "no leader known: a random node")
+            if leader not in nodes:
+                return Resolved((rng.choice(nodes),), "the leader is not to be had: a random node")
             return Resolved((leader,), "leader")
         case Follower():
             followers = [node for node in nodes if node != leader]

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+from system_under_test.conditions import Condition
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.machine import ClockCondition, DiskCondition
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,6 +49,12 @@ class Killable(Protocol):
 
 
 @runtime_checkable
+class Terminable(Protocol):
+    async def terminate(self, node: NodeId) -> None:
+        """Ask the process to end (SIGTERM); returns when it has, or was killed as it did not."""
+
+
+@runtime_checkable
 class Pausable(Protocol):
     async def pause(self, node: NodeId) -> None:
         """Stop the process from running (SIGSTOP); returns when it has stopped."""
@@ -57,20 +65,28 @@ class Pausable(Protocol):
 
 @runtime_checkable
 class Partitionable(Protocol):
-    async def cut(self, links: Collection[Link]) -> None:
-        """Let nothing more pass on ``links``; silent: nobody is told (blackhole)."""
+    """Conditions add up; each holds until it is lifted, or all are healed."""
 
-    async def reset(self, links: Collection[Link]) -> None:
-        """Break the connections of ``links`` now, visibly; new ones may be made."""
+    def cannot_suffer(self, condition: Condition) -> str | None:
+        """Why this condition cannot be imposed here; ``None`` if it can."""
 
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        """Hold back what passes on ``links`` for ``latency`` ± ``jitter`` nanoseconds."""
+    async def impose(self, links: Collection[Link], condition: Condition) -> None:
+        """From now on it is so on ``links``."""
+
+    async def lift(self, links: Collection[Link], condition: Condition) -> str:
+        """Undo one ``impose`` of the same; nothing held back by a cut is ever delivered.
+
+        Returns what happened on the links meanwhile: "dropped 812 bytes on 4 links".
+        """
+
+    async def reset(self, links: Collection[Link]) -> str:
+        """Break the connections of ``links`` now, visibly; new ones may be made.
+
+        Returns what it came to: "broke 3 connections".
+        """
 
     async def heal(self) -> str:
-        """Undo every cut and delay; nothing held back by a cut is ever delivered.
-
-        Returns what the faults did since the last heal: "dropped 812 bytes on 4 links".
-        """
+        """Lift everything; returns what happened since the last heal."""
 
 
 @runtime_checkable
@@ -83,7 +99,7 @@ class Reconfigurable(Protocol):
     async def remove(self, node: NodeId) -> str:
         """Let ``node`` belong to the cluster no more; its process goes on."""
 
-    async def readmit(self) -> str:
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
         """Make a member again of each of ``nodes`` that is none; returns when there is no such
         node, as far as any that answers knows, or when that takes too long.  Says nothing if
         there was nothing to do."""
@@ -93,26 +109,16 @@ class Reconfigurable(Protocol):
 
 
 @runtime_checkable
-class Lossy(Protocol):
-    async def disturb(
-        self, links: Collection[Link], loss: float, duplication: float, straggling: float
-    ) -> None:
-        """From now on each message on ``links`` is lost, repeated or held up with these
-        probabilities.  Undone by healing the links, as cuts are."""
-
-
-@runtime_checkable
 class Skewable(Protocol):
     """Clocks of single machines can be made to lie."""
 
-    async def bump_clock(self, node: NodeId, offset: int) -> None:
-        """Set its clock forward by ``offset`` nanoseconds, or back if that is negative; a
-        monotonic clock that is set back stands still until its time comes again."""
+    async def impose_on_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        """From now on, besides what is wrong with it already, until its process ends or longer."""
 
-    async def drift_clock(self, node: NodeId, ppm: int) -> None:
-        """Let its clock gain so many millionths from now on, or lose them."""
+    async def lift_from_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        """Of several that are equal, one.  Harmless if it does not hold."""
 
-    async def reset_clock(self, node: NodeId) -> None:
+    async def heal_clock(self, node: NodeId) -> None:
         """Let it go on from where it is at the rate it began with."""
 
 
@@ -123,30 +129,27 @@ class DiskFaulty(Protocol):
     Operations that answer say in words what became of them.
     """
 
+    async def impose_on_disk(self, node: NodeId, condition: DiskCondition) -> None:
+        """From now on, besides what is wrong with it already, also when it is started anew."""
+
+    async def lift_from_disk(self, node: NodeId, condition: DiskCondition) -> None:
+        """Of several that are equal, one.  Harmless if it does not hold."""
+
+    async def repair_disk(self, node: NodeId) -> None:
+        """No condition holds any more; what is lost or damaged stays so."""
+
     async def lose_power(self, node: NodeId, *, torn: bool) -> None:
         """End the process at once, and lose all that was not synced; of what was being
         written a part may be there, and surely is if ``torn``."""
+
+    async def tear_log(self, node: NodeId) -> str:
+        """Kill it amid a write: its log ends in a part of a record, which it must cut off."""
 
     async def flip_bit(self, node: NodeId) -> str:
         """Kill it and damage something that was durable: it finds that out when it starts."""
 
     async def lose_disk(self, node: NodeId) -> str:
         """Kill it; all that it had on disk is gone, which it finds out when it starts."""
-
-    async def fill_disk(self, node: NodeId) -> None:
-        """There is no room left but for the little that must always be written."""
-
-    async def slow_disk(self, node: NodeId, latency: Nanos) -> None:
-        """Every sync takes so much longer."""
-
-    async def make_read_only(self, node: NodeId) -> None:
-        """Every write fails from now on."""
-
-    async def fail_sync(self, node: NodeId) -> None:
-        """The next sync fails; what it wrote may or may not be there afterwards."""
-
-    async def repair_disk(self, node: NodeId) -> None:
-        """No longer full, slow, read-only or about to fail."""
 
 
 class Moment(Enum):

@@ -15,16 +15,22 @@ from workloads.generator import Generator
 class Workload(Protocol):
     """Everything about one kind of test, for live and simulated runs alike.
 
-    What becomes of a request is the same for all workloads: ``client.outcome_of``.
+    An immutable value, a dataclass.  What becomes of a request is the same for all workloads:
+    ``client.outcome_of``.
     """
 
     @property
     def name(self) -> str: ...
 
+    @property
+    def options(self) -> object:
+        """A dataclass of options as ``workloads.options`` has them."""
+
     def generator(self, rng: random.Random) -> Generator:
         """The calls of the main phase, without end; all chance comes from ``rng``.
 
-        It writes no value twice to a key, so that a read names the write it saw.
+        It writes no value twice to a key, so that a read names the write it saw; where it
+        does, its module says so.
         """
 
     def final_generator(self, calls: Iterable[Call]) -> Generator:

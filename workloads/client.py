@@ -7,7 +7,8 @@ checker report anomalies of a correct system.
 
 from __future__ import annotations
 
-from typing import assert_never
+import json
+from typing import Final, assert_never
 
 from histories.call import (
     Acquire,
@@ -44,7 +45,13 @@ from system_under_test.gossip_raft.core.client_session import (
     Request,
     TimedOut,
 )
-from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys, Results, Values
+from system_under_test.gossip_raft.core.messages import (
+    Consistency,
+    LogEntries,
+    ReadKeys,
+    Results,
+    Values,
+)
 from workloads.errors import UnsupportedCall
 
 
@@ -115,6 +122,8 @@ def outcome_of(call: Call, ending: Ending) -> Outcome:
         case Answered(reply=Values(values=(held,))) if isinstance(call, Contains):
             elements = held if isinstance(held, tuple) else ()
             return Ok((_stored(call.element) in elements,))
+        case Answered(reply=LogEntries() as page) if isinstance(call, Read):
+            return _log_read(page)
         case Answered(reply=reply):
             return Indeterminate(f"malformed answer: {reply}")
         case Refused(reason=reason):
@@ -141,8 +150,28 @@ def _executed(
             return Ok()
         case _, (core.Applied(values=values),):
             return _ok(call, values)
+        case Txn(micro=micro), _ if results == (core.APPLIED,) * len(micro):
+            return _ok(call, ())  # Raw entries: one command for each step, which tells nothing.
         case _:
             return Indeterminate(f"malformed answer: {len(results)} results, refused: {refused}")
+
+
+def json_of_entry(element: Scalar) -> str:
+    """The raw entry that holds ``element``."""
+    return json.dumps({_ELEMENT: _stored(element)})
+
+
+def _log_read(page: LogEntries) -> Outcome:
+    """How many raw entries are no longer kept, then the elements of those that are."""
+    raw = [command for entry in page.entries for command in entry.commands]
+    try:
+        elements = [json.loads(command.json)[_ELEMENT] for command in raw]  # type: ignore[union-attr]
+    except (AttributeError, ValueError, TypeError, KeyError):
+        return Indeterminate("malformed answer: a log with entries that nobody here appends")
+    return Ok(((page.compacted.commands, *elements),))
+
+
+_ELEMENT: Final = "element"
 
 
 def _ok(call: Call, values: tuple[core.Value, ...]) -> Outcome:

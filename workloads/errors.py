@@ -20,6 +20,14 @@ class UnknownWorkload(WorkloadError, ValueError):
         self.name = name
 
 
+class BadOption(WorkloadError, ValueError):
+    """The caller set an option that the workload does not have, or to what it cannot be."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+
+
 class UnsupportedCall(WorkloadError):
     """The store under test has no command for such a call."""
 

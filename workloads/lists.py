@@ -1,51 +1,26 @@
 """Independent lists: elements are appended, and all read.
 
-Finds: what sets find, and also elements doubled or out of order.  Misses: nothing that one
-key can show.
+Every element is appended once to its list, and a read answers the whole list, so that it
+tells which appends had taken effect, how often, and in which order.
+
+Finds: what set finds, and also elements doubled or out of order: a request executed twice
+shows in the next read.
+Misses: nothing that one key can show; for what only several keys together show, there is
+append.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Final
 
-from checker.base import Checker
 from checker.linearizability.check import LinearizabilityChecker
 from checker.models.lists import AppendList
-from checker.stats import VacuityChecker
-from histories.call import Append, Call, Read
-from histories.op import ProcessId
-from system_under_test.gossip_raft.core.client_session import Request
-from system_under_test.gossip_raft.core.messages import Consistency
-from workloads.client import request_of
-from workloads.draws import draws_from
-from workloads.generator import Generator
-from workloads.keyed import SHORT_LIVED_KEYS, Key, KeyOptions, keyed_calls, read_recent
+from histories.call import Append
+from workloads.keyed import KeyedWorkload, MixOptions, reads_and
 
-
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """The workload.  The n-th call on a key appends n if it appends."""
-
-    options: KeyOptions = SHORT_LIVED_KEYS
-    name: str = "list"
-
-    def generator(self, rng: random.Random) -> Generator:
-        return keyed_calls(self.options, _call, draws_from(rng))
-
-    def final_generator(self, calls: Iterable[Call]) -> Generator:
-        return read_recent(calls, self.options.final_keys_max)
-
-    def to_request(self, call: Call) -> Request:
-        return request_of(call, Consistency.LINEARIZABLE)
-
-    def checkers(self) -> tuple[Checker, ...]:
-        return (
-            LinearizabilityChecker(AppendList()),
-            VacuityChecker(acknowledged_min=50, reads_min=10, concurrency_min=2),
-        )
-
-
-def _call(key: Key, _: ProcessId, number: int) -> Call:
-    return Read(key.name) if number % 100 < 40 else Append(key.name, key.unique)
+WORKLOAD: Final = KeyedWorkload(
+    name="list",
+    options=MixOptions(ops_per_key=100),
+    call=reads_and(lambda key, _: Append(key.name, key.unique)),
+    judges=(LinearizabilityChecker(AppendList()),),
+)

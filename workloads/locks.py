@@ -1,78 +1,84 @@
 """Independent locks with fencing tokens, built on compare-and-set.
 
-A process acquires a lock and, if it got one, releases it next.  Finds: a lock held by two
-at a time, a token that does not grow.  Misses: whatever no lock shows; and a lock whose
-holder's fate is unknown is of no more use until its key is replaced.
+A process acquires a lock and, if it got it, releases it next.  Whoever gets a lock is given
+the place of its entry in the log, which only grows, as a token (Kleppmann 2016).  If nobody
+knows whether a process got it, or gave it back, its successor releases it in its name.
+
+Finds: a lock held by two at a time, a release by whoever does not hold it, a token that does
+not grow: whatever makes a compare-and-set succeed that must not.
+Misses: stale reads, as nothing is read.  A lock that is held for long shows little, and one
+whose holder's fate stays unknown nothing more: so keys are many and live short.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
-from checker.base import Checker
 from checker.linearizability.check import LinearizabilityChecker
 from checker.models.locks import FencedMutex
-from checker.stats import VacuityChecker
-from histories.call import Acquire, Call, Ok, Release
+from histories.call import Acquire, Call, Indeterminate, Ok, Release
 from histories.op import ProcessId
-from system_under_test.gossip_raft.core.client_session import Request
-from system_under_test.gossip_raft.core.messages import Consistency
-from workloads.client import request_of
-from workloads.draws import draws_from
 from workloads.generator import Completion, Context, Generator, Invoke, Sequence, Step
-from workloads.keyed import SHORT_LIVED_KEYS, Key, KeyOptions, keyed_calls
-
-
-@dataclass(frozen=True, slots=True)
-class Locks:
-    """The workload."""
-
-    options: KeyOptions = SHORT_LIVED_KEYS
-    name: str = "lock"
-
-    def generator(self, rng: random.Random) -> Generator:
-        return LockCalls(keyed_calls(self.options, _call, draws_from(rng)), ())
-
-    def final_generator(self, calls: Iterable[Call]) -> Generator:  # noqa: ARG002
-        """One more lock, which nobody holds."""
-        return Sequence((Acquire("final", "final"),))
-
-    def to_request(self, call: Call) -> Request:
-        return request_of(call, Consistency.LINEARIZABLE)
-
-    def checkers(self) -> tuple[Checker, ...]:
-        return (
-            LinearizabilityChecker(FencedMutex()),
-            VacuityChecker(acknowledged_min=10, reads_min=0, concurrency_min=2),
-        )
+from workloads.keyed import Key, KeyedWorkload, KeyOptions
 
 
 @dataclass(frozen=True, slots=True)
 class LockCalls:
-    """Acquisitions as ``acquire`` has them; whoever of ``holding`` is free releases first."""
+    """Acquisitions as ``acquire`` has them; whoever is to release something does so first.
+
+    ``due`` are the releases to be made, each by the worker of its owner.
+    """
 
     acquire: Generator
-    holding: tuple[tuple[ProcessId, str], ...]
+    due: tuple[Release, ...] = ()
 
     def next(self, context: Context) -> tuple[Step, Generator]:
-        for process, key in self.holding:
-            if process in context.free:
-                rest = tuple(held for held in self.holding if held != (process, key))
-                return Invoke(process, Release(key, process)), replace(self, holding=rest)
+        free = {process % context.concurrency: process for process in context.free}
+        for at, release in enumerate(self.due):
+            process = free.get(_owner(release) % context.concurrency)
+            if process is not None:
+                rest = (*self.due[:at], *self.due[at + 1 :])
+                return Invoke(process, release), replace(self, due=rest)
         step, acquire = self.acquire.next(context)
         return step, replace(self, acquire=acquire)
 
     def update(self, completion: Completion) -> Generator:
-        call = completion.call
-        if not isinstance(call, Acquire):
-            return self
-        holding = self.holding
-        if isinstance(completion.outcome, Ok):
-            holding = (*holding, (completion.process, call.key))
-        return LockCalls(self.acquire.update(completion), holding)
+        match completion.call, completion.outcome:
+            case Acquire(key=key, owner=owner), Ok() | Indeterminate():
+                return LockCalls(self.acquire.update(completion), (*self.due, Release(key, owner)))
+            case Acquire(), _:
+                return replace(self, acquire=self.acquire.update(completion))
+            case Release() as release, Indeterminate():
+                return replace(self, due=(*self.due, release))
+            case _:
+                return self
 
 
-def _call(key: Key, process: ProcessId, _: int) -> Call:
+def _owner(release: Release) -> int:
+    assert isinstance(release.owner, int), "owners are processes"
+    return release.owner
+
+
+def _call(options: KeyOptions, key: Key, process: ProcessId, number: int) -> Call:
+    del options, number
     return Acquire(key.name, process)
+
+
+def _one_more(calls: Iterable[Call], keys_max: int) -> Generator:
+    """A lock that nobody holds."""
+    del calls, keys_max
+    return Sequence((Acquire("final", "final"),))
+
+
+WORKLOAD: Final = KeyedWorkload(
+    name="lock",
+    options=KeyOptions(keys_active=10, ops_per_key=30, concurrency_per_key_max=3),
+    call=_call,
+    judges=(LinearizabilityChecker(FencedMutex()),),
+    around=LockCalls,
+    last=_one_more,
+    reads_min=0,
+    acknowledged_min=20,
+)

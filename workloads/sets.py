@@ -1,51 +1,27 @@
 """Independent sets: elements are added, and all read.
 
+Every element is added once to its set, and a read answers the whole set, so that it names
+every addition that it saw.  Judged for linearizability; set-full asks less of the same calls
+and tells more of each element.
+
 Finds: an element lost or come back, and stale or dirty reads, of more writes at once than a
-register shows: a read names every addition that it saw.  Misses: an addition made twice.
+register shows.
+Misses: an addition that is made twice, which a set does not show (see list, counter), and the
+order of additions.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Final
 
-from checker.base import Checker
 from checker.linearizability.check import LinearizabilityChecker
 from checker.models.sets import SetModel
-from checker.stats import VacuityChecker
-from histories.call import Add, Call, Read
-from histories.op import ProcessId
-from system_under_test.gossip_raft.core.client_session import Request
-from system_under_test.gossip_raft.core.messages import Consistency
-from workloads.client import request_of
-from workloads.draws import draws_from
-from workloads.generator import Generator
-from workloads.keyed import SHORT_LIVED_KEYS, Key, KeyOptions, keyed_calls, read_recent
+from histories.call import Add
+from workloads.keyed import KeyedWorkload, MixOptions, reads_and
 
-
-@dataclass(frozen=True, slots=True)
-class GrowingSet:
-    """The workload.  The n-th call on a key adds n if it adds."""
-
-    options: KeyOptions = SHORT_LIVED_KEYS
-    name: str = "set"
-
-    def generator(self, rng: random.Random) -> Generator:
-        return keyed_calls(self.options, _call, draws_from(rng))
-
-    def final_generator(self, calls: Iterable[Call]) -> Generator:
-        return read_recent(calls, self.options.final_keys_max)
-
-    def to_request(self, call: Call) -> Request:
-        return request_of(call, Consistency.LINEARIZABLE)
-
-    def checkers(self) -> tuple[Checker, ...]:
-        return (
-            LinearizabilityChecker(SetModel()),
-            VacuityChecker(acknowledged_min=50, reads_min=10, concurrency_min=2),
-        )
-
-
-def _call(key: Key, _: ProcessId, number: int) -> Call:
-    return Read(key.name) if number % 100 < 40 else Add(key.name, key.unique)
+WORKLOAD: Final = KeyedWorkload(
+    name="set",
+    options=MixOptions(ops_per_key=100),
+    call=reads_and(lambda key, _: Add(key.name, key.unique)),
+    judges=(LinearizabilityChecker(SetModel()),),
+)

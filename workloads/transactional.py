@@ -6,12 +6,19 @@ saw; a key is replaced by a new one after some writes, so that lists stay short.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from checker.base import Checker
+from checker.stats import VacuityChecker
+from checker.transactions.check import TransactionChecker
 from histories.call import Append, Call, Micro, Read, Txn, Write
-from workloads.draws import Draws, draw
+from system_under_test.gossip_raft.core.client_session import Request
+from system_under_test.gossip_raft.core.messages import Consistency
+from workloads.client import request_of
+from workloads.draws import Draws, draw, draws_from
 from workloads.generator import (
     PENDING,
     Completion,
@@ -22,9 +29,13 @@ from workloads.generator import (
     Sequence,
     Step,
 )
+from workloads.keyed import Distribution, pick
+from workloads.options import option
 
 STORE = ""
 """The name of the one store that all transactions are on."""
+
+_LOW: Final = 2**32 - 1
 
 MakeWrite: TypeAlias = Callable[[str, int], Micro]
 """A write to a key, given a number that no other write to it is given."""
@@ -32,30 +43,41 @@ MakeWrite: TypeAlias = Callable[[str, int], Micro]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TxnOptions:
-    """What transactions are made of.
+    """What transactions are made of."""
 
-    Attributes:
-        keys_active: Keys in use at one time.
-        writes_per_key: Writes after which a key is retired.
-        micro_max: Steps of a transaction: 1 to so many, each number as likely.
-        reads_percent: Share of reads among the steps.
-        final_keys_max: Keys read at the end, those most recently written.
+    keys_active: int = option(5, "keys in use at one time", least=1, most=1000)
+    writes_per_key: int = option(40, "writes after which a key is replaced by a new one", least=1)
+    key_distribution: Distribution = option(Distribution.UNIFORM, "of steps over the keys in use")
+    micro_max: int = option(4, "steps of a transaction at most; each number is as likely", least=1)
+    reads_percent: int = option(50, "share of reads among the steps", most=100)
+    final_keys_max: int = option(20, "keys read at the end, the latest", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TxnWorkload:
+    """A workload of transactions (see ``workloads.base.Workload``).
+
+    ``name`` is also that of its kind for ``TransactionChecker``; ``write`` makes its writes.
     """
 
-    keys_active: int = 5
-    writes_per_key: int = 40
-    micro_max: int = 4
-    reads_percent: int = 50
-    final_keys_max: int = 20
+    name: str
+    write: MakeWrite
+    options: TxnOptions = TxnOptions()
 
-    def __post_init__(self) -> None:
-        assert self.keys_active > 0, self
-        assert self.writes_per_key > 0, self
-        assert self.micro_max > 0, self
-        assert 0 <= self.reads_percent <= 100, self
+    def generator(self, rng: random.Random) -> Generator:
+        return txn_calls(self.options, self.write, draws_from(rng))
 
+    def final_generator(self, calls: Iterable[Call]) -> Generator:
+        return read_written(calls, self.options.final_keys_max)
 
-DEFAULT_TXNS: Final = TxnOptions()
+    def to_request(self, call: Call) -> Request:
+        return request_of(call, Consistency.LINEARIZABLE)
+
+    def checkers(self) -> tuple[Checker, ...]:
+        return (
+            TransactionChecker(self.name),
+            VacuityChecker(acknowledged_min=50, reads_min=0, concurrency_min=2),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +98,7 @@ class TxnCalls:
         steps: list[Micro] = []
         for _ in range(1 + length % self.options.micro_max):
             number, draws = draw(draws)
-            at = number % len(keys)
+            at = pick(self.options.key_distribution, len(keys), number & _LOW)
             key, writes = keys[at]
             if (number >> 32) % 100 < self.options.reads_percent:
                 steps.append(Read(key))

@@ -54,6 +54,7 @@ SOURCE: Final = "Herlihy & Wing 1990"
 _NOT_MINIMAL: Final = "the search for fewer operations that show it was given up: it took too long"
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 8
+_ORDER_MAX: Final = 500
 _PREFIX_STATES_MAX: Final = 5_000
 """The prefix is an extra: it must not cost as much as the verdict did."""
 
@@ -83,6 +84,7 @@ def explain(
     culprit = _first_stuck(evidence, model, budget) or stuck or _last_answer(evidence)
     story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
     sentence = story.sentence(model)
+    prefix = _first_stuck(part.ops, model, budget)
     return Anomaly(
         kind=KIND,
         source=SOURCE,
@@ -90,9 +92,18 @@ def explain(
         explanation=f"key {describe_key(key)}: {sentence}",
         details=(
             *([] if reduced.is_minimal else [_NOT_MINIMAL]),
-            *_prefix_lines(part, _first_stuck(part.ops, model, budget), story.clock),
+            *_prefix_lines(part, prefix, story.clock),
         ),
+        culprit=culprit.op.index if prefix is None else prefix.op.index,
+        order=_order_of(prefix),
     )
+
+
+def _order_of(prefix: Stuck | None) -> tuple[int, ...]:
+    """Of the longest prefix that can be explained, the end of one order."""
+    if prefix is None or not prefix.dead_ends:
+        return ()
+    return prefix.dead_ends[0].order[-_ORDER_MAX:]
 
 
 def _last_answer(evidence: Sequence[Op]) -> Stuck:

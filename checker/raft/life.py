@@ -1,24 +1,30 @@
-"""The life of a cluster in a few lines, for reports: who led, when, and how far."""
+"""The life of a cluster as steps over time, for reports: who led, who followed whom, how far."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from histories.trace import (
+    Appended,
     Booted,
     Committed,
     NodeEvent,
     Persisted,
     RoleChanged,
     SnapshotInstalled,
+    SourceChosen,
     Stopped,
     TermAdopted,
     Voted,
 )
 
-POINTS_MAX: Final = 500
+POINTS_MAX: Final = 4_000
+
+FOLLOWER: Final = "follower"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +45,50 @@ class Boot:
     term: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The last that is known of a life of ``node``; ``reason`` is "" if it did not say."""
+
+    node: str
+    at: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
-class Point:
+class Point(Generic[T]):
     """The value that holds from ``at`` on."""
 
     at: int
-    value: int
+    value: T
+
+
+Steps: TypeAlias = Mapping[str, tuple[Point[T], ...]]
+"""By node, ascending by its own time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterLife:
-    """Leaderships and boots ascend by time; the steps of a node by its own time.
+    """Leaderships, boots and ends ascend by time; the steps of a node by its own time.
 
     Times of different nodes are comparable for drawing only, and only where the
-    nodes share a clock.  A death shows as the end of what was before a boot.
+    nodes share a clock.  A killed node's life ends with the last event before a boot;
+    the life that a trace ends in has no end, unless the node stopped.
+
+    Attributes:
+        roles: As ``RoleChanged`` names them; a node that boots is a follower.
+        commit_points: Indices.
+        logs: (index, term) of the last entry.
+        sources: Whom a node pulls from while it follows.
     """
 
     leaderships: tuple[Leadership, ...]
     boots: tuple[Boot, ...]
-    terms: Mapping[str, tuple[Point, ...]]
-    commit_points: Mapping[str, tuple[Point, ...]]
+    ends: tuple[End, ...]
+    roles: Steps[str]
+    terms: Steps[int]
+    commit_points: Steps[int]
+    logs: Steps[tuple[int, int]]
+    sources: Steps[str]
 
 
 def cluster_life(
@@ -66,24 +96,27 @@ def cluster_life(
 ) -> ClusterLife:
     """Summarize the traces; each series has at most ``points_max`` (>= 2) points."""
     assert points_max >= 2, points_max
-    leaderships: list[Leadership] = []
-    boots: list[Boot] = []
-    terms: dict[str, tuple[Point, ...]] = {}
-    commit_points: dict[str, tuple[Point, ...]] = {}
-    for node in sorted(traces):
-        life = _Life(node)
+    lives = {node: _Life(node) for node in sorted(traces)}
+    for node, life in lives.items():
         for event in traces[node]:
             life.take(event)
         life.end_leadership(life.at)
-        leaderships += life.leaderships
-        boots += life.boots
-        terms[node] = _thin(life.terms, points_max)
-        commit_points[node] = _thin(life.commit_points, points_max)
+    leaderships = [led for life in lives.values() for led in life.leaderships]
+    boots = [boot for life in lives.values() for boot in life.boots]
+    ends = [end for life in lives.values() for end in life.ends]
+
+    def thinned(steps: Mapping[str, list[Point[T]]]) -> Steps[T]:
+        return {node: _thin(points, points_max) for node, points in steps.items()}
+
     return ClusterLife(
         leaderships=tuple(sorted(leaderships, key=lambda led: (led.from_at, led.node))),
         boots=tuple(sorted(boots, key=lambda boot: (boot.at, boot.node))),
-        terms=terms,
-        commit_points=commit_points,
+        ends=tuple(sorted(ends, key=lambda end: (end.at, end.node))),
+        roles=thinned({node: life.roles for node, life in lives.items()}),
+        terms=thinned({node: life.terms for node, life in lives.items()}),
+        commit_points=thinned({node: life.commit_points for node, life in lives.items()}),
+        logs=thinned({node: life.logs for node, life in lives.items()}),
+        sources=thinned({node: life.sources for node, life in lives.items()}),
     )
 
 
@@ -92,43 +125,62 @@ class _Life:
         self.at = 0
         self.leaderships: list[Leadership] = []
         self.boots: list[Boot] = []
-        self.terms: list[Point] = []
-        self.commit_points: list[Point] = []
+        self.ends: list[End] = []
+        self.roles: list[Point[str]] = []
+        self.terms: list[Point[int]] = []
+        self.commit_points: list[Point[int]] = []
+        self.logs: list[Point[tuple[int, int]]] = []
+        self.sources: list[Point[str]] = []
         self._node = node
         self._led: tuple[int, int] | None = None  # term, from
+        self._stopped = True
 
     def take(self, event: NodeEvent) -> None:
+        at = event.at
         match event:
             case Booted():
-                # Nobody knows when it died; its last event is the best there is.
-                self.end_leadership(self.at)
-                self.boots.append(
-                    Boot(
-                        node=self._node,
-                        at=event.at,
-                        incarnation=event.incarnation,
-                        term=event.term,
-                    )
-                )
-                _step(self.terms, event.at, event.term)
-                _step(self.commit_points, event.at, event.commit_index)
+                self._booted(event)
             case RoleChanged():
-                self.end_leadership(event.at)
+                self.end_leadership(at)
                 if event.role == "leader":
-                    self._led = (event.term, event.at)
-                _step(self.terms, event.at, event.term)
+                    self._led = (event.term, at)
+                _step(self.roles, at, event.role)
+                _step(self.terms, at, event.term)
             case TermAdopted():
-                self.end_leadership(event.at)
-                _step(self.terms, event.at, event.term)
-            case Voted() | Persisted():
-                _step(self.terms, event.at, event.term)
+                self.end_leadership(at)
+                _step(self.terms, at, event.term)
+            case Voted():
+                _step(self.terms, at, event.term)
+            case Persisted():
+                _step(self.terms, at, event.term)
+                _step(self.logs, at, (event.last_index, event.last_term))
+            case Appended():
+                _step(self.logs, at, (event.index, event.term))
             case Committed() | SnapshotInstalled():
-                _step(self.commit_points, event.at, event.index)
+                _step(self.commit_points, at, event.index)
+            case SourceChosen():
+                _step(self.sources, at, event.source)
             case Stopped():
-                self.end_leadership(event.at)
+                self.end_leadership(at)
+                self.ends.append(End(node=self._node, at=at, reason=event.reason))
+                self._stopped = True
             case _:
-                pass  # Entries and answers are not drawn.
-        self.at = event.at
+                pass  # What is applied and answered is not drawn.
+        self.at = at
+
+    def _booted(self, event: Booted) -> None:
+        # Nobody knows when it died; its last event is the best there is.
+        self.end_leadership(self.at)
+        if not self._stopped:
+            self.ends.append(End(node=self._node, at=self.at, reason=""))
+        self._stopped = False
+        self.boots.append(
+            Boot(node=self._node, at=event.at, incarnation=event.incarnation, term=event.term)
+        )
+        _step(self.roles, event.at, FOLLOWER)
+        _step(self.terms, event.at, event.term)
+        _step(self.commit_points, event.at, event.commit_index)
+        _step(self.logs, event.at, (event.last_index, event.last_term))
 
     def end_leadership(self, at: int) -> None:
         if self._led is not None:
@@ -139,12 +191,12 @@ class _Life:
             )
 
 
-def _step(points: list[Point], at: int, value: int) -> None:
+def _step(points: list[Point[T]], at: int, value: T) -> None:
     if not points or points[-1].value != value:
         points.append(Point(at, value))
 
 
-def _thin(points: list[Point], points_max: int) -> tuple[Point, ...]:
+def _thin(points: list[Point[T]], points_max: int) -> tuple[Point[T], ...]:
     """Evenly chosen points, the first and the last among them."""
     if len(points) <= points_max:
         return tuple(points)

@@ -25,6 +25,7 @@ from histories.trace import (
     RoleChanged,
     SnapshotInstalled,
     SnapshotTaken,
+    SourceChosen,
     Stopped,
     TermAdopted,
     Truncated,
@@ -227,6 +228,8 @@ class _Node:
                 self._booted(event, here)
             case Stopped():
                 replica.follows()
+            case SourceChosen():
+                pass  # Whom a node asks is advice (PROTOCOL D3).
             case SnapshotTaken():
                 replica.snapshot_taken(event, here)
             case SnapshotInstalled():

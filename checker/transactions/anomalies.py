@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from checker.transactions.cycle_classes import Step
+from checker.transactions.cycle_classes import EDGE_NAMES, Step
 from checker.transactions.cycles import EXAMPLES_MAX, Cycle
 from checker.transactions.inference import Inferred
 from checker.transactions.kernels import (
@@ -22,8 +22,9 @@ from checker.transactions.kernels import (
     INTERNAL,
 )
 from checker.transactions.words import Words
-from checker.verdict import Anomaly
-from histories.txn_columns import FAILED, READ
+from checker.verdict import Anomaly, Dependency
+from histories.notation import describe_key
+from histories.txn_columns import FAILED, READ, TxnColumns
 
 _ADYA: Final = "Adya 1999"
 _ELLE: Final = "Kingsbury & Alvaro 2020"
@@ -85,7 +86,7 @@ class Finding:
         txns: Rows of the columns that show it.
         sentence: What is wrong.
         details: Further lines.
-        steps: The cycle, if it is one.
+        steps: The cycle, if it is one; then the last details are why each step holds.
     """
 
     kind: str
@@ -102,7 +103,20 @@ class Finding:
             evidence=tuple(sorted({int(inferred.columns.index[row]) for row in self.txns})),
             explanation=self.sentence,
             details=(*self.details, f"rules out {', '.join(rules_out)}"),
+            cycle=tuple(self._dependencies(inferred.columns)),
         )
+
+    def _dependencies(self, columns: TxnColumns) -> Iterator[Dependency]:
+        for step, why in zip(
+            self.steps, self.details[len(self.details) - len(self.steps) :], strict=True
+        ):
+            yield Dependency(
+                earlier=int(columns.index[step.src]),
+                later=int(columns.index[step.dst]),
+                kind=EDGE_NAMES[step.kind],
+                key="" if step.key < 0 else describe_key(columns.keys[step.key]),
+                why=why,
+            )
 
 
 def of_cycle(cycle: Cycle, words: Words) -> Finding:
@@ -168,7 +182,7 @@ class _Reads:
         self._words = words
 
     def of_bit(self, bit: int, describe: Callable[[int], Finding]) -> Iterator[Finding]:
-        """The first few, the last with the number of all that are like it."""
+        """The first few."""
         found = np.flatnonzero(self._inferred.problem & bit)
         for m in found[:EXAMPLES_MAX]:
             yield describe(int(m))
@@ -176,9 +190,9 @@ class _Reads:
     def _row(self, m: int) -> int:
         return int(self._inferred.writes.txn_of[m])
 
-    def _read(self, m: int) -> str:
+    def _read(self, m: int, up_to: int | None = None) -> str:
         key = self._words.key(int(self._columns.key[m]))
-        return f"T1 read {key} -> {self._words.seen(m)}"
+        return f"T1 read {key} -> {self._words.seen(m, up_to)}"
 
     def _seen(self, m: int) -> list[int]:
         return [int(v) for v in self._columns.seen[slice(*self._columns.seen_offset[m : m + 2])]]
@@ -193,7 +207,9 @@ class _Reads:
         version = next(v for v in self._seen(m) if writer[v] < 0)
         what = self._words.value(version)
         return self._finding(
-            "garbage-read", (self._row(m),), f"{self._read(m)}, but nobody ever wrote {what}"
+            "garbage-read",
+            (self._row(m),),
+            f"{self._read(m, version)}, but nobody ever wrote {what}",
         )
 
     def aborted(self, m: int) -> Finding:
@@ -206,7 +222,8 @@ class _Reads:
         return self._finding(
             "G1a",
             (self._row(m), row),
-            f"{self._read(m)}, but T2, which wrote {self._words.value(version)}, had failed",
+            f"{self._read(m, version)}, but T2, which wrote {self._words.value(version)}, "
+            f"had failed",
         )
 
     def intermediate(self, m: int) -> Finding:
@@ -221,10 +238,9 @@ class _Reads:
         )
 
     def internal(self, m: int) -> Finding:
+        before = self._words.own_before(m)
         return self._finding(
-            "internal",
-            (self._row(m),),
-            f"{self._read(m)}, which is not what it had itself written or read before",
+            "internal", (self._row(m),), f"{self._read(m)}, although it had itself {before}"
         )
 
     def future(self, m: int) -> Finding:
@@ -233,31 +249,35 @@ class _Reads:
         return self._finding(
             "future-read",
             (self._row(m),),
-            f"{self._read(m)} before it wrote {self._words.value(version)} itself",
+            f"{self._read(m, version)} before it wrote {self._words.value(version)} itself",
         )
 
     def incompatible(self, m: int) -> Finding:
         other = int(self._inferred.longest[self._columns.key[m]])
         pairs = zip(self._seen(m), self._seen(other), strict=False)
-        place = next(number for number, (one, two) in enumerate(pairs) if one != two)
+        place, one, two = next(
+            (number, one, two) for number, (one, two) in enumerate(pairs, start=1) if one != two
+        )
         return self._finding(
             "incompatible-order",
             (self._row(m), self._row(other)),
-            f"{self._read(m)} and T2 read {self._words.seen(other)}: neither begins with the "
-            f"other, they differ from element {place + 1} on",
+            f"{self._read(m, one)} and T2 read {self._words.seen(other, two)}: neither begins "
+            f"with the other, they differ from element {place} on",
         )
 
     def disordered(self, m: int) -> Finding:
         key, row = int(self._columns.key[m]), self._row(m)
         own = self._words.writes(row, key)
-        earlier = own[own.index(int(self._columns.argument[m])) - 1]
+        later = int(self._columns.argument[m])
+        earlier = own[own.index(later) - 1]
+        one, two = self._words.value(earlier), self._words.value(later)
+        wrong = "before" if self._inferred.position[earlier] >= 0 else "without"
         other = int(self._inferred.longest[key])
         return self._finding(
             "incompatible-order",
             (row, self._row(other)),
-            f"T1 appended {self._words.value(earlier)} to {self._words.key(key)} and then "
-            f"{self._words.value(int(self._columns.argument[m]))}, but T2 read "
-            f"{self._words.seen(other)}",
+            f"T1 appended {one} to {self._words.key(key)} and then {two}, but T2 read "
+            f"{self._words.seen(other, later)}: {two} {wrong} {one}",
         )
 
     def duplicates(self) -> Iterator[Finding]:
@@ -299,7 +319,7 @@ def _dirty_updates(inferred: Inferred, words: Words) -> Iterator[Finding]:
             kind="dirty-update",
             txns=rows,
             sentence=f"T1 failed, but others built upon the {words.value(version)} that it "
-            f"appended to {words.key(int(key))}: T2 read {words.seen(read)}",
+            f"appended to {words.key(int(key))}: T2 read {words.seen(read, version)}",
             details=tuple(words.named(rows)),
         )
 

@@ -173,7 +173,7 @@ def judge(
         ruled_out=ruled_out,
         strongest=strongest_without(ruled_out),
         undecided=cycles.undecided,
-        ambiguous=_ambiguity(inferred, words),
+        ambiguous=_ambiguity(inferred, words, lists=kind.lists),
     )
 
 
@@ -236,19 +236,15 @@ def _writing(columns: TxnColumns) -> UInt8s:
     return any_write
 
 
-def _ambiguity(inferred: Inferred, words: Words) -> str:
+def _ambiguity(inferred: Inferred, words: Words, *, lists: bool) -> str:
     repeated = np.flatnonzero(inferred.writes.repeated)
-    columns = inferred.columns
-    if len(repeated):
-        version = int(repeated[0])
-        return (
-            f"{words.value(version)} was written to {words.key(int(columns.version_key[version]))} "
-            f"more than once, so that reads do not tell which write they saw"
-        )
-    for version, value in enumerate(columns.values):
-        if value is None and inferred.writes.writer[version] >= 0:
-            return (
-                f"nil was written to {words.key(int(columns.version_key[version]))}, "
-                f"which reads cannot tell from no write at all"
-            )
-    return ""
+    if not len(repeated):
+        return ""
+    version = int(repeated[0])
+    key = words.key(int(inferred.columns.version_key[version]))
+    if not lists and inferred.columns.values[version] is None:
+        return f"nil was written to {key}, which reads cannot tell from no write at all"
+    return (
+        f"{words.value(version)} was written to {key} more than once, so that reads do not tell "
+        f"which write they saw"
+    )

@@ -25,6 +25,16 @@ EXTRAS: Final[Mapping[str, tuple[int, ...]]] = {
 }
 """The edges of client orders that a variant may use as well."""
 
+EDGE_NAMES: Final[Mapping[int, str]] = {
+    WW: "ww",
+    WW_INFERRED: "ww",
+    WR: "wr",
+    RW: "rw",
+    PROCESS: "process",
+    REALTIME: "realtime",
+}
+"""As papers and drawings have them."""
+
 _WRITES: Final = (WW, WW_INFERRED)
 _DEPENDS: Final = (WW, WW_INFERRED, WR)
 
@@ -50,7 +60,7 @@ class CycleClass:
     per_key: bool = False
 
     def table(self, extras: Sequence[int]) -> Int64s:
-        """As ``graph_kernels.shortest_cycle`` needs it."""
+        """As ``graph_kernels.walk_home`` needs it."""
         table = np.full((len(self.steps), SAME_KEY + self.per_key), -1, dtype=np.int64)
         for state, steps in enumerate(self.steps):
             for kind, after in steps.items():

@@ -144,9 +144,9 @@ def surely_committed(columns: TxnColumns) -> UInt8s:
     return committed
 
 
-def find_lost_updates(columns: TxnColumns, external: UInt8s) -> LostUpdates:
+def find_lost_updates(columns: TxnColumns, writes: Writes, external: UInt8s) -> LostUpdates:
     run = engine(steps_of(columns))
-    versions = len(columns.values)
+    slots = len(columns.values) + len(columns.keys)
     one, other, slot = (np.empty(PAIRS_KEPT, dtype=np.int32) for _ in range(3))
     count = run.lost_updates(
         columns.offset,
@@ -156,8 +156,8 @@ def find_lost_updates(columns: TxnColumns, external: UInt8s) -> LostUpdates:
         columns.seen,
         columns.outcome,
         external,
-        versions,
-        np.full(versions + len(columns.keys), -1, dtype=np.int32),
+        writes.repeated,
+        np.full(slots, -1, dtype=np.int32),
         one,
         other,
         slot,

@@ -51,7 +51,7 @@ def index_writes(
     """Who wrote each version, and which writes are the last of their txn to their key.
 
     Of several writers of a version one that has not failed is chosen; ``repeated``
-    tells where that leaves a choice.
+    tells where that leaves a choice, and nothing may be concluded from whose write it was.
     """
     for t in range(len(offset) - 1):
         for m in range(offset[t + 1] - 1, offset[t] - 1, -1):
@@ -77,7 +77,7 @@ def lost_updates(
     seen: Array,
     outcome: Array,
     external: Array,
-    versions: int,
+    repeated: Array,
     claimed: Array,
     one: Array,
     other: Array,
@@ -101,9 +101,11 @@ def lost_updates(
                     break
             if not writes:
                 continue
-            slot = versions + key[m]
+            slot = len(repeated) + key[m]
             if seen_offset[m + 1] > seen_offset[m]:
                 slot = seen[seen_offset[m + 1] - 1]
+                if repeated[slot]:
+                    continue
             rival = claimed[slot]
             if rival < 0:
                 claimed[slot] = t

@@ -90,6 +90,7 @@ def compare_lists(
     outcome: Array,
     txn_of: Array,
     writer: Array,
+    repeated: Array,
     longest: Array,
     first_garbage: Array,
     first_aborted: Array,
@@ -127,7 +128,7 @@ def compare_lists(
                     flags |= GARBAGE
                 elif outcome[txn_of[w]] == FAILED:
                     flags |= ABORTED
-                else:
+                elif not repeated[seen[start + i]]:
                     committed[txn_of[w]] = 1
             problem[m] = flags
 
@@ -143,6 +144,7 @@ def judge_lists(
     txn_of: Array,
     writer: Array,
     final: Array,
+    repeated: Array,
     position: Array,
     external: Array,
     problem: Array,
@@ -185,12 +187,12 @@ def judge_lists(
             length = seen_offset[m + 1] - start
             if not own:
                 external[m] = 1
-                if length > 0:
+                if length > 0 and not repeated[seen[start + length - 1]]:
                     w = writer[seen[start + length - 1]]
                     if w >= 0 and final[w] == 0 and txn_of[w] != t:
                         flags |= INTERMEDIATE
             for later in range(m + 1, offset[t + 1]):
-                if key[later] == k and f[later] == WRITE:
+                if key[later] == k and f[later] == WRITE and not repeated[argument[later]]:
                     at = position[argument[later]]
                     if at >= 0 and at < length and seen[start + at] == argument[later]:
                         flags |= FUTURE
@@ -289,6 +291,7 @@ def link_list_reads(
     outcome: Array,
     txn_of: Array,
     writer: Array,
+    repeated: Array,
     external: Array,
     committed: Array,
     unordered: Array,
@@ -320,7 +323,7 @@ def link_list_reads(
             if length > 0:
                 version = seen[seen_offset[m + 1] - 1]
                 following = after[version]
-                w = writer[version]
+                w = -1 if repeated[version] else writer[version]
                 if w >= 0 and committed[txn_of[w]] and txn_of[w] != t:
                     src[edges] = txn_of[w]
                     dst[edges] = t

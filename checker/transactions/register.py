@@ -50,7 +50,8 @@ class RegisterOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Successions:
-    """``slot[i]`` comes before ``version[i]``; slots as in ``kernels.judge_registers``."""
+    """``slot[i]`` comes before ``version[i]``; slots as in
+    ``register_kernels.link_register_reads``."""
 
     slot: Int32s
     version: Int32s
@@ -60,6 +61,8 @@ def infer_from_registers(columns: TxnColumns, options: RegisterOptions | None = 
     """Cost: O(n log n) in the size of the columns, times the concurrency with options."""
     run = engine(steps_of(columns))
     writes = index_writes(columns)
+    # A written nil cannot be told from the state before all writes.
+    writes.repeated[[version for version, value in enumerate(columns.values) if value is None]] = 1
     external, problem = (np.zeros(len(columns.f), dtype=np.uint8) for _ in range(2))
     committed = surely_committed(columns)
     run.judge_registers(
@@ -73,6 +76,7 @@ def infer_from_registers(columns: TxnColumns, options: RegisterOptions | None = 
         writes.txn_of,
         writes.writer,
         writes.final,
+        writes.repeated,
         committed,
         external,
         problem,
@@ -90,7 +94,7 @@ def infer_from_registers(columns: TxnColumns, options: RegisterOptions | None = 
         problem=problem,
         unordered=np.zeros(keys, dtype=np.uint8),
         dirty=np.full(keys, -1, dtype=np.int32),
-        lost=find_lost_updates(columns, external),
+        lost=find_lost_updates(columns, writes, external),
         cyclic=(),
         graph=edges.graph(txns),
     )

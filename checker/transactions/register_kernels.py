@@ -25,6 +25,7 @@ def judge_registers(
     txn_of: Array,
     writer: Array,
     final: Array,
+    repeated: Array,
     committed: Array,
     external: Array,
     problem: Array,
@@ -56,7 +57,7 @@ def judge_registers(
                     break
             if not own:
                 external[m] = 1
-            if version >= 0:
+            if version >= 0 and not repeated[version]:
                 w = writer[version]
                 if w < 0:
                     flags |= GARBAGE

@@ -92,6 +92,24 @@ class Words:
             if columns.f[m] != READ and columns.key[m] == key
         ]
 
+    def own_before(self, m: int) -> str:
+        """What its transaction last did to the key of ``m`` before: ``read x -> [1] and then
+        appended 2``."""
+        columns, said = self._columns, list[str]()
+        key = int(columns.key[m])
+        row = int(self._inferred.writes.txn_of[m])
+        for before in range(m - 1, int(columns.offset[row]) - 1, -1):
+            if columns.key[before] != key:
+                continue
+            if columns.f[before] == READ:
+                said.insert(0, f"read {self.key(key)} -> {self.seen(before)}")
+                break
+            verb = "appended" if self._lists else "written"
+            said.insert(0, f"{verb} {self.value(int(columns.argument[before]))}")
+            if not self._lists:
+                break
+        return " and then ".join(said)
+
     def reads(self, row: int, key: int) -> list[int]:
         """The external reads of ``key``, as micro-operations."""
         columns, external = self._columns, self._inferred.external

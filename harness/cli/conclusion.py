@@ -6,11 +6,10 @@ from rich.console import Console
 
 from harness.analysis import Analysis
 from harness.cli.words import COLOURS, explanation_lines, headline
-from harness.errors import ReportError
 from harness.exit_codes import ExitCode, of_verdict
-from harness.reporting import write_report
+from harness.reporting import store_verdict
 from harness.store import RunDirectory, RunStore
-from harness.verdict_file import word, write_verdicts
+from harness.verdict_file import word
 
 
 def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Console) -> ExitCode:
@@ -29,18 +28,6 @@ def conclude(store: RunStore, run: RunDirectory, analysis: Analysis, console: Co
     if code is not ExitCode.VALID:
         console.print(f"again   {analysis.record.command}", markup=False)
     return code
-
-
-def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
-    """Write the verdict and the report; answers where that is, or why there is none."""
-    write_verdicts(run.verdict, analysis.verdicts)
-    store.judged(run, analysis.verdict)
-    try:
-        write_report(run, analysis)
-    except ReportError as error:
-        # The verdict stands, whatever became of its picture.
-        return f"none ({error})"
-    return str(run.report)
 
 
 def _statistics_line(analysis: Analysis) -> str:

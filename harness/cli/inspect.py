@@ -1,4 +1,4 @@
-"""``hearsay show``, ``explain`` and ``runs``: looking at stored runs."""
+"""``hearsay show`` and ``explain``: looking at a stored run."""
 
 from __future__ import annotations
 
@@ -100,53 +100,12 @@ def _explain_run(name: str, store: Path, *, as_json: bool) -> ExitCode:
     return _code(verdict)
 
 
-def list_runs(store: Path, *, as_json: bool) -> ExitCode:
-    """All runs, oldest first.  Always 0: listing judges nothing."""
-    rows = [(run, run.read_record(), run.read_verdict()) for run in RunStore(store).runs()]
-    if as_json:
-        listed = [
-            {
-                "run": str(run.path),
-                "started": record.started,
-                "seed": record.config.seed,
-                "workload": record.config.workload,
-                "bug": record.config.bug,
-                "verdict": None if verdict is None else word(verdict),
-            }
-            for run, record, verdict in rows
-        ]
-        print(json.dumps(listed, indent=2))
-        return ExitCode.VALID
-    table = Table()
-    for name in ("run", "verdict"):
-        table.add_column(name, no_wrap=True)  # What one types next is never cut short.
-    for name in ("nodes", "faults", "bug"):
-        table.add_column(name, overflow="fold")
-    for run, record, verdict in rows:
-        config = record.config
-        table.add_row(
-            run.path.name,
-            _verdict_text(verdict),
-            str(config.nodes),
-            ", ".join(config.faults) or "none",
-            config.bug or "",
-        )
-    Console(highlight=False).print(table)
-    return ExitCode.VALID
-
-
 def _history(run: RunDirectory) -> History:
     return history_of(read_journal(run.journal))
 
 
 def _code(verdict: Verdict | None) -> ExitCode:
     return ExitCode.UNKNOWN if verdict is None else of_verdict(verdict)
-
-
-def _verdict_text(verdict: Verdict | None) -> Text:
-    if verdict is None:
-        return Text("not judged", style="yellow")
-    return Text(word(verdict), style=COLOURS[word(verdict)])
 
 
 def _say_verdict(console: Console, verdict: Verdict | None) -> None:

@@ -11,21 +11,22 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from checker.base import Budget
+from harness import foreign_system
 from harness.analysis import analyze
 from harness.cli.conclusion import conclude
 from harness.cli.progress import Progress
-from harness.config import RunConfig
+from harness.config import RunConfig, settings_of
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, worst
 from harness.live import run_live
 from harness.planning import plan_faults
 from harness.provenance import record_of
 from harness.store import RunStore
+from harness.system_file import load_system
 from harness.wall_clock import RunClock, deadline_after, fresh_seed
 from nemesis.plan import LIVE_KINDS
+from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 CHECK_SECONDS: Final = 300.0
 
@@ -44,7 +45,9 @@ class Chosen:
     seed: int | None
     bug: str | None
     reads: str
+    options: tuple[str, ...]
     repeat: int
+    system: str | None = None
     tls: bool = False
     stop_on_violation: bool = False
 
@@ -63,17 +66,17 @@ class Chosen:
             bug=self.bug,
             tls=self.tls,
             reads=self.reads,
+            system=self.system,
+            options=settings_of(self.workload, self.options),
         )
         config.check()
         if self.repeat < 1:
             raise BadInput(f"--repeat: {self.repeat} is not at least 1")
-        try:
-            workload(config.workload)
-        except WorkloadError as error:
-            raise BadInput(f"--workload: {error}") from error
         if config.bug is not None and config.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
-        plan_faults(config, LIVE_KINDS)
+        if config.system is not None:
+            load_system(config.system)
+        plan_faults(config, LIVE_KINDS if config.system is None else foreign_system.KINDS)
         return config
 
 
@@ -88,8 +91,9 @@ def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> Ex
     codes: list[ExitCode] = []
     for number in range(chosen.repeat):
         config = replace(first, seed=first.seed + number)
-        code, interrupted = _run_one(
+        code, interrupted = run_one(
             config,
+            plan_faults(config),
             RunStore(store),
             arguments,
             console,
@@ -101,18 +105,19 @@ def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> Ex
     return worst(codes)
 
 
-def _run_one(
+def run_one(
     config: RunConfig,
+    schedule: Schedule,
     store: RunStore,
     arguments: tuple[str, ...],
     console: Console,
     *,
-    stop_on_violation: bool,
+    stop_on_violation: bool = False,
 ) -> tuple[ExitCode, bool]:
+    """One campaign with the faults of ``schedule``; its code, and whether it was cut short."""
     clock = RunClock()
     run = store.create(record_of(config, config.command(), arguments, clock.began_at))
     console.print(f"seed {config.seed}, run {run.path}", markup=False)
-    schedule = plan_faults(config)
     with Progress(console, config) as progress:
         problem = asyncio.run(
             run_live(config, run, schedule, clock, progress, stop_on_violation=stop_on_violation)

@@ -23,12 +23,13 @@ from rich.progress import (
 from checker.base import Budget
 from checker.verdict import combine
 from harness.analysis import analyze
-from harness.cli.conclusion import store_verdict
 from harness.cli.words import COLOURS
+from harness.config import settings_of
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict, worst
 from harness.exploration import Trial, explore, explorer_of
 from harness.provenance import record_of
+from harness.reporting import store_verdict
 from harness.simulated import Simulated, simulate
 from harness.simulated_files import write_run
 from harness.store import RunStore
@@ -38,8 +39,6 @@ from harness.wall_clock import RunClock, deadline_after
 from harness.workers import Crew
 from histories.event import Completed, FaultBegan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from workloads.catalogue import workload
-from workloads.errors import WorkloadError
 
 CHECK_SECONDS: Final = 60.0
 
@@ -59,6 +58,7 @@ class Chosen:
     operation_timeout_ms: int | None
     bug: str | None
     reads: str | None
+    options: tuple[str, ...]
     explore: str
     failures_max: int
     keep: bool
@@ -79,14 +79,10 @@ class Chosen:
             operation_timeout_ms=self.operation_timeout_ms,
             bug=self.bug,
             reads=self.reads,
+            options=settings_of(self.workload, self.options),
         )
         if given.bug is not None and given.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {given.bug!r} (hearsay run --bug list)")
-        if given.workload is not None:
-            try:
-                workload(given.workload)
-            except WorkloadError as error:
-                raise BadInput(f"--workload: {error}") from error
         if self.jobs < 0:
             raise BadInput(f"--jobs: {self.jobs} is below 0")
         if self.failures_max < 1:
@@ -128,6 +124,8 @@ class Chosen:
         ):
             if value is not None:
                 words += [f"--{name}", str(value)]
+        for option in self.options:
+            words += ["--option", option]
         return shlex.join(words)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
 from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
+from harness.meanings import rule_broken_by
 from harness.verdict_file import sentence
 from histories.history import History
 from histories.notation import clock_for, describe_op
@@ -20,13 +21,6 @@ _DETAILS_MAX: Final = 12
 _EVIDENCE_MAX: Final = 12
 _EVIDENCE_FIRST: Final = 2
 _WIDTH_MAX: Final = 240
-
-
-_MEANINGS: Final = {
-    "nonlinearizable": "in no order could these operations have happened one after another, each "
-    "at some moment between its call and its answer, and given these answers",
-}
-"""For people who have not read the sources."""
 
 
 def headline(verdict: Verdict) -> str:
@@ -73,8 +67,8 @@ def _invalid_lines(checker: str, anomalies: Sequence[Anomaly], history: History)
 def _anomaly_lines(checker: str, anomaly: Anomaly, history: History) -> Iterator[str]:
     yield f"{anomaly.kind} ({anomaly.source}), says the checker {checker!r}:"
     yield f"  {anomaly.explanation}"
-    if anomaly.kind in _MEANINGS:
-        yield f"  ({anomaly.kind}: {_MEANINGS[anomaly.kind]})"
+    if rule := rule_broken_by(anomaly.kind):
+        yield f"  (the rule: {rule})"
     if anomaly.evidence:
         yield "  What proves it, by itself:"
         yield from map(_shortened, _evidence_lines(anomaly.evidence, history))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from checker.stats import Counts, Latency, Stats
 from harness.report.wording import NANOS_PER_MILLISECOND, NANOS_PER_SECOND
-from histories.columns import OUTCOMES, Columns, Int64s
+from histories.columns import FUNCTIONS, OUTCOMES, Columns, Int64s
 from histories.history import FaultWindow
 from histories.op import Nanos
 
@@ -104,8 +104,18 @@ class Series:
     quantiles_ns: tuple[tuple[int | None, ...], ...]
 
 
-def series_of(columns: Columns, span_ns: int) -> Series:
+def series_by_function(columns: Columns, span_ns: int) -> dict[str, Series]:
+    """Of each function that was called, in the same buckets as ``series_of``."""
     width = bucket_width(span_ns, len(columns.index))
+    return {
+        FUNCTIONS[f]: series_of(columns.only(np.flatnonzero(columns.f == f)), span_ns, width)
+        for f in np.unique(columns.f).tolist()
+    }
+
+
+def series_of(columns: Columns, span_ns: int, width: int | None = None) -> Series:
+    """In buckets of ``width`` nanoseconds, or else of what suits the run."""
+    width = width or bucket_width(span_ns, len(columns.index))
     count = max(1, -(-span_ns // width))
     bucket = np.clip(_last_seen(columns) // width, 0, count - 1)
     covered = np.full(count, width, dtype=np.int64)

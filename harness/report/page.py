@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -14,13 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from checker.stats import Window, stats
 from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
 from harness.errors import ReportError
-from harness.report.data import ReportData
+from harness.meanings import rule_broken_by
+from harness.report.cycle_drawing import draw_cycle
+from harness.report.data import ReportData, Span, span_of
 from harness.report.drawing import Drawing, draw
 from harness.report.measurements import (
     UNAVAILABLE_AFTER,
     FaultEffect,
     effect_of,
-    series_of,
     summary_rows,
 )
 from harness.report.payload import payload_of, run_end, to_script_json
@@ -34,20 +36,14 @@ from harness.report.wording import (
 from harness.verdict_file import word
 from histories.history import FaultWindow
 
-SCRIPTS: Final = (
-    "uPlot.iife.min.js",
-    "view.js",
-    "timeline.js",
-    "charts.js",
-    "cluster.js",
-    "main.js",
-)
+SCRIPT: Final = "report.js"
 STYLES: Final = ("uPlot.min.css", "report.css")
 
 ANOMALIES_MAX: Final = 50
 """Anomalies shown with their evidence; a broken node can make thousands alike."""
 
 DETAIL_LINES_MAX: Final = 60
+NEVER: Final = 2**63
 NOTES_MAX: Final = 500
 
 
@@ -58,7 +54,7 @@ def render(report: ReportData) -> str:
         ReportError: Anything at all went wrong.  The verdict of the run is not
             touched by that: warn and go on.
 
-    Cost: O(n log n) in operations; the page grows by about 50 bytes an
+    Cost: O(n log n) in operations; the page grows by about 40 bytes an
     operation up to ``payload.TIMELINE_OPS_MAX`` operations, and not beyond.
     """
     try:
@@ -71,11 +67,19 @@ def render(report: ReportData) -> str:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnomalyView:
+    """``number`` is its place on the page, ``is_first`` says whether it is the first of its kind;
+    ``span`` is ``None`` if no moment is known."""
+
+    number: int
     anomaly: Anomaly
+    is_first: bool
     checker: str
+    rule: str
+    span: Span | None
     drawing: Drawing | None
+    cycle: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +98,14 @@ class UnavailableView:
 def _render(report: ReportData) -> str:
     columns = report.history.columns()
     end = run_end(report)
-    series = series_of(columns, end)
     measured = stats(report.history, unavailable_after=UNAVAILABLE_AFTER)
     faults = tuple(
         FaultView(number=number, fault=fault, effect=effect_of(fault, columns, end))
         for number, fault in enumerate(report.history.faults, start=1)
     )
-    scripts = "\n".join(_static(name) for name in SCRIPTS)
+    script = _static(SCRIPT)
+    anomalies = anomaly_views(report)
+    shown = [view.anomaly for view in anomalies]
     return (
         _environment()
         .get_template("report.html")
@@ -108,7 +113,7 @@ def _render(report: ReportData) -> str:
             report=report,
             tone=word(report.verdict),
             sentence=verdict_sentence(report),
-            anomalies=_anomaly_views(report),
+            anomalies=anomalies,
             anomalies_max=ANOMALIES_MAX,
             detail_lines_max=DETAIL_LINES_MAX,
             configuration={str(name): str(value) for name, value in report.configuration.items()},
@@ -119,10 +124,11 @@ def _render(report: ReportData) -> str:
             ),
             notes=report.notes[:NOTES_MAX],
             end=end,
-            scripts=scripts,
-            script_hash=base64.b64encode(sha256(scripts.encode()).digest()).decode("ascii"),
+            script=script,
+            script_hash=base64.b64encode(sha256(script.encode()).digest()).decode("ascii"),
+            licence=_static("LICENSE"),
             styles="\n".join(_static(name) for name in STYLES),
-            payload=to_script_json(payload_of(report, columns, series, measured.unavailable, end)),
+            payload=to_script_json(payload_of(report, shown, columns, measured.unavailable, end)),
         )
     )
 
@@ -135,13 +141,23 @@ def verdict_sentence(report: ReportData) -> str:
             suffered = counted(len(report.history.faults), "fault")
             return f"Nothing wrong was found in {tested} under {suffered}."
         case Invalid(anomalies=anomalies):
-            kinds = list(dict.fromkeys(anomaly.kind for anomaly in anomalies))
-            named = ", ".join(kinds[:3]) + (" and others" if len(kinds) > 3 else "")
-            return f"{counted(len(anomalies), 'anomaly')} proven: {named}."
+            return _what_broke(anomalies, report)
         case Unknown(cause=cause, detail=detail):
             return f"Nothing is proven either way ({cause.value}): {detail.rstrip('.')}."
         case _:
             assert_never(report.verdict)
+
+
+def _what_broke(anomalies: Sequence[Anomaly], report: ReportData) -> str:
+    """What broke first, and how much else."""
+    spans = [(span_of(anomaly, report.history), anomaly.kind) for anomaly in anomalies]
+    first, kind = min(spans, key=lambda each: NEVER if each[0] is None else each[0].at)
+    when = "" if first is None else f" at {_seconds(first.at)}"
+    kinds = list(dict.fromkeys(each for _, each in spans if each != kind))
+    named = ", ".join(kinds[:3]) + (" and others" if len(kinds) > 3 else "")
+    more = counted(len(anomalies) - 1, "further violation")
+    rest = "" if len(anomalies) == 1 else f", and {more}{named and ': '}{named}"
+    return f"{kind}{when}{rest}."
 
 
 def verdict_remark(verdict: Verdict) -> str:
@@ -157,12 +173,33 @@ def verdict_remark(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
-def _anomaly_views(report: ReportData) -> tuple[AnomalyView, ...]:
+def anomaly_views(report: ReportData) -> tuple[AnomalyView, ...]:
+    """In the order of their moments: the first of each kind, then the others.
+
+    What broke first is most often why the rest did.
+    """
     if not isinstance(report.verdict, Invalid):
         return ()
+    history = report.history
+    moments = [(span_of(anomaly, history), anomaly) for anomaly in report.verdict.anomalies]
+    moments.sort(key=lambda each: NEVER if each[0] is None else each[0].at)
+    seen = set[str]()
+    firsts, others = list[tuple[Span | None, Anomaly]](), list[tuple[Span | None, Anomaly]]()
+    for each in moments:
+        (others if each[1].kind in seen else firsts).append(each)
+        seen.add(each[1].kind)
     return tuple(
-        AnomalyView(anomaly, _finder_of(anomaly, report), draw(report.history, anomaly.evidence))
-        for anomaly in report.verdict.anomalies[:ANOMALIES_MAX]
+        AnomalyView(
+            number=number,
+            anomaly=anomaly,
+            is_first=number < len(firsts),
+            checker=_finder_of(anomaly, report),
+            rule=rule_broken_by(anomaly.kind),
+            span=span,
+            drawing=None if anomaly.cycle else draw(history, anomaly.evidence),
+            cycle=draw_cycle(anomaly, history),
+        )
+        for number, (span, anomaly) in enumerate([*firsts, *others][:ANOMALIES_MAX])
     )
 
 

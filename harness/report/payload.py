@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 
-from checker.raft.life import ClusterLife
+from checker.raft.life import FOLLOWER, ClusterLife, Point
 from checker.stats import Window
-from checker.verdict import Invalid, Verdict
-from harness.report.data import ReportData
-from harness.report.measurements import OK, Series
+from checker.verdict import Anomaly, Invalid, Verdict
+from harness.report.data import ReportData, Span, span_of
+from harness.report.measurements import OK, Series, series_by_function, series_of
+from harness.report.messages import CLIENTS, KINDS, Messages
+from harness.report.packing import packed
 from harness.report.wording import (
     NANOS_PER_MILLISECOND,
     describe_answer,
     describe_call,
     shortened,
 )
-from histories.columns import Columns
+from histories.call import Call, Txn, function_of
+from histories.columns import Columns, outcome_number
 from histories.history import FaultWindow, History
 from histories.op import FOREVER, Op
+from nemesis.partition import cuts_in
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 TIMELINE_OPS_MAX: Final = 100_000
 """Operations drawn one by one.  Rates and quantiles are always made from all of them."""
 
-NO_END: Final = -1
+UNKNOWN: Final = -1
+"""Of a latency: nobody answered; of a text or a moment: there is none."""
+
+ROLES: Final = (FOLLOWER, "pre_candidate", "candidate", "leader")
+
+T = TypeVar("T")
 
 
 def to_script_json(value: Json) -> str:
@@ -131,11 +140,11 @@ def lanes_of(ops: Sequence[Op]) -> list[int]:
     return lanes
 
 
-class _Strings:
+class Texts:
     """Texts that occur once, and their numbers."""
 
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+    def __init__(self, known: Sequence[str] = ()) -> None:
+        self._numbers = {text: number for number, text in enumerate(known)}
 
     def number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
@@ -144,20 +153,52 @@ class _Strings:
         return list(self._numbers)
 
 
-def ops_payload(sample: Sample, evidence: frozenset[int], columns: Columns) -> dict[str, Json]:
-    """One array a column; ``call`` and ``answer`` are indices into ``texts``."""
-    texts = _Strings()
-    outcome_of = dict(zip(columns.index.tolist(), columns.outcome.tolist(), strict=True))
+def _packed(values: Iterable[int]) -> str:
+    return packed(np.fromiter(values, np.int64))
+
+
+def keys_of(call: Call) -> tuple[str, ...]:
+    """What an operation is about: of a transaction the keys of its steps."""
+    if isinstance(call, Txn):
+        return tuple(dict.fromkeys(step.key for step in call.micro)) or (call.key,)
+    return (call.key,)
+
+
+def ops_payload(
+    sample: Sample, evidence: frozenset[int], trails: Mapping[int, str]
+) -> dict[str, Json]:
+    """One packed column a property; ``call``, ``answer``, ``trail`` are indices into ``texts``."""
     ops = sample.ops
+    texts, keys, fs = Texts(), Texts(), Texts()
+    keysets: dict[tuple[int, ...], int] = {}
+
+    def keyset(call: Call) -> int:
+        numbers = tuple(keys.number(shortened(key)) for key in keys_of(call))
+        return keysets.setdefault(numbers, len(keysets))
+
+    def trail(op: Op) -> int:
+        said = trails.get(op.index)
+        return UNKNOWN if said is None else texts.number(shortened(said))
+
+    columns: dict[str, Iterable[int]] = {
+        "index": (op.index for op in ops),
+        "process": (int(op.process) for op in ops),
+        "lane": lanes_of(ops),
+        "invoked": (op.invoked for op in ops),
+        "took": (UNKNOWN if op.completed == FOREVER else op.completed - op.invoked for op in ops),
+        "outcome": (outcome_number(op.outcome) for op in ops),
+        "f": (fs.number(function_of(op.call)) for op in ops),
+        "keyset": (keyset(op.call) for op in ops),
+        "call": (texts.number(describe_call(op.call)) for op in ops),
+        "answer": (texts.number(describe_answer(op.call, op.outcome)) for op in ops),
+        "trail": (trail(op) for op in ops),
+    }
     return {
-        "index": [op.index for op in ops],
-        "process": [int(op.process) for op in ops],
-        "lane": list(lanes_of(ops)),
-        "invoked": [int(op.invoked) for op in ops],
-        "completed": [NO_END if op.completed == FOREVER else int(op.completed) for op in ops],
-        "outcome": [outcome_of[op.index] for op in ops],
-        "call": [texts.number(describe_call(op.call)) for op in ops],
-        "answer": [texts.number(describe_answer(op.call, op.outcome)) for op in ops],
+        "count": len(ops),
+        **{name: _packed(values) for name, values in columns.items()},
+        "fs": fs.listed(),
+        "keys": keys.listed(),
+        "keysets": [list(numbers) for numbers in keysets],
         "texts": texts.listed(),
         "evidence": sorted(evidence),
         "remark": sample.remark,
@@ -165,16 +206,16 @@ def ops_payload(sample: Sample, evidence: frozenset[int], columns: Columns) -> d
 
 
 def faults_payload(faults: Sequence[FaultWindow], end: int) -> list[Json]:
-    """In the order of the history; ``row`` is where a strip shows it without overlap."""
-    rows_free_from: list[int] = []
-    rows: dict[int, int] = {}
+    """In the order of the history; ``lane`` is where it is shown without overlapping others."""
+    lanes_free_from: list[int] = []
+    lanes: dict[int, int] = {}
     for number, fault in sorted(enumerate(faults), key=lambda pair: (pair[1].began, pair[0])):
-        row = next(
-            (row for row, free in enumerate(rows_free_from) if free <= fault.began),
-            len(rows_free_from),
+        lane = next(
+            (lane for lane, free in enumerate(lanes_free_from) if free <= fault.began),
+            len(lanes_free_from),
         )
-        rows_free_from[row : row + 1] = [min(fault.ended, end)]
-        rows[number] = row
+        lanes_free_from[lane : lane + 1] = [min(fault.ended, end)]
+        lanes[number] = lane
     return [
         {
             "number": number + 1,
@@ -183,81 +224,153 @@ def faults_payload(faults: Sequence[FaultWindow], end: int) -> list[Json]:
             "detail": shortened(fault.detail),
             "began": int(fault.began),
             "ended": min(int(fault.ended), end),
-            "row": rows[number],
+            "lane": lanes[number],
+            "cuts": [[link.source, link.target] for link in cuts_in(fault.detail)],
         }
         for number, fault in enumerate(faults)
     ]
 
 
-def cluster_payload(cluster: ClusterLife, end: int) -> dict[str, Json]:
-    """The nodes' life with its times cut to the run."""
+def cluster_payload(
+    cluster: ClusterLife, faults: Sequence[FaultWindow], names: Texts, end: int
+) -> dict[str, Json]:
+    """The nodes' life with its times cut to the run; sources are numbers in ``names``."""
+    roles = Texts(ROLES)
 
-    def within(at: int) -> int:
-        return min(max(at, 0), end)
+    def track(points: Sequence[Point[T]], number: Callable[[T], int]) -> dict[str, Json]:
+        return {
+            "at": _packed(min(max(point.at, 0), end) for point in points),
+            "value": _packed(number(point.value) for point in points),
+        }
 
-    return {
-        "nodes": [shortened(node) for node in cluster.terms],
-        "leaderships": [
+    nodes: list[Json] = []
+    for node in cluster.terms:
+        names.number(shortened(node))
+        logs = cluster.logs.get(node, ())
+        nodes.append(
             {
-                "node": shortened(lead.node),
-                "term": lead.term,
-                "began": within(lead.from_at),
-                "ended": within(lead.until_at),
+                "name": shortened(node),
+                "boots": [
+                    [min(max(boot.at, 0), end), boot.incarnation, boot.term]
+                    for boot in cluster.boots
+                    if boot.node == node
+                ],
+                "down": list(_down(node, cluster, faults, end)),
+                "roles": track(cluster.roles.get(node, ()), roles.number),
+                "terms": track(cluster.terms[node], int),
+                "commits": track(cluster.commit_points.get(node, ()), int),
+                "logIndex": track(logs, lambda last: last[0]),
+                "logTerm": track(logs, lambda last: last[1]),
+                "sources": track(
+                    cluster.sources.get(node, ()), lambda source: names.number(shortened(source))
+                ),
             }
-            for lead in cluster.leaderships
-        ],
-        "boots": [
-            {
-                "node": shortened(boot.node),
-                "at": within(boot.at),
-                "text": f"booted, incarnation {boot.incarnation}, term {boot.term}",
-            }
-            for boot in cluster.boots
-        ],
-        "terms": [
-            [[within(point.at), point.value] for point in points]
-            for points in cluster.terms.values()
-        ],
-        "commits": commits_payload(
-            {
-                node: tuple((within(point.at), point.value) for point in points)
-                for node, points in cluster.commit_points.items()
-            },
-            end,
+        )
+    return {"roles": [shortened(role) for role in roles.listed()], "nodes": nodes}
+
+
+def _down(
+    node: str, cluster: ClusterLife, faults: Sequence[FaultWindow], end: int
+) -> Iterator[Json]:
+    """From when to when a node was down, and what it said about it.
+
+    A node that was killed cannot say when: it is taken to be down since the fault on it
+    that began last before it started again, or since its last event.
+    """
+    boots = [boot.at for boot in cluster.boots if boot.node == node]
+    for last in (each for each in cluster.ends if each.node == node):
+        again = next((at for at in boots if at > last.at), end)
+        blows = (
+            fault.began
+            for fault in faults
+            if node in fault.nodes and last.at < fault.began <= again
+        )
+        began = last.at if last.reason else max(blows, default=last.at)
+        if began < end and again > 0:
+            yield [max(began, 0), min(again, end), shortened(last.reason)]
+
+
+def messages_payload(messages: Messages, names: Texts) -> dict[str, Json]:
+    """One packed column a property; who and whom are numbers in ``names``."""
+    texts, kinds = Texts(), Texts(KINDS)
+    arrows = messages.arrows
+    columns: dict[str, Iterable[int]] = {
+        "departed": (arrow.departed for arrow in arrows),
+        "took": (
+            UNKNOWN if arrow.arrived is None else arrow.arrived - arrow.departed for arrow in arrows
         ),
+        "source": (names.number(shortened(arrow.source)) for arrow in arrows),
+        "target": (names.number(shortened(arrow.target)) for arrow in arrows),
+        "kind": (kinds.number(arrow.kind) for arrow in arrows),
+        "text": (texts.number(shortened(arrow.text)) for arrow in arrows),
+    }
+    return {
+        **{name: _packed(values) for name, values in columns.items()},
+        "kinds": kinds.listed(),
+        "texts": texts.listed(),
+        "remark": messages.remark,
     }
 
 
-def commits_payload(commits: Mapping[str, Sequence[tuple[int, int]]], end: int) -> dict[str, Json]:
-    """All nodes on one grid of instants: what each last said it had committed, if anything."""
-    instants = sorted({end, *(at for points in commits.values() for at, _ in points)})
-    grid = np.array(instants, np.int64)
-    lines: list[Json] = []
-    for points in commits.values():
-        known_from = np.fromiter((at for at, _ in points), np.int64, len(points))
-        position = np.searchsorted(known_from, grid, side="right") - 1
-        lines.append([points[at][1] if at >= 0 else None for at in position.tolist()])
+def anomalies_payload(anomalies: Sequence[Anomaly], history: History, end: int) -> list[Json]:
+    """Those that can be pointed at carry their moment; the others say -1."""
+    listed: list[Json] = []
+    for anomaly in anomalies:
+        span = span_of(anomaly, history) or Span(UNKNOWN, UNKNOWN, UNKNOWN)
+        listed.append(
+            {
+                "kind": shortened(anomaly.kind),
+                "at": min(span.at, end),
+                "from": min(span.began, end),
+                "to": min(span.ended, end),
+                "evidence": list(anomaly.evidence),
+                "culprit": anomaly.culprit,
+                "order": list(anomaly.order),
+                "nodes": [shortened(node) for node in anomaly.nodes],
+                "states": [
+                    shortened(line) for line in anomaly.details if line.startswith("possible state")
+                ],
+            }
+        )
+    return listed
+
+
+def series_payload(columns: Columns, end: int) -> dict[str, Json]:
+    def plain(name: str, series: Series) -> Json:
+        return {"name": name, "rates": series.rates, "quantiles": series.quantiles_ns}
+
+    whole = series_of(columns, end)
     return {
-        "nodes": [shortened(node) for node in commits],
-        "at": instants,
-        "lines": lines,
+        "width": whole.width_ns,
+        "all": plain("all", whole),
+        "functions": [plain(f, series) for f, series in series_by_function(columns, end).items()],
     }
 
 
 def payload_of(
-    data: ReportData, columns: Columns, series: Series, unavailable: Sequence[Window], end: int
+    data: ReportData,
+    anomalies: Sequence[Anomaly],
+    columns: Columns,
+    unavailable: Sequence[Window],
+    end: int,
 ) -> dict[str, Json]:
-    """Everything the scripts read.  All times are nanoseconds since the start of the run."""
+    """Everything the scripts read.  All times are nanoseconds since the start of the run.
+
+    ``anomalies`` are those that the page shows, in its order.
+    """
     evidence = evidence_of(data.verdict)
+    sample = sample_of(data.history, columns, evidence)
+    names = Texts()
+    cluster = cluster_payload(data.cluster, data.history.faults, names, end)
+    names.number(CLIENTS)
+    messages = messages_payload(data.messages, names)
     return {
         "end": end,
-        "ops": ops_payload(sample_of(data.history, columns, evidence), evidence, columns),
+        "ops": ops_payload(sample, evidence, data.trails),
         "faults": faults_payload(data.history.faults, end),
-        "series": {
-            "width": series.width_ns,
-            "rates": series.rates,
-            "quantiles": series.quantiles_ns,
-        },
+        "series": series_payload(columns, end),
         "unavailable": [[window.began, window.ended] for window in unavailable],
-        "cluster": cluster_payload(data.cluster, end),
+        "anomalies": anomalies_payload(anomalies, data.history, end),
+        "cluster": {**cluster, "names": names.listed()},
+        "messages": messages,
     }

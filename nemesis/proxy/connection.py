@@ -8,7 +8,9 @@ Laws, for each direction:
 3. A connection that lost anything so, or was opened during a cut, is *damaged*.
    It is never used again: whoever heals the link aborts it, since its stream has
    a hole.
-4. At most ``BUFFER_MAX`` bytes, plus one read, are held; then the sender waits.
+4. A *deserted* side was not told that the other is gone; what it says is lost, and the
+   connection is damaged.
+5. At most ``Gate.buffer_max`` bytes, plus one read, are held; then the sender waits.
 """
 
 from __future__ import annotations
@@ -19,14 +21,13 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from nemesis.proxy.endpoint import Endpoint
-from nemesis.proxy.gate import Gate
+from nemesis.proxy.gate import READ_MAX, Gate
+from nemesis.proxy.relay import Relay, RelayError
 
 Address: TypeAlias = tuple[str, int]
-
-BUFFER_MAX: Final = 256 * 1024
 
 
 class _Ending(Enum):
@@ -40,7 +41,6 @@ class _Pipe:
     __slots__ = (
         "_connection",
         "_ended",
-        "_gate",
         "_held",
         "_loop",
         "_scratch",
@@ -48,6 +48,8 @@ class _Pipe:
         "_source",
         "_timer",
         "closing_delivered",
+        "deserted",
+        "gate",
         "held_bytes",
     )
 
@@ -61,7 +63,7 @@ class _Pipe:
     ) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
-        self._gate = gate
+        self.gate = gate
         self._source = source
         self._sink = sink
         self._scratch = scratch
@@ -70,22 +72,32 @@ class _Pipe:
         self._timer: asyncio.TimerHandle | None = None
         self.held_bytes = 0
         self.closing_delivered = False
+        self.deserted = False
 
     @property
-    def cut(self) -> bool:
-        return self._gate.cut
+    def swallows(self) -> bool:
+        """Nothing that comes is passed on."""
+        return self.gate.cut or self.deserted
+
+    @property
+    def must_be_silent(self) -> bool:
+        """The source must not learn yet what became of the connection."""
+        return self.gate.cut or (self.deserted and self.gate.half_open)
 
     def readable(self) -> None:
         """Move what the source has sent, one bufferful at most."""
+        scratch = self._scratch
+        if self.gate.piece_max < READ_MAX:
+            scratch = scratch[: self.gate.piece_max]
         try:
-            count = self._source.socket.recv_into(self._scratch)
+            count = self._source.socket.recv_into(scratch)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self._connection.lose(self._source)
             return
         if count:
-            self._take(self._scratch[:count])
+            self._take(scratch[:count])
         else:
             self.end(_Ending.CLOSED)
 
@@ -95,16 +107,26 @@ class _Pipe:
             self.readable()
 
     def _take(self, data: memoryview) -> None:
-        gate = self._gate
-        if gate.cut:
-            gate.bytes_dropped += len(data)
+        if self.swallows:
+            self.gate.counts.bytes_dropped += len(data)
+            self._connection.damaged = True
+        elif self._connection.relay is None:
+            self.put(data)
+        else:
+            self._connection.put_into_relay(self, data)
+
+    def put(self, data: memoryview) -> None:
+        """Hand on ``data``, now or when the gate says."""
+        gate = self.gate
+        if self.swallows:
+            gate.counts.bytes_dropped += len(data)
             self._connection.damaged = True
             return
         if self._sink.closed:
             return  # Nobody is there any more; the news of it is on its way back.
-        hold_s = gate.hold_s()
+        hold_s = 0.0 if gate.is_plain else gate.hold_s(len(data), self._loop.time())
         if hold_s:
-            gate.bytes_delayed += len(data)
+            gate.counts.bytes_delayed += len(data)
         elif not self._held and self._sink.ready:
             data = data[self._send(data) :]
             if not data or self._sink.closed:
@@ -120,7 +142,7 @@ class _Pipe:
         except OSError:
             self._connection.lose(self._sink)
             return 0
-        self._gate.bytes_passed += count
+        self.gate.counts.bytes_passed += count
         return count
 
     def _hold(self, hold_s: float, item: memoryview | _Ending) -> None:
@@ -134,10 +156,10 @@ class _Pipe:
         """The source closed its direction, or is gone; the sink learns it in its turn."""
         self._ended = True
         self._source.watch_read(None)
-        if self._gate.cut:
+        if self.swallows:
             self._connection.damaged = True
         elif not self._sink.closed:
-            self._hold(self._gate.hold_s(), ending)
+            self._hold(self.gate.hold_end_s(self._loop.time()), ending)
 
     def flush(self) -> None:
         """Deliver what is due, in order, as far as the sink takes it."""
@@ -174,7 +196,7 @@ class _Pipe:
     def watch(self) -> None:
         """Ask the loop for what can be done next: read, write, or wait."""
         if self._source.ready and not self._ended:
-            wanted = self._gate.cut or self.held_bytes < BUFFER_MAX
+            wanted = self.swallows or self.held_bytes < self.gate.buffer_max
             self._source.watch_read(self.readable if wanted else None)
         release_at = self._held[0][0] if self._held else None
         due = release_at is not None and release_at <= self._loop.time()
@@ -198,10 +220,20 @@ class _Pipe:
     def drop_held(self) -> None:
         """A cut began: what is held is lost, and so is all that comes."""
         if self._held:
-            self._gate.bytes_dropped += self.held_bytes
+            self.gate.counts.bytes_dropped += self.held_bytes
             self._connection.damaged = True
         self.forget()
         self.watch()
+
+    def desert(self) -> None:
+        """The sink is gone, and the source does not learn of it."""
+        if self._sink.closed or self.swallows:
+            return
+        self.gate.counts.connections_deserted += 1
+        self.deserted = True
+        self._connection.damaged = True
+        self._sink.abort()
+        self.drop_held()
 
     def forget(self) -> None:
         """Hold nothing and wait for nothing."""
@@ -210,7 +242,7 @@ class _Pipe:
         self._set_timer(None)
 
     def release(self) -> None:
-        """The link is healed: what a delay held back is due at once."""
+        """What holds things back is lifted: what it held is due at once."""
         self._held = deque((0.0, item) for _, item in self._held)
         self.flush()
 
@@ -222,7 +254,7 @@ class Connection:
     once, when nothing is left of it.
     """
 
-    __slots__ = ("_far", "_near", "_on_end", "backward", "damaged", "forward")
+    __slots__ = ("_far", "_near", "_on_end", "_wake", "backward", "damaged", "forward", "relay")
 
     def __init__(
         self,
@@ -231,9 +263,13 @@ class Connection:
         backward: Gate,
         scratch: memoryview,
         on_end: Callable[[Connection], None],
+        *,
+        relay: Relay | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._on_end: Callable[[Connection], None] | None = on_end
+        self.relay = relay
+        self._wake: asyncio.TimerHandle | None = None
         self._near = Endpoint(loop, ready=True)
         self._far = Endpoint(loop, ready=False)
         self.damaged = forward.cut or backward.cut
@@ -246,7 +282,7 @@ class Connection:
 
         While the forward link is cut the target hears nothing of it.
         """
-        if self.forward.cut:
+        if self.forward.swallows:
             self.forward.watch()
             return
         if target is None or not self._dial(target):
@@ -282,6 +318,65 @@ class Connection:
         self.forward.flush()
         self.backward.watch()
 
+    @property
+    def must_be_silent(self) -> bool:
+        return self.forward.must_be_silent or self.backward.must_be_silent
+
+    def desert(self, gate: Gate) -> None:
+        """End it at the target of ``gate`` and let the source believe that it goes on."""
+        (self.forward if gate is self.forward.gate else self.backward).desert()
+
+    # --- calls -----------------------------------------------------------------------
+
+    def put_into_relay(self, pipe: _Pipe, data: memoryview) -> None:
+        """``data`` came out of ``pipe``; whatever that leads to is handed on."""
+        assert self.relay is not None
+        now = asyncio.get_running_loop().time()
+        try:
+            self.relay.receive(pipe is self.forward, data, now)
+        except RelayError:
+            self.abort()
+            return
+        self._take_from_relay()
+
+    def _take_from_relay(self) -> None:
+        relay = self.relay
+        assert relay is not None
+        for pipe, out in ((self.forward, relay.to_server), (self.backward, relay.to_client)):
+            if out and self._on_end is not None:
+                data = memoryview(bytes(out))
+                out.clear()
+                pipe.put(data)
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        if self._on_end is not None and (due := relay.next_due()) is not None:
+            self._wake = asyncio.get_running_loop().call_at(due, self._relay_due)
+
+    def _relay_due(self) -> None:
+        assert self.relay is not None
+        self._wake = None
+        self.relay.let_go(asyncio.get_running_loop().time())
+        self._take_from_relay()
+
+    def release(self) -> None:
+        """What conditions held back and hold back no more is due at once."""
+        if self.relay is not None:
+            self.relay.let_all_go()
+            self._take_from_relay()
+        self.forward.release()
+        self.backward.release()
+
+    def drop_held(self) -> None:
+        """A way was cut: what is held on it is lost."""
+        if self.relay is not None and self.relay.drop_held():
+            self.damaged = True
+        for pipe in (self.forward, self.backward):
+            if pipe.swallows:
+                pipe.drop_held()
+
+    # --- its end ---------------------------------------------------------------------
+
     def lose(self, end: Endpoint) -> None:
         """``end`` is gone (reset, refused): tell the other, if the link back allows."""
         end.abort()
@@ -310,6 +405,9 @@ class Connection:
     def _end(self) -> None:
         self.forward.forget()
         self.backward.forget()
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(self)

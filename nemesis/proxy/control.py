@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Collection, Iterable
-from typing import Self
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Self, assert_never
 
 from nemesis.errors import UnknownNode
 from nemesis.proxy.connection import Address
 from nemesis.proxy.gate import Gate, LinkCounts
+from nemesis.proxy.relay import Multiplexed
 from nemesis.proxy.tcp import Proxy
+from system_under_test.conditions import (
+    Condition,
+    Crowded,
+    Cut,
+    Flapping,
+    HalfOpen,
+    Meddled,
+    Refused,
+    Slow,
+    SlowClose,
+    Throttled,
+    Weather,
+)
 from system_under_test.control import CLIENTS, Link
-from system_under_test.gossip_raft.core.types import Nanos
+
+CUT: Final = Cut()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Imposed:
+    """A condition that holds, and the counts of its links when it began."""
+
+    links: frozenset[Link]
+    condition: Condition
+    before: dict[Link, LinkCounts]
+    timer: asyncio.TimerHandle | None = None
+    """Of the next period of a ``Flapping``, and whether it is cut in this one."""
+    cuts: bool = False
 
 
 class ProxyLayer:
@@ -23,18 +52,21 @@ class ProxyLayer:
     on the connections of two proxies, in one direction each.
 
     Everything takes effect before the call returns, and none of it suspends:
-    after ``cut`` no byte is handed on any more, whether it was buffered here or
+    after a ``Cut`` no byte is handed on any more, whether it was buffered here or
     comes later.  What the kernel took before, the target may still read: its own
     receive buffer, and if it does not read, one segment (64 KiB at most) more.
     Belongs to the loop that runs when it is made.
     """
 
-    def __init__(self, nodes: Iterable[str], rng: random.Random) -> None:
+    def __init__(
+        self, nodes: Iterable[str], rng: random.Random, multiplexed: Multiplexed | None = None
+    ) -> None:
         """Listen for every pair; no target is known yet.
 
         Args:
             nodes: The nodes' names.
-            rng: Draws the jitter of delays.
+            rng: Draws latencies, and what becomes of calls.
+            multiplexed: How calls within a stream are told apart, if the system has such.
 
         Raises:
             ProxyUnavailable: The system gives no more ports or sockets.
@@ -46,13 +78,14 @@ class ProxyLayer:
             for link in (Link(a, b) for a in sources for b in sources)
             if link.source != link.target
         }
-        self._healed = {link: gate.counts for link, gate in self._gates.items()}
+        self._imposed: list[_Imposed] = []
+        self._healed = self._snapshots(self._gates)
         self._proxies: dict[Link, Proxy] = {}
         try:
             for link, gate in self._gates.items():
                 if link.target != CLIENTS:
                     back = self._gates[Link(link.target, link.source)]
-                    self._proxies[link] = Proxy(gate, back)
+                    self._proxies[link] = Proxy(gate, back, multiplexed)
         except BaseException:  # Whatever it was: no listener may outlive a failed start.
             self.close()
             raise
@@ -82,69 +115,140 @@ class ProxyLayer:
 
     def counts(self, link: Link) -> LinkCounts:
         """What happened on ``link`` since the layer was made."""
-        return self._gate(link).counts
+        return self._gate(link).snapshot
 
     @property
     def connections(self) -> int:
         return sum(proxy.connections for proxy in self._proxies.values())
 
-    async def cut(self, links: Collection[Link]) -> None:
-        """Let nothing more pass on ``links``; silent: nobody is told (blackhole).
+    async def impose(self, links: Collection[Link], condition: Condition) -> None:
+        """From now on it is so on ``links``, besides what else is imposed on them.
 
-        Connections are still accepted; the target is not dialled while the way to
-        it is cut, and is heard but not passed on while the way back is.
+        A ``Cut`` is silent: connections are still accepted; the target is not dialled while the
+        way to it is cut, and is heard but not passed on while the way back is.  Conditions on
+        calls begin by breaking the connections there are, which nobody has followed.
         """
-        for gate in [self._gate(link) for link in links]:
-            gate.cut = True
-        for proxy in self._carrying(links):
-            proxy.discard()
+        gates = [self._gate(link) for link in sorted(frozenset(links))]
+        imposed = _Imposed(
+            links=frozenset(links), condition=condition, before=self._snapshots(links)
+        )
+        self._imposed.append(imposed)
+        if isinstance(condition, Flapping):
+            self._flap(imposed, condition, 0)
+        else:
+            self._begin(gates, condition)
 
-    async def reset(self, links: Collection[Link]) -> None:
-        """Break the connections that use ``links``, in either direction, now and visibly."""
-        for proxy in self._carrying(links):
-            proxy.reset()
+    async def lift(self, links: Collection[Link], condition: Condition) -> str:
+        """Undo one ``impose`` of the same; other conditions go on.
 
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        """Hold back what passes on ``links`` for ``latency`` ± ``jitter`` nanoseconds.
+        What was held back by it is delivered now.  A connection that lost a byte, or the news of
+        an end, or was opened during a cut is broken visibly: its stream has a hole.  The others
+        live on.
 
-        Drawn anew for each piece, uniformly; order within a connection is kept.
+        Returns what happened on the links since it was imposed.
         """
-        for gate in [self._gate(link) for link in links]:
-            gate.delay(latency, jitter)
+        wanted = frozenset(links)
+        for imposed in self._imposed:
+            if imposed.links == wanted and imposed.condition == condition:
+                break
+        else:
+            return "nothing was imposed"
+        self._imposed.remove(imposed)
+        if isinstance(condition, Flapping):
+            self._stop_flapping(imposed)
+        else:
+            self._end([self._gate(link) for link in sorted(wanted)], condition)
+        after = self._snapshots(wanted)
+        return _summary([after[link] - imposed.before[link] for link in sorted(wanted)])
+
+    async def reset(self, links: Collection[Link]) -> str:
+        """Break the connections that use ``links``, in either direction, now and visibly.
+
+        Returns how many it broke, in words.
+        """
+        carrying = self._carrying(self._gate(link) for link in links)
+        return f"broke {_count(sum(proxy.reset() for proxy in carrying), 'connection')}"
 
     async def heal(self) -> str:
-        """Undo every cut and delay.
+        """Undo everything that is imposed, as ``lift`` does.
 
-        What a delay held back is delivered now.  A connection that lost a byte, or
-        the news of a close, or was opened during a cut is broken visibly: its
-        stream has a hole.  The others live on.
-
-        Returns what the faults did since the last heal.
+        Returns what happened since the last heal.
         """
         proxies = tuple(self._proxies.values())
+        for imposed in self._imposed:
+            self._stop_flapping(imposed)
+        self._imposed.clear()
         for proxy in proxies:
             proxy.swallow_pending()
         for gate in self._gates.values():
-            gate.open()
+            gate.clear()
         for proxy in proxies:
             proxy.mend()
-        return self._summary()
+        before, self._healed = self._healed, self._snapshots(self._gates)
+        return _summary([self._healed[link] - before[link] for link in before])
+
+    def _begin(self, gates: Sequence[Gate], condition: Condition) -> None:
+        for gate in gates:
+            gate.impose(condition)
+        carrying = self._carrying(gates)
+        match condition:
+            case Cut():
+                for proxy in carrying:
+                    proxy.drop_held()
+            case Refused() | Crowded():
+                for proxy in carrying:
+                    proxy.thin_out()
+            case HalfOpen():
+                for gate in gates:
+                    for proxy in self._carrying([gate]):
+                        proxy.desert(gate)
+            case Weather():
+                for proxy in carrying:
+                    proxy.tell_calls_apart()
+            case Meddled():
+                for gate in gates:
+                    if (opened := self._proxies.get(gate.link)) is not None:
+                        opened.tell_calls_apart()
+            case Slow() | Throttled() | SlowClose() | Flapping():
+                pass
+            case _:
+                assert_never(condition)
+
+    def _end(self, gates: Sequence[Gate], condition: Condition) -> None:
+        carrying = self._carrying(gates)
+        for proxy in carrying:
+            proxy.swallow_pending()
+        for gate in gates:
+            gate.lift(condition)
+        for proxy in carrying:
+            proxy.mend()
+
+    def _flap(self, imposed: _Imposed, flapping: Flapping, period: int) -> None:
+        """Let another period begin."""
+        if (cuts := flapping.cuts_in(period)) != imposed.cuts:
+            imposed.cuts = cuts
+            gates = [self._gate(link) for link in sorted(imposed.links)]
+            (self._begin if cuts else self._end)(gates, CUT)
+        imposed.timer = asyncio.get_running_loop().call_later(
+            flapping.period_ns / 1e9, self._flap, imposed, flapping, period + 1
+        )
+
+    def _stop_flapping(self, imposed: _Imposed) -> None:
+        if imposed.timer is not None:
+            imposed.timer.cancel()
+        if imposed.cuts:
+            self._end([self._gate(link) for link in sorted(imposed.links)], CUT)
 
     def close(self) -> None:
         """Break everything and listen no more; harmless when repeated."""
+        for imposed in self._imposed:
+            if imposed.timer is not None:
+                imposed.timer.cancel()
         for proxy in self._proxies.values():
             proxy.close()
 
-    def _summary(self) -> str:
-        now = {link: gate.counts for link, gate in self._gates.items()}
-        since = [now[link] - self._healed[link] for link in now]
-        self._healed = now
-        did = [
-            _total("dropped", [counts.bytes_dropped for counts in since], "byte"),
-            _total("held back", [counts.bytes_delayed for counts in since], "byte"),
-            _total("broke", [counts.connections_broken for counts in since], "connection"),
-        ]
-        return ", ".join(filter(None, did)) or "nothing was dropped, held back or broken"
+    def _snapshots(self, links: Iterable[Link]) -> dict[Link, LinkCounts]:
+        return {link: self._gate(link).snapshot for link in links}
 
     def _gate(self, link: Link) -> Gate:
         try:
@@ -163,13 +267,39 @@ class ProxyLayer:
             raise UnknownNode(f"no node {node}; there are {', '.join(self._nodes)}")
         return [proxy for link, proxy in self._proxies.items() if link.target == node]
 
-    def _carrying(self, links: Collection[Link]) -> list[Proxy]:
-        gates = {id(self._gate(link)) for link in links}
+    def _carrying(self, gates: Iterable[Gate]) -> list[Proxy]:
+        wanted = {id(gate) for gate in gates}
         return [
             proxy
             for proxy in self._proxies.values()
-            if id(proxy.forward) in gates or id(proxy.backward) in gates
+            if id(proxy.forward) in wanted or id(proxy.backward) in wanted
         ]
+
+
+_SAID: Final = (
+    ("bytes_dropped", "dropped", "byte"),
+    ("bytes_delayed", "held back", "byte"),
+    ("ends_delayed", "told late", "end"),
+    ("connections_deserted", "left half-open", "connection"),
+    ("connections_refused", "refused", "connection"),
+    ("requests_dropped", "dropped", "request"),
+    ("requests_repeated", "repeated", "request"),
+    ("requests_delayed", "held back", "request"),
+    ("requests_overtaken", "let overtake", "request"),
+    ("requests_failed", "failed", "request"),
+    ("replies_dropped", "dropped", "reply"),
+    ("replies_delayed", "held back", "reply"),
+    ("connections_broken", "broke", "connection"),
+)
+"""Which count, what was done, to what."""
+
+
+def _summary(since: Sequence[LinkCounts]) -> str:
+    did = [
+        _total(word, [getattr(counts, name) for counts in since], unit)
+        for name, word, unit in _SAID
+    ]
+    return ", ".join(filter(None, did)) or "nothing was dropped, held back or broken"
 
 
 def _total(did: str, amounts: list[int], unit: str) -> str:
@@ -180,4 +310,5 @@ def _total(did: str, amounts: list[int], unit: str) -> str:
 
 
 def _count(number: int, unit: str) -> str:
-    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
+    plural = "replies" if unit == "reply" else f"{unit}s"
+    return f"{number:,} {unit if number == 1 else plural}"

@@ -83,3 +83,9 @@ class Endpoint:
             return
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         self.close()
+
+
+def refuse(sock: socket.socket) -> None:
+    """Break a connection that was just accepted (RST)."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    sock.close()

@@ -10,11 +10,12 @@ from typing import Final
 
 from nemesis.errors import ProxyUnavailable
 from nemesis.proxy.connection import Address, Connection
-from nemesis.proxy.gate import Gate
+from nemesis.proxy.endpoint import refuse
+from nemesis.proxy.gate import READ_MAX, Gate
+from nemesis.proxy.relay import Multiplexed, Relay
 
 LOOPBACK: Final = "127.0.0.1"
 _BACKLOG: Final = 1024
-_READ_MAX: Final = 128 * 1024
 _ACCEPT_PAUSE_S: Final = 0.2
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -26,18 +27,21 @@ class Proxy:
     Belongs to the running loop; runs no task: every byte moves in a callback.
     """
 
-    def __init__(self, forward: Gate, backward: Gate) -> None:
-        """Listen at once on a free port.
+    def __init__(
+        self, forward: Gate, backward: Gate, multiplexed: Multiplexed | None = None
+    ) -> None:
+        """Listen at once on a free port; ``multiplexed`` tells calls within a stream apart.
 
         Raises:
             ProxyUnavailable: The system gives no port or socket.
         """
         self.forward = forward
         self.backward = backward
+        self._multiplexed = multiplexed
         self._loop = asyncio.get_running_loop()
         self._target: Address | None = None
         self._connections: dict[Connection, None] = {}
-        self._scratch = memoryview(bytearray(_READ_MAX))
+        self._scratch = memoryview(bytearray(READ_MAX))
         self._resume: asyncio.TimerHandle | None = None
         self._closed = False
         try:
@@ -65,39 +69,62 @@ class Proxy:
         """What all connections hold back now, in both directions."""
         return sum(c.forward.held_bytes + c.backward.held_bytes for c in self._connections)
 
-    def discard(self) -> None:
+    def drop_held(self) -> None:
         """A gate was just shut: drop what is held back behind it."""
         for connection in self._each():
-            for pipe in (connection.forward, connection.backward):
-                if pipe.cut:
-                    pipe.drop_held()
+            connection.drop_held()
+
+    def desert(self, gate: Gate) -> None:
+        """End all connections at the target of ``gate``, without its source learning of it."""
+        for connection in self._each():
+            connection.desert(gate)
+
+    def thin_out(self) -> None:
+        """Break the newest connections beyond what the target takes."""
+        if self.forward.connections_max is not None:
+            for connection in tuple(self._connections)[self.forward.connections_max :]:
+                if not connection.must_be_silent:
+                    self._break(connection)
+
+    def tell_calls_apart(self) -> None:
+        """A condition on calls was imposed: connections that were not followed from their first
+        byte are broken, visibly or when whatever keeps them silent is lifted."""
+        for connection in self._each():
+            if connection.relay is None:
+                connection.damaged = True
+                self._mend(connection)
 
     def swallow_pending(self) -> None:
-        """A shut gate is about to open: drop what the kernel holds that came before.
+        """What swallows is about to be lifted: drop what the kernel holds that came before.
 
         Else it would be delivered late, though it was sent during the cut.
         """
-        if not (self.forward.cut or self.backward.cut) or self._closed:
+        if self._closed:
             return
-        self._accept()
+        if self.forward.cut or self.backward.cut:
+            self._accept()
         for connection in self._each():
             for pipe in (connection.forward, connection.backward):
-                if pipe.cut:
+                if pipe.swallows:
                     pipe.read_pending()
 
     def mend(self) -> None:
-        """The gates are open again: break what is damaged, deliver what was delayed."""
+        """Something was lifted: break what is damaged, deliver what was held back."""
         for connection in self._each():
-            if connection.damaged:
-                self._break(connection)
-            else:
-                connection.forward.release()
-                connection.backward.release()
+            self._mend(connection)
 
-    def reset(self) -> None:
-        """Break all connections now, visibly; new ones may be made."""
+    def _mend(self, connection: Connection) -> None:
+        if not connection.damaged:
+            connection.release()
+        elif not connection.must_be_silent:
+            self._break(connection)
+
+    def reset(self) -> int:
+        """Break all connections now, visibly; new ones may be made.  How many there were."""
+        count = len(self._connections)
         for connection in self._each():
             self._break(connection)
+        return count
 
     def close(self) -> None:
         """Stop listening, break everything; harmless when repeated."""
@@ -116,7 +143,7 @@ class Proxy:
         yield from tuple(self._connections)
 
     def _break(self, connection: Connection) -> None:
-        self.forward.connections_broken += 1
+        self.forward.counts.connections_broken += 1
         connection.abort()
 
     def _accept(self) -> None:
@@ -130,12 +157,25 @@ class Proxy:
                     raise
                 self._pause_accepting()
                 return
-            self.forward.connections_opened += 1
-            connection = Connection(
-                accepted, self.forward, self.backward, self._scratch, self._forget
-            )
-            self._connections[connection] = None
-            connection.open(self._target)
+            self._admit(accepted)
+
+    def _admit(self, accepted: socket.socket) -> None:
+        forward, backward = self.forward, self.backward
+        forward.counts.connections_opened += 1
+        most = forward.connections_max
+        silent = forward.cut or backward.cut
+        if most is not None and len(self._connections) >= most and not silent:
+            forward.counts.connections_refused += 1
+            refuse(accepted)
+            return
+        relay = None
+        if forward.calls or backward.calls:
+            relay = Relay(forward, backward, self._multiplexed)
+        connection = Connection(
+            accepted, forward, backward, self._scratch, self._forget, relay=relay
+        )
+        self._connections[connection] = None
+        connection.open(self._target)
 
     def _pause_accepting(self) -> None:
         # The listener stays readable while descriptors are short: without a pause the

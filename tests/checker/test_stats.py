@@ -132,7 +132,8 @@ def test_nothing_has_no_figures() -> None:
     ],
 )
 def test_peak_concurrency_counts_answered_operations(text: str, peak: int) -> None:
-    assert peak_concurrency(parse_history(text).columns()) == peak
+    answered = parse_history(text).answered()
+    assert peak_concurrency(answered.invoked, answered.completed) == peak
 
 
 RUN = """
@@ -148,6 +149,17 @@ def test_a_run_with_answers_reads_and_overlap_is_not_vacuous() -> None:
     assert checker.check(parse_history(RUN), Budget()) == Valid(
         "3 operations answered, 2 of them reads, up to 2 at once"
     )
+
+
+def test_what_transactions_read_counts_as_read() -> None:
+    history = parse_history(
+        """
+        0: txn { append x 1; read x } -> [1]  [1, 3]
+        1: txn { append x 2 }: done           [2, 4]
+        """
+    )
+    verdict = VacuityChecker().check(history, Budget())
+    assert verdict == Valid("2 operations answered, 1 of them reads, up to 2 at once")
 
 
 @pytest.mark.parametrize(

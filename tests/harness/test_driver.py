@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.driver import (
+from harness.driver import FaultTime
+from harness.effects import (
     AwaitSettled,
     CloseClient,
     Dispatch,
-    FaultTime,
     HealAll,
     Inject,
     Journal,
@@ -40,6 +40,7 @@ from tests.harness.virtual_run import (
     some_options,
     virtual_run,
 )
+from workloads.catalogue import WORKLOADS
 from workloads.draws import Draws
 from workloads.generator import (
     Completion,
@@ -54,7 +55,6 @@ from workloads.generator import (
     Step,
     once,
 )
-from workloads.register import Register
 
 READS = Repeat(once(Read("x")))
 TEN_HZ = Stagger(Nanos(100 * MS), Draws(1), READS)
@@ -418,7 +418,7 @@ def test_an_interrupt_heals_at_once_and_waits_for_what_is_in_flight() -> None:  
 
 
 def test_the_register_workload_runs_and_every_node_reads_the_last_keys() -> None:  # 45
-    workload = Register()
+    workload = WORKLOADS["register"]
     generator = Stagger(Nanos(5 * MS), Draws(3), workload.generator(derive(1, "workload")))
     run = virtual_run(generator, after(20 * MS), final_generator=workload.final_generator).run()
     healed = run.times(HealAll)[0]
@@ -436,7 +436,7 @@ def test_equal_seeds_give_equal_runs() -> None:  # 39
         def drawn(process: ProcessId, call: Call, now: Nanos) -> Iterable[tuple[int, Outcome]]:  # noqa: ARG001
             yield rng.randrange(1200 * MS), answer(call)
 
-        generator = Register().generator(derive(seed, "workload"))
+        generator = WORKLOADS["register"].generator(derive(seed, "workload"))
         return list(
             virtual_run(Stagger(Nanos(10 * MS), Draws(seed), generator), drawn).run().effects
         )

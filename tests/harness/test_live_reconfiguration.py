@@ -14,6 +14,7 @@ from nemesis.inject import heal_all, inject, undo
 from nemesis.target import Follower, Leader
 from system_under_test.control import Reconfigurable
 from system_under_test.gossip_raft.core.types import NodeId
+from workloads.catalogue import WORKLOADS
 
 pytestmark = pytest.mark.live
 
@@ -22,7 +23,9 @@ SETTLED_S = 30.0
 
 async def test_a_follower_is_removed_and_comes_back_and_leads(tmp_path: Path) -> None:
     config = RunConfig(nodes=3, seed=1)
-    async with LiveSystem(config, tmp_path / "run" / "nodes", random.Random(1)) as system:
+    async with LiveSystem(
+        config, WORKLOADS["register"], tmp_path / "run" / "nodes", random.Random(1)
+    ) as system:
         assert isinstance(system, Reconfigurable)
         settled, *how = await system.settled(SETTLED_S)
         assert settled, how
@@ -41,7 +44,9 @@ async def test_a_follower_is_removed_and_comes_back_and_leads(tmp_path: Path) ->
 
 async def test_faults_of_membership_take_effect_and_are_healed(tmp_path: Path) -> None:
     config, rng = RunConfig(nodes=3, seed=2), random.Random(2)
-    async with LiveSystem(config, tmp_path / "run" / "nodes", random.Random(2)) as system:
+    async with LiveSystem(
+        config, WORKLOADS["register"], tmp_path / "run" / "nodes", random.Random(2)
+    ) as system:
         settled, *how = await system.settled(SETTLED_S)
         assert settled, how
         handed = await inject(TransferLeadership(Follower()), system, rng)

@@ -6,31 +6,27 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import grpc
 import pytest
 
 from harness.driver import Driver, DriverOptions, FaultTime
 from harness.live_run import LiveRun
-from harness.live_system import LiveSystem
+from harness.running_system import DeathWatch
 from harness.wall_clock import RunClock
-from histories.call import Call, Indeterminate, Ok, Write
+from histories.call import Call, Indeterminate, Ok, Outcome, Write
 from histories.event import FaultBegan, Note, Settled, Wait
 from histories.history import History
 from histories.journal import Journal, JournalWriter, read_journal
-from histories.op import Nanos
+from histories.op import Nanos, ProcessId
 from histories.pairing import history_of
 from nemesis.fault import HealAll, Kill
 from nemesis.schedule import Schedule, Timed
 from nemesis.target import Leader
 from system_under_test.gossip_raft.core import types as core
-from system_under_test.gossip_raft.core.client_session import Answered, Ending, Request
-from system_under_test.gossip_raft.core.messages import Consistency, Results
-from system_under_test.gossip_raft.runtime.client import GrpcClient
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 from workloads.generator import Sequence
-from workloads.register import Register
 
 MS = 1_000_000
 SENT_AND_BROKEN: tuple[Callable[[], BaseException], ...] = (
@@ -56,12 +52,11 @@ class Client:
         self._error = error
         Client.opened += 1
 
-    async def call(self, request: Request) -> Ending:
-        del request
+    async def call(self, call: Call) -> Outcome:
+        del call
         if self._error is not None:
             raise self._error()
-        position = core.Position(core.Term(1), core.LogIndex(1))
-        return Answered(Results(position, (core.Applied(),)))
+        return Ok()
 
     async def close(self) -> None:
         Client.closed += 1
@@ -71,7 +66,20 @@ class System:
     """Agrees to everything at once, except that killing may fail."""
 
     nodes = (core.NodeId("n0"),)
-    on_death: object = None
+
+    def __init__(self, error: Callable[[], BaseException] | None) -> None:
+        self.on_death: DeathWatch | None = None
+        self._error = error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def client(self, process: ProcessId, contact: int) -> Client:
+        del process, contact
+        return Client(self._error)
 
     async def leader(self) -> core.NodeId | None:
         return self.nodes[0]
@@ -118,15 +126,12 @@ async def campaign(
     with JournalWriter(path) as journal:
         live = LiveRun(
             driver=driver,
-            system=cast("LiveSystem", System()),
-            workload=Register(),
+            system=System(error),
             schedule=Schedule(steps=(kill, heal)),
             journal=journal,
             clock=RunClock(),
             rng=random.Random(1),
-            open_client=lambda *_: cast("GrpcClient", Client(error)),
             watcher=cast("Any", Watcher()),
-            reads=Consistency.LINEARIZABLE,
         )
         assert await live.run() is None
     read = read_journal(path)

@@ -56,7 +56,7 @@ def planted() -> Simulated:
     """Some 300 operations and 8 faults, on nodes that commit without a majority."""
     config = RunConfig(
         seed=17, nodes=5, faults=("partition", "kill"), time_s=13.5, rate_hz=27.0,
-        bug="minority-commit",
+        bug="minority-commit", options={"retries": "exactly-once"},
     )  # fmt: skip
     pace = Pace(
         first_ns=2 * SECOND, duration_min_ns=700 * MS, duration_max_ns=900 * MS,

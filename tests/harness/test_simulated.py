@@ -119,7 +119,7 @@ def test_correct_nodes_pass_whatever_a_seed_draws_and_faults_do_occur() -> None:
 def test_nodes_leave_and_come_back_under_load_and_all_are_voters_in_the_end() -> None:
     given = Given(workload="register", faults=("membership", "kill"), time_s=10.0)
     removed = added = 0
-    for seed in range(8):
+    for seed in range(10):
         simulated = simulate(draw_plan(seed, given))
         assert isinstance(simulated.verdict(Budget()), Valid), f"seed {seed}"
         began = [e.detail for e in simulated.events if isinstance(e, FaultBegan)]

@@ -79,7 +79,7 @@ def test_a_broken_run_file_is_bad_input(tmp_path: Path, text: str, problem: str)
 def test_a_run_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     run = RunStore(tmp_path).create(record())
     run.record.write_text(
-        run.record.read_text().replace('"schema_version": 1', '"schema_version": 9')
+        run.record.read_text().replace('"schema_version": 2', '"schema_version": 9')
     )
     with pytest.raises(BadInput, match="schema_version 9 is newer"):
         run.read_record()

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from harness.driver import (
+from harness.driver import Driver, DriverOptions, FaultTime
+from harness.effects import (
     AwaitSettled,
     CloseClient,
     Dispatch,
-    Driver,
-    DriverOptions,
     Effect,
-    FaultTime,
     Finished,
     HealAll,
     Inject,

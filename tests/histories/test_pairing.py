@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from histories.call import Failed, Indeterminate, Ok, Outcome, Read, Write
+from histories.call import Failed, Indeterminate, Ok, Outcome, Write
 from histories.errors import MalformedHistory
 from histories.event import (
     Completed,
@@ -119,6 +119,14 @@ def test_faults_become_windows_and_unended_ones_last_until_the_end() -> None:
             "process",
             id="retired process",
         ),
+        pytest.param([invoked(0, -1)], 2, "time", id="before the run"),
+        pytest.param([invoked(0, FOREVER)], 2, "time", id="never"),
+        pytest.param([invoked(0, 1), completed(0, FOREVER)], 3, "time", id="completed never"),
+        pytest.param([invoked(0, 1, process=-1)], 2, "process", id="negative process"),
+        pytest.param([invoked(0, 1, process=2**63)], 2, "process", id="large process"),
+        pytest.param(
+            [invoked(0, 1), completed(0, 2, outcome=Ok((1,)))], 3, "outcome.values", id="answers"
+        ),
         pytest.param([ended(0, 1)], 2, "fault", id="fault ended first"),
         pytest.param([began(0, 1), began(0, 2)], 3, "fault", id="fault began twice"),
         pytest.param([began(0, 2), ended(0, 1)], 3, "time", id="fault of negative length"),
@@ -135,9 +143,3 @@ def test_malformed_sequences_are_refused_with_file_line_and_field(
         line,
         field,
     )
-
-
-def test_the_laws_on_answers_hold_for_journals_too() -> None:
-    read = Invoked(time=Nanos(1), op=0, process=ProcessId(0), call=Read("x"))
-    with pytest.raises(MalformedHistory, match="answers"):
-        pair([Opened(), read, completed(0, 2)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from system_under_test.conditions import Condition, Cut
 from system_under_test.control import Link
-from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.gossip_raft.core.types import NodeId
 
 
 def node_names(count: int) -> tuple[NodeId, ...]:
@@ -41,14 +42,13 @@ class FakeSystem(BareSystem):
         super().__init__(count, leader)
         self.dead: set[NodeId] = set()
         self.paused: set[NodeId] = set()
-        self.cuts: frozenset[Link] = frozenset()
-        self.delays: dict[Link, tuple[Nanos, Nanos]] = {}
+        self.imposed: list[tuple[Link, Condition]] = []
         self.removed: set[NodeId] = set()
         self.resets: list[frozenset[Link]] = []
 
     @property
     def healthy(self) -> bool:
-        return not (self.dead or self.paused or self.cuts or self.delays or self.removed)
+        return not (self.dead or self.paused or self.imposed or self.removed)
 
     async def kill(self, node: NodeId) -> None:
         self.note(f"kill {node}")
@@ -66,22 +66,33 @@ class FakeSystem(BareSystem):
         self.note(f"resume {node}")
         self.paused.discard(node)
 
-    async def cut(self, links: Collection[Link]) -> None:
-        self.note("cut")
-        self.cuts |= frozenset(links)
+    def cannot_suffer(self, condition: Condition) -> str | None:
+        del condition
+        return None
 
-    async def reset(self, links: Collection[Link]) -> None:
+    @property
+    def cuts(self) -> frozenset[Link]:
+        return frozenset(link for link, condition in self.imposed if condition == Cut())
+
+    async def impose(self, links: Collection[Link], condition: Condition) -> None:
+        self.note("impose")
+        self.imposed += [(link, condition) for link in sorted(links)]
+
+    async def lift(self, links: Collection[Link], condition: Condition) -> str:
+        self.note("lift")
+        for link in links:
+            if (link, condition) in self.imposed:
+                self.imposed.remove((link, condition))
+        return "dropped 812 bytes on 4 links"
+
+    async def reset(self, links: Collection[Link]) -> str:
         self.note("reset")
         self.resets.append(frozenset(links))
-
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        self.note("delay")
-        self.delays |= dict.fromkeys(links, (latency, jitter))
+        return "broke 3 connections"
 
     async def heal(self) -> str:
         self.note("heal")
-        self.cuts = frozenset()
-        self.delays = {}
+        self.imposed = []
         return "dropped 812 bytes on 4 links"
 
     async def add(self, node: NodeId) -> str:
@@ -94,8 +105,8 @@ class FakeSystem(BareSystem):
         self.removed.add(node)
         return f"{node} was removed"
 
-    async def readmit(self) -> str:
-        return "; ".join([await self.add(node) for node in sorted(self.removed)])
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
+        return "; ".join([await self.add(node) for node in nodes if node in self.removed])
 
     async def transfer(self, target: NodeId | None) -> str:
         self.note(f"transfer to {target}")

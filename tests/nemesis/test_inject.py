@@ -25,6 +25,7 @@ from nemesis.fault import (
 )
 from nemesis.inject import Injected, check_supported, heal_all, inject, undo
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named
+from system_under_test.conditions import Slow
 from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 from tests.nemesis.fake_system import BareSystem, FakeSystem, node_names
@@ -121,6 +122,7 @@ async def test_isolating_the_leader_cuts_its_links_to_nodes_but_not_to_clients()
         kind="isolate",
         nodes=(NodeId("n1"),),
         detail="leader; n0 <-x-> n1, n1 <-x-> n2",
+        links=system.cuts,
     )
     assert await undo(injected, system) == "dropped 812 bytes on 4 links"
 
@@ -221,8 +223,8 @@ async def test_slowness_meets_all_links_of_a_node_those_of_clients_too(count: in
     fault = SlowLinks(Leader(), Nanos(30_000_000), Nanos(10_000_000))
     injected = await inject(fault, system, rng())
     others = [*system.nodes[1:], CLIENTS]
-    assert system.delays == {
-        link: (30_000_000, 10_000_000)
+    assert dict(system.imposed) == {
+        link: Slow(Nanos(30_000_000), Nanos(10_000_000))
         for other in others
         for link in (Link("n0", other), Link(other, "n0"))
     }
@@ -234,7 +236,8 @@ async def test_a_reset_breaks_all_connections_of_a_node_once() -> None:
     injected = await inject(ResetConnections(Leader()), system, rng())
     assert [len(links) for links in system.resets] == [6]
     assert system.healthy
-    assert await undo(injected, system)
+    assert injected.detail == "leader; broke 3 connections"
+    assert await undo(injected, system) == ""
     assert len(system.resets) == 1
 
 

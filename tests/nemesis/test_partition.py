@@ -95,3 +95,10 @@ def test_cuts_are_described_by_direction() -> None:
     cuts = [Link("n1", "n0"), Link("n0", "n1"), Link("n2", "n0")]
     assert partition.describe_cuts(cuts) == "n0 <-x-> n1, n2 -x-> n0"
     assert partition.describe_cuts([]) == "nothing to cut"
+
+
+def test_cuts_are_read_back_from_the_words_of_a_fault() -> None:
+    cuts = [Link("n0", "n1"), Link("n1", "n0"), Link("n2", "n0")]
+    words = f"leader; {partition.describe_cuts(cuts)}"
+    assert partition.cuts_in(words) == tuple(sorted(cuts))
+    assert partition.cuts_in("20 ms") == ()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
 from harness.seeds import derive
+from system_under_test.conditions import Cut
 from system_under_test.control import Link
 from system_under_test.gossip_raft.core.messages import Body, Message, PutEntries
 from system_under_test.gossip_raft.core.rules import Rules
@@ -81,7 +82,7 @@ class WatchedCluster(SimulatedCluster):
 
     def cut_between(self, source: NodeId, target: NodeId, *, one_way: bool = False) -> None:
         links = [Link(source, target)] + ([] if one_way else [Link(target, source)])
-        done(self.cut(links))
+        done(self.impose(links, Cut()))
 
     def ask(self, node: NodeId, body: Body, client: str = "c") -> None:
         self._asked += 1

@@ -12,6 +12,9 @@ CORE = "system_under_test.gossip_raft.core"
 PORTS = "system_under_test.gossip_raft.ports"
 HOST = "system_under_test.gossip_raft.host"
 CONTROL = "system_under_test.control"
+MACHINE = "system_under_test.machine"
+WRONG_CLOCK = "system_under_test.wrong_clock"
+CONDITIONS = "system_under_test.conditions"
 RUNTIME = "system_under_test.gossip_raft.runtime"
 SIMULATION = "system_under_test.gossip_raft.simulation"
 MUTANTS = "system_under_test.gossip_raft.mutants"
@@ -26,20 +29,25 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     CORE: frozenset(),
     PORTS: frozenset({CORE}),
     HOST: frozenset({CORE, PORTS}),
-    CONTROL: frozenset({CORE}),
-    RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MUTANTS, "protos"})
+    MACHINE: frozenset({CORE, "msgspec"}),
+    WRONG_CLOCK: frozenset({CORE, MACHINE}),
+    CONTROL: frozenset({CORE, CONDITIONS, MACHINE}),
+    CONDITIONS: frozenset({f"{CORE}.types", "msgspec"}),
+    RUNTIME: frozenset({CORE, PORTS, HOST, CONTROL, MACHINE, WRONG_CLOCK, MUTANTS, "protos"})
     | frozenset({"grpc", "google.protobuf", "msgspec", "starlette", "uvicorn"})
     | frozenset({"cryptography", "grpc_health", "grpc_reflection", "prometheus_client"}),
-    SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL}),
+    SIMULATION: frozenset({CORE, PORTS, HOST, CONTROL, CONDITIONS, MACHINE, WRONG_CLOCK}),
     MUTANTS: frozenset({CORE, PORTS}),
     DIRECTED: frozenset({CORE, PORTS, HOST, MUTANTS}),
-    "nemesis": frozenset({CONTROL, f"{CORE}.types", "histories", "msgspec"}),
+    "nemesis": frozenset({CONTROL, CONDITIONS, MACHINE, f"{CORE}.types", "histories", "msgspec"}),
     "workloads": frozenset({"histories", "checker", CORE}),
     "protos": frozenset({"grpc", "grpc_tools", "google.protobuf"}),
     "harness": frozenset(
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
-    | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"}),
+    | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"})
+    | frozenset({"distributed", "pyarrow"}),
+    "harness.exchange_calls": frozenset({"nemesis", "protos", RUNTIME, "google.protobuf"}),
     "benchmarks": frozenset(
         {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
     )
@@ -49,7 +57,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Hypothesis strategies: public, yet nothing that runs without Hypothesis may need them.
 STRATEGIES = {
     "histories.strategies": frozenset({"histories"}),
-    "nemesis.strategies": frozenset({"nemesis", CONTROL, f"{CORE}.types"}),
+    "nemesis.strategies": frozenset({"nemesis", CONTROL, CONDITIONS, f"{CORE}.types"}),
     f"{SIMULATION}.strategies": frozenset({SIMULATION}),
     "harness.strategies": frozenset(
         {"harness", "nemesis", "workloads", f"{CORE}.types", f"{SIMULATION}.strategies"}
@@ -92,7 +100,7 @@ IMPURE = (
     "harness",
     "protos",
 )
-PURE_INSIDE_HARNESS = ("harness.driver", "harness.seeds")
+PURE_INSIDE_HARNESS = ("harness.driver", "harness.effects", "harness.seeds")
 # Reads a file of its caller's choosing and nothing else.
 SHELL_LIBRARY = {"histories.errors": frozenset({"pathlib"})}
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from histories.call import Call, Indeterminate, Ok, Outcome, Read, Write
 from histories.op import FOREVER, Nanos, ProcessId
+from workloads.catalogue import WORKLOADS
 from workloads.combinators import (
     AnyOf,
     CycleTimes,
@@ -47,7 +48,6 @@ from workloads.generator import (
     TimeLimit,
     once,
 )
-from workloads.register import Register
 from workloads.simulation import Answer, SimulatedCall, simulate
 
 MS = 1_000_000
@@ -358,7 +358,7 @@ def test_splitmix64_draws_what_the_reference_draws() -> None:
 
 def test_a_long_simulation_is_a_function_of_its_seeds() -> None:
     def simulated() -> list[SimulatedCall]:
-        register = Register().generator(random.Random(1))
+        register = WORKLOADS["register"].generator(random.Random(1))
         staggered = Limit(20_000, Stagger(Nanos(10 * MS), Draws(1), register))
         return simulate(staggered, concurrency=10, answer=takes(40 * MS))
 

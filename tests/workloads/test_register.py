@@ -25,13 +25,11 @@ from histories.call import (
 from histories.history import History
 from histories.op import FOREVER, Nanos, Op
 from system_under_test.gossip_raft.core.messages import Consistency, ReadKeys
+from workloads.catalogue import WORKLOADS, workload
 from workloads.generator import Limit
-from workloads.keyed import KeyOptions
-from workloads.register import Register, RegisterOptions
 from workloads.simulation import SimulatedCall, simulate
 
-KEYS = KeyOptions(keys_active=4, ops_per_key=30, concurrency_per_key_max=3)
-OPTIONS = RegisterOptions(keys=KEYS)
+WORKLOAD = workload("register", {"keys-active": 4, "ops-per-key": 30, "concurrency-per-key-max": 3})
 
 
 class Store:
@@ -66,7 +64,7 @@ class Store:
 
 
 def played(seed: int, calls: int = 1_000, concurrency: int = 8) -> list[SimulatedCall]:
-    generator = Register(OPTIONS).generator(random.Random(seed))
+    generator = WORKLOAD.generator(random.Random(seed))
     done = simulate(Limit(calls, generator), concurrency=concurrency, answer=Store(seed))
     return sorted(done, key=lambda one: one.invoked)
 
@@ -130,9 +128,8 @@ def test_other_seeds_make_other_calls() -> None:
 
 def test_every_worker_reads_the_latest_keys_at_the_end() -> None:
     done = played(3)
-    workload = Register(OPTIONS)
     finals = simulate(
-        workload.final_generator(one.call for one in done), concurrency=3, answer=Store(1)
+        WORKLOAD.final_generator(one.call for one in done), concurrency=3, answer=Store(1)
     )
     latest = list(dict.fromkeys(one.call.key for one in reversed(done)))[:10]
     for worker in range(3):
@@ -143,13 +140,11 @@ def test_every_worker_reads_the_latest_keys_at_the_end() -> None:
 
 
 def test_without_calls_there_is_nothing_to_read_at_the_end() -> None:
-    assert simulate(Register().final_generator(()), concurrency=3, answer=Store(1)) == []
+    assert simulate(WORKLOADS["register"].final_generator(()), concurrency=3, answer=Store(1)) == []
 
 
-@pytest.mark.parametrize("consistency", Consistency)
-def test_reads_ask_for_the_consistency_of_the_options(consistency: Consistency) -> None:
-    workload = Register(RegisterOptions(consistency=consistency))
-    assert workload.to_request(Read("x")) == ReadKeys(("x",), consistency)
+def test_reads_ask_for_linearizability() -> None:
+    assert WORKLOAD.to_request(Read("x")) == ReadKeys(("x",), Consistency.LINEARIZABLE)
 
 
 def judged(done: list[SimulatedCall]) -> Verdict:
@@ -165,7 +160,7 @@ def judged(done: list[SimulatedCall]) -> Verdict:
         for index, one in enumerate(done)
     ]
     history = History.of(ops)
-    return combine(checker.check(history, Budget()) for checker in Register(OPTIONS).checkers())
+    return combine(checker.check(history, Budget()) for checker in WORKLOAD.checkers())
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,7 +8,7 @@ Laws, in the order in which a reader of histories needs them:
     only when each one was refused (``NotLeader``, ``Unavailable``) or never left.
 3.  Everything else ends as ``TimedOut``: the operation may have been executed, may
     be later, at most once.  One transmission of unknown fate is enough, whatever
-    was answered to those after it.
+    was answered to those after it; without retries it is the last one.
 4.  After ``TimedOut`` the session is dead: its client may still have a request
     under way, and must never be heard of again under the same name.
 5.  All transmissions of one write carry the same (client, sequence), so that the
@@ -29,14 +29,17 @@ Replies may be lost, late, repeated and reordered.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, TypeAlias, assert_never
 
 from system_under_test.gossip_raft.core.messages import (
+    LogEntries,
     Lost,
     Message,
     NotLeader,
     PutEntries,
     ReadKeys,
+    ReadLog,
     Results,
     Unavailable,
     Values,
@@ -66,8 +69,11 @@ class Execute:
     commands: tuple[Command, ...]
 
 
-Request: TypeAlias = Execute | ReadKeys
-"""What a client can ask for.  ``ReadKeys`` is answered with ``Values``."""
+Request: TypeAlias = Execute | ReadKeys | ReadLog
+"""What a client can ask for.  ``ReadKeys`` is answered with ``Values``, ``ReadLog`` by any node
+with ``LogEntries``."""
+
+Body: TypeAlias = PutEntries | ReadKeys | ReadLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ class WakeAt:
 class Answered:
     """The operation took effect exactly once and this is its answer (law 1)."""
 
-    reply: Results | Values
+    reply: Results | Values | LogEntries
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +138,38 @@ class SessionTimeouts:
         assert 0 < self.backoff_min <= self.backoff_max, self
 
 
+class Retries(Enum):
+    """What a client transmits again.
+
+    What was refused is transmitted to the next node under either: it was not executed.
+    """
+
+    NONE = "none"
+    """Nothing else: a transmission of unknown fate ends the operation, at once if that is
+    known (a broken connection), or when its time is over."""
+    EXACTLY_ONCE = "exactly-once"
+    """Also what may have been executed, under the same name (law 5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientPolicy:
+    """``roams``: whether each operation begins at the node after that of the one before."""
+
+    retries: Retries = Retries.EXACTLY_ONCE
+    roams: bool = False
+
+
+CAREFUL: Final = ClientPolicy()
+"""Whoever is no test wants its requests to be repeated until they are answered."""
+
+
 class ClientSession:
     """The session of one client, which is one logical process for its whole life.
 
     Every operation begins at ``contact``, although the leader may be known: a
     client that moved to the leader for good would never ask the node that
-    wrongly believes to be one.  Effects are to be obeyed in order.
+    wrongly believes to be one.  One that roams has another contact each time.
+    Effects are to be obeyed in order.
     """
 
     def __init__(
@@ -146,12 +178,16 @@ class ClientSession:
         nodes: tuple[NodeId, ...],
         contact: NodeId,
         timeouts: SessionTimeouts = SessionTimeouts(),
+        policy: ClientPolicy = CAREFUL,
     ) -> None:
         assert contact in nodes, (contact, nodes)
         self.client: Final = client
         self._nodes = nodes
         self._contact = contact
         self._timeouts = timeouts
+        self._policy = policy
+        self._repeats = policy.retries is Retries.EXACTLY_ONCE
+        self._attempt = timeouts.attempt if self._repeats else timeouts.operation
         self._operation: _Operation | None = None
         self._request = RequestId(0)
         self._sequence = 0
@@ -174,10 +210,8 @@ class ClientSession:
         match request:
             case Execute(commands=commands):
                 self._sequence += 1
-                body: PutEntries | ReadKeys = PutEntries(
-                    Session(self.client, self._sequence), commands
-                )
-            case ReadKeys():
+                body: Body = PutEntries(Session(self.client, self._sequence), commands)
+            case ReadKeys() | ReadLog():
                 body = request
             case _:
                 assert_never(request)
@@ -188,6 +222,8 @@ class ClientSession:
             wake_at=now,
             backoff=self._timeouts.backoff_min,
         )
+        if self._policy.roams:
+            self._contact = self._after(self._contact)
         return self._transmit(self._operation, now)
 
     def receive(self, message: Message, now: Nanos) -> tuple[SessionEffect, ...]:
@@ -198,7 +234,7 @@ class ClientSession:
         if now >= operation.deadline:
             return self._give_up(operation)
         match message.body:
-            case (Results() | Values()) as reply if _fits(operation.body, reply):
+            case (Results() | Values() | LogEntries()) as reply if _fits(operation.body, reply):
                 self._operation = None
                 return (Answered(reply),)
             case NotLeader(leader=leader):
@@ -216,6 +252,8 @@ class ClientSession:
                 operation.problem = f"{message.source}: {reason}"
                 if message.request != operation.awaited:
                     return ()
+                if not self._repeats:
+                    return self._give_up(operation)
                 return self._back_off(operation, self._after(operation.target), now)
             case _:
                 return ()  # Not an answer to this question (law 9).
@@ -243,6 +281,8 @@ class ClientSession:
         if request != operation.awaited:
             return ()
         operation.problem = f"connection to {operation.target} broke"
+        if not self._repeats:
+            return self._give_up(operation)
         return self._hop(operation, self._after(operation.target), now)
 
     def wake(self, now: Nanos) -> tuple[SessionEffect, ...]:
@@ -264,7 +304,7 @@ class ClientSession:
         request = self._request = operation.awaited = RequestId(self._request + 1)
         operation.sent.add(request)
         operation.unsettled.add(request)
-        operation.wake_at = Nanos(min(now + self._timeouts.attempt, operation.deadline))
+        operation.wake_at = Nanos(min(now + self._attempt, operation.deadline))
         body = _expiring(operation.body, Nanos(operation.deadline - now))
         message = Message(self.client, operation.target, request, NO_TERM, (), body)
         return (Transmit(message), WakeAt(operation.wake_at))
@@ -333,7 +373,7 @@ class _Operation:
     attempt lasts, and ``None`` during a pause; ``target`` is then the next node.
     """
 
-    body: PutEntries | ReadKeys
+    body: Body
     target: NodeId
     deadline: Nanos
     wake_at: Nanos
@@ -346,22 +386,26 @@ class _Operation:
     problem: str = ""
 
 
-def _expiring(body: PutEntries | ReadKeys, expires_in: Nanos) -> PutEntries | ReadKeys:
+def _expiring(body: Body, expires_in: Nanos) -> Body:
     """``replace`` would take five times as long."""
     match body:
         case PutEntries(session=session, commands=commands, acknowledge_to=address):
             return PutEntries(session, commands, address, expires_in)
         case ReadKeys(keys=keys, consistency=consistency):
             return ReadKeys(keys, consistency, expires_in)
+        case ReadLog():
+            return body
         case _:
             assert_never(body)
 
 
-def _fits(question: PutEntries | ReadKeys, reply: Results | Values) -> bool:
+def _fits(question: Body, reply: Results | Values | LogEntries) -> bool:
     match question, reply:
         case PutEntries(commands=commands), Results(results=results):
             return len(results) == len(commands)
         case ReadKeys(keys=keys, consistency=asked), Values(consistency=given, values=values):
             return given is asked and len(values) == len(keys)
+        case ReadLog(), LogEntries():
+            return True
         case _:
             return False

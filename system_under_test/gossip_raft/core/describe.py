@@ -315,6 +315,8 @@ def event(e: trace.TraceEvent) -> str:
             return f"acknowledges {client}#{sequence} at {term}/{index}"
         case trace.MembershipChanged(index=index, voters=voters):
             return f"voters {','.join(voters)} since {index}"
+        case trace.SourceChosen(source=source):
+            return f"pulls from {source}"
         case trace.Stopped(reason=reason):
             return f"STOPPED: {reason}"
         case trace.SnapshotTaken(index=index, term=term):

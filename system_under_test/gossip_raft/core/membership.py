@@ -113,3 +113,21 @@ def outsiders(nodes: Iterable[NodeId], statuses: Collection[Status]) -> tuple[No
         if leads and status.last == status.commit and status.commit.term == status.term:
             return tuple(node for node in expected if node not in status.membership.members)
     return None
+
+
+def obstacle_to_loss(
+    node: NodeId, memberships: Iterable[Membership], sound: Collection[NodeId], *, stays: bool
+) -> str | None:
+    """Why ``node`` must not lose its disk (``stays``) or its membership: no cluster survives the
+    loss of a majority, in whatever membership some running node has; ``None`` if it may.
+
+    ``sound``: the nodes that run and have all that they ever had on disk.
+    """
+    for membership in memberships:
+        voters = membership.voters
+        left = [voter for voter in voters if voter != node and voter in sound]
+        counted = [voter for voter in voters if stays or voter != node]
+        if 2 * len(left) <= len(counted):
+            others = ", ".join(left) or "nobody"
+            return f"nothing: of the other voters only {others} has a sound disk"
+    return None

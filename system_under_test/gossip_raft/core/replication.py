@@ -25,6 +25,7 @@ from system_under_test.gossip_raft.core.round_trips import RoundTrips
 from system_under_test.gossip_raft.core.snapshot_transfer import SnapshotSource, Transfer
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.sync_source import Chains, choose_within_limits
+from system_under_test.gossip_raft.core.trace import SourceChosen
 from system_under_test.gossip_raft.core.types import (
     NEVER,
     LogIndex,
@@ -87,6 +88,7 @@ class Puller:
         self._pulls = False
         """What ``_may_pull`` was in ``_role``."""
         self.source: NodeId | None = None
+        self._recorded_source: NodeId | None = None
         self.wake_at = NEVER
 
     @property
@@ -159,6 +161,9 @@ class Puller:
 
     def _ask(self, source: NodeId, repeated: Pull | None = None) -> None:
         state, config = self._state, self._state.config
+        if source != self._recorded_source:
+            self._recorded_source = source
+            state.outbox.decided.append(SourceChosen(source))
         wait, patience = config.pull_wait_ns, None
         commit = state.commit_point_at_departure
         body: PullEntries | PullSnapshot = PullEntries(

@@ -135,6 +135,11 @@ class MembershipChanged:
     voters: tuple[NodeId, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SourceChosen:
+    source: NodeId
+
+
 TraceEvent: TypeAlias = (
     Booted
     | TermAdopted
@@ -152,4 +157,5 @@ TraceEvent: TypeAlias = (
     | SnapshotTaken
     | SnapshotInstalled
     | MembershipChanged
+    | SourceChosen
 )

@@ -23,6 +23,7 @@ from system_under_test.gossip_raft.runtime.process import (
 )
 from system_under_test.gossip_raft.runtime.server import NodeServer
 from system_under_test.gossip_raft.runtime.storage import DataDirectory
+from system_under_test.gossip_raft.runtime.trouble import Trouble, conditions_of
 
 log = logging.getLogger("system_under_test.gossip_raft.runtime")
 
@@ -50,7 +51,11 @@ async def _serve(arguments: argparse.Namespace) -> ExitCode:
     fields = {"node": node, "pid": os.getpid(), "seed": seed, "bug": arguments.bug}
     log.info("starting", extra={"fields": fields})
     rng = random.Random(f"{seed}/{node}")
-    server = NodeServer(configuration, node, directory, rng, mutant, rebuild=arguments.rebuild)
+    trouble = None if arguments.faults is None else Trouble(arguments.faults)
+    server = NodeServer(
+        configuration, node, directory, rng, mutant, rebuild=arguments.rebuild, trouble=trouble
+    )
+    told = None if trouble is None else asyncio.create_task(trouble.listen())
 
     def stop() -> None:
         log.info("asked to stop")
@@ -68,6 +73,8 @@ async def _serve(arguments: argparse.Namespace) -> ExitCode:
         log.critical("cannot run: %s", error, extra={"fields": {"node": node, "kind": kind}})
         raise
     finally:
+        if told is not None:
+            told.cancel()
         await server.close()
         directory.close()
     log.info("stopped", extra={"fields": {"exit_code": code}})
@@ -89,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="if the data are lost or damaged, begin anew and rebuild them from the other nodes;"
         " sound data are used as they are",
+    )
+    parser.add_argument(
+        "--faults",
+        type=conditions_of,
+        metavar="JSON",
+        help="suffer these faults of clock and disk, and what standard input says; for tests only",
     )
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process does")
     return parser

@@ -49,7 +49,10 @@ class ChildProcess:
         arguments: Sequence[str],
         log: Path,
         on_death: Callable[[Death], None],
+        *,
+        obeys: bool = False,
     ) -> None:
+        """``obeys``: it can be told something on its standard input (``tell``)."""
         self.name: Final = name
         self._command = (sys.executable, "-P", "-m", module, *arguments)
         self._log = log
@@ -57,6 +60,11 @@ class ChildProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._asked_to_end = False
+        self._obeys = obeys
+        self._hearing: asyncio.Task[None] | None = None
+        self._told = 0
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.paused = False
 
     @property
     def running(self) -> bool:
@@ -92,7 +100,7 @@ class ChildProcess:
                 *more,
                 "--parent",
                 str(os.getpid()),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if self._obeys else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
@@ -103,6 +111,7 @@ class ChildProcess:
                 },
             )
         self._process = process
+        self.paused = False
         self._asked_to_end = True  # Until it is ready, its end is told by raising.
         self._watch = asyncio.get_running_loop().create_task(self._watch_end(process))
         ready = False
@@ -114,8 +123,40 @@ class ChildProcess:
                 await self.kill()
         if not self.running:
             raise self._failed("ended as soon as it was ready")
+        if self._obeys:
+            self._hearing = asyncio.get_running_loop().create_task(self._hear(process))
         self._asked_to_end = False
         return said
+
+    async def tell(self, command: object) -> dict[str, Any]:
+        """Tell it to do ``command``; returns its answer when it has.  If it is paused, returns
+        nothing at once: it will do it before anything else.
+
+        Raises:
+            ProcessFailed: It does not run, or ended before it answered.
+        """
+        assert self._obeys, self.name
+        if self._process is None or not self.running:
+            raise ProcessFailed(f"{self.name} does not run")
+        assert self._process.stdin is not None
+        self._told += 1
+        number = self._told
+        told = msgspec.json.encode({"number": number, "command": command}) + b"\n"
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        self._process.stdin.write(told)
+        if self.paused:
+            return {}
+        return await answer
+
+    def may_end(self, *, may: bool = True) -> None:
+        """Somebody has asked it to end by itself, so that is no death to tell of; or not any
+        more."""
+        self._asked_to_end = may
+
+    async def ended(self) -> None:
+        """Returns when it does not run."""
+        await self._ended()
 
     async def kill(self) -> None:
         """SIGKILL; returns when it is dead and reaped.  Harmless if it does not run."""
@@ -155,6 +196,7 @@ class ChildProcess:
             raise ProcessFailed(f"{self.name} ended instead of pausing") from error
         if stopped is None or stopped.si_code != os.CLD_STOPPED:
             raise ProcessFailed(f"{self.name} ended instead of pausing")
+        self.paused = True
 
     def resume(self) -> None:
         """SIGCONT.  Harmless if it is not paused.
@@ -163,6 +205,7 @@ class ChildProcess:
             ProcessFailed: It does not run.
         """
         os.kill(self.pid, signal.SIGCONT)
+        self.paused = False
 
     async def _ready_line(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
         assert process.stdout is not None
@@ -176,8 +219,21 @@ class ChildProcess:
         said: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
         return said
 
+    async def _hear(self, process: asyncio.subprocess.Process) -> None:
+        """Its answers to what it was told, until it ends."""
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            said: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+            answer = self._answers.pop(said["done"])
+            if not answer.done():  # Whoever waited may have given up.
+                answer.set_result(said)
+
     async def _watch_end(self, process: asyncio.subprocess.Process) -> None:
         status = await process.wait()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(ProcessFailed(f"{self.name} {describe(status)}"))
+        self._answers.clear()
         if not self._asked_to_end:
             self._on_death(Death(self.name, status, self._last_log_lines()))
 

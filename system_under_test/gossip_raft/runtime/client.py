@@ -10,7 +10,9 @@ from typing import Final, assert_never
 import grpc.aio
 
 from system_under_test.gossip_raft.core.client_session import (
+    CAREFUL,
     Answered,
+    ClientPolicy,
     ClientSession,
     Ending,
     Refused,
@@ -238,12 +240,13 @@ class GrpcClient:
         cluster: str,
         timeouts: SessionTimeouts | None = None,
         *,
+        policy: ClientPolicy = CAREFUL,
         security: Security | None = None,
     ) -> None:
         """``addresses`` are where this client reaches the nodes: proxies, for instance."""
         timeouts = SessionTimeouts() if timeouts is None else timeouts
         self._connections = Connections(addresses, cluster, security)
-        session = ClientSession(client, self._connections.nodes, contact, timeouts)
+        session = ClientSession(client, self._connections.nodes, contact, timeouts, policy)
         self._runner = SessionRunner(session, self._connections, timeouts)
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.types import Incarnation, NodeId
 from system_under_test.gossip_raft.runtime.child_process import ChildProcess, Death
 from system_under_test.gossip_raft.runtime.configuration import (
@@ -16,6 +18,19 @@ from system_under_test.gossip_raft.runtime.configuration import (
     LOOPBACK,
     Configuration,
 )
+from system_under_test.gossip_raft.runtime.errors import ProcessFailed
+from system_under_test.gossip_raft.runtime.trouble import (
+    Command,
+    CrashAt,
+    HealClock,
+    Impose,
+    LetLive,
+    Lift,
+    Look,
+    LosePower,
+    text_of,
+)
+from system_under_test.machine import CLOCK_CONDITIONS, FailingSync, MachineCondition, ReadOnly
 
 NODE_MODULE: Final = "system_under_test.gossip_raft.runtime"
 GATEWAY_MODULE: Final = "system_under_test.gossip_raft.runtime.gateway"
@@ -52,6 +67,7 @@ class NodeSpec:
         tls: The directory of its certificates, if links are to be secure.
         metrics: Where it serves its metrics, if it does; port 0 means any.
         members: With whom the cluster began; ``None`` for this node and all its peers.
+        suffers: Whether it can be told to suffer (``runtime.trouble``).
     """
 
     id: NodeId
@@ -65,6 +81,7 @@ class NodeSpec:
     metrics: str | None = None
     topology: Mapping[str, int | str] = field(default_factory=dict)
     members: tuple[NodeId, ...] | None = None
+    suffers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +118,11 @@ class NodeProcess:
         if spec.seed is not None:
             arguments += ["--seed", str(spec.seed)]
         log = directory / "server.log"
-        self._process = ChildProcess(spec.id, NODE_MODULE, arguments, log, on_death)
+        self._process = ChildProcess(
+            spec.id, NODE_MODULE, arguments, log, on_death, obeys=spec.suffers
+        )
+        self._conditions: list[MachineCondition] = []
+        self._is_to_end = False
         self._started: Started | None = None
 
     @property
@@ -119,7 +140,11 @@ class NodeProcess:
         if self._started is None or not self.running:
             self._configuration.file.parent.mkdir(parents=True, exist_ok=True)
             self._configuration.file.write_bytes(self._configuration.encode())
-            said = await self._process.start(*(("--rebuild",) if rebuild else ()))
+            more = ["--rebuild"] if rebuild else []
+            if self.spec.suffers:
+                more += ["--faults", text_of(self._conditions)]
+            self._is_to_end = False
+            said = await self._process.start(*more)
             address = f"{LOOPBACK}:{said['port']}"
             self._started = Started(
                 address, said["pid"], Incarnation(said["incarnation"]), said.get("metrics")
@@ -133,6 +158,69 @@ class NodeProcess:
     async def terminate(self) -> int | None:
         """End it gracefully; answers the exit status, ``None`` if it did not run."""
         return await self._process.terminate()
+
+    async def impose(self, condition: MachineCondition) -> None:
+        """From now on, and when it is started again, until it is lifted."""
+        self._conditions.append(condition)
+        await self._suffer(Impose(condition))
+
+    async def lift(self, condition: MachineCondition) -> None:
+        """Of several that are equal, one; harmless if it does not hold."""
+        if condition not in self._conditions:
+            return
+        self._conditions.remove(condition)
+        await self._suffer(Lift(condition))
+
+    async def heal_clock(self) -> None:
+        """Let it go on from where it is at the right rate."""
+        self._conditions = [c for c in self._conditions if not isinstance(c, CLOCK_CONDITIONS)]
+        await self._suffer(HealClock())
+
+    async def repair_disk(self) -> None:
+        """No condition of it holds any more."""
+        for condition in tuple(self._conditions):
+            if not isinstance(condition, CLOCK_CONDITIONS):
+                await self.lift(condition)
+
+    async def clock_off_ns(self) -> int:
+        """By how much its clock is ahead.
+
+        Raises:
+            ProcessFailed: It does not run.
+        """
+        off: int = (await self._process.tell(Look()))["clock_off_ns"]
+        return off
+
+    async def lose_power(self, *, torn: bool) -> None:
+        """It ends, and what it has not synced is lost; returns when it is dead and reaped."""
+        if self.running:
+            self._is_to_end = True
+            await self._suffer(LosePower(torn))
+            await self._process.ended()
+
+    async def crash_at(self, moment: Moment, count: int) -> None:
+        """Let it end by itself right before the ``count``-th such effect, from 1."""
+        self._is_to_end = True
+        await self._suffer(CrashAt(moment, count))
+
+    async def let_live(self) -> None:
+        """Take that back, if it did not come to it."""
+        await self._suffer(LetLive())
+        self._is_to_end = False
+        self._process.may_end(may=self._may_end)
+
+    async def _suffer(self, command: Command) -> None:
+        """Told if it runs; it may end of it, or have been about to."""
+        self._process.may_end(may=self._may_end)
+        if self.running:
+            with contextlib.suppress(ProcessFailed):
+                await self._process.tell(command)
+
+    @property
+    def _may_end(self) -> bool:
+        """Whether its end would be somebody's wish."""
+        ending = any(isinstance(one, ReadOnly | FailingSync) for one in self._conditions)
+        return ending or self._is_to_end
 
     async def pause(self) -> None:
         """Returns when it has stopped running.

@@ -36,6 +36,7 @@ from system_under_test.gossip_raft.runtime.recorder import TraceRecorder
 from system_under_test.gossip_raft.runtime.rpc import GOSSIP_RAFT, service_name
 from system_under_test.gossip_raft.runtime.security import security_of
 from system_under_test.gossip_raft.runtime.storage import DataDirectory, FileStorage
+from system_under_test.gossip_raft.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
     from system_under_test.gossip_raft.runtime.observation import Observation
@@ -50,7 +51,8 @@ class NodeServer:
     """Runs ``node`` on ``directory`` until it is told to stop or must.
 
     ``mutant`` is how a wrong variant (the bug zoo) gets in.  With ``rebuild`` a directory
-    that is empty or damaged is begun anew, and rebuilt from the other nodes.
+    that is empty or damaged is begun anew, and rebuilt from the other nodes.  ``trouble`` is
+    what the node's clock, files and ports suffer; its trace is written in the right time.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class NodeServer:
         mutant: Mutant | None = None,
         *,
         rebuild: bool = False,
+        trouble: Trouble | None = None,
     ) -> None:
         """
         Raises:
@@ -78,7 +81,7 @@ class NodeServer:
         self._incarnation = 0
         self._arrived: list[Message] = []
         self._ended: asyncio.Future[ExitCode] = asyncio.get_running_loop().create_future()
-        self._clock = MonotonicClock()
+        self._clock = MonotonicClock() if trouble is None else trouble.clock
         self._network = GrpcNetwork(
             node, peers, Codec(configuration.cluster), config.request_timeout_ns, security
         )
@@ -91,10 +94,11 @@ class NodeServer:
             on_full=self._on_full,
             # Above every number of a former life, which counted starts or began like this.
             rebuild_as=Incarnation(seconds_since_1970()) if rebuild else None,
+            files=None if trouble is None else trouble.files,
         )
 
         self._recorder = TraceRecorder(
-            directory.trace, self._clock, self._break_down, self._files.give_up_ballast
+            directory.trace, MonotonicClock(), self._break_down, self._files.give_up_ballast
         )
 
         def make_node(durable: DurableState, now: Nanos) -> Node:
@@ -104,6 +108,9 @@ class NodeServer:
 
         storage: Storage = self._files if mutant is None else mutant.storage(self._files)
         network, storage, recorder = self._observed(configuration, storage)
+        if trouble is not None:
+            network = trouble.failpoints.network(network)
+            storage = trouble.failpoints.storage(storage)
         self._host: Final = Host(
             make_node,
             clock=self._clock,

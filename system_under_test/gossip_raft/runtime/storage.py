@@ -222,7 +222,7 @@ class FileStorage:
             self._timer.cancel()
         self._worker.shutdown(wait=True)
         if self._file >= 0:
-            os.close(self._file)
+            self._files.close(self._file)
             self._file = -1
         with contextlib.suppress(OSError):
             self._files.remove(self._directory.ballast)  # Only a node that runs needs it.

@@ -51,6 +51,8 @@ from system_under_test.gossip_raft.runtime.errors import CodecError, CorruptLog
 VERSION: Final = 1
 _HEADER: Final = struct.Struct("<II")
 _OFFSET: Final = struct.Struct("<Q")
+HEADER_BYTES: Final = _HEADER.size
+"""Of each record; its payload follows."""
 
 
 def owner_record(owner: Owner) -> bytes:

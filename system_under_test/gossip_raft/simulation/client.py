@@ -70,14 +70,22 @@ class SimulatedClient:
         self._open.pop(request, None)
         self._obey(self._session.undelivered(request, self._scheduler.now))
 
-    def connection_broke(self, node: NodeId) -> None:
-        """``node`` went down: nobody knows what became of what it was sent."""
+    def connection_broke(self, node: NodeId) -> bool:
+        """``node`` went down: nobody knows what became of what it was sent, if anything was."""
         if node not in self._open.values():
-            return
-        broken = [request for request, target in self._open.items() if target == node]
-        for request in broken:
-            del self._open[request]
-            self._obey(self._session.unknown_fate(request, self._scheduler.now))
+            return False
+        self.unknown(self.open_at(node))
+        return True
+
+    def open_at(self, node: NodeId) -> tuple[RequestId, ...]:
+        """What ``node`` was sent and has not answered."""
+        return tuple(request for request, target in self._open.items() if target == node)
+
+    def unknown(self, requests: tuple[RequestId, ...]) -> None:
+        """Nobody will ever know what became of them."""
+        for request in requests:
+            if self._open.pop(request, None) is not None:
+                self._obey(self._session.unknown_fate(request, self._scheduler.now))
 
     def _woken(self) -> None:
         self._obey(self._session.wake(self._scheduler.now))

@@ -3,72 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
 
 from system_under_test.gossip_raft.core.types import Nanos
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler, Timer
-
-PPM: Final = 1_000_000
+from system_under_test.machine import ClockCondition, Strobing
+from system_under_test.wrong_clock import WrongClock
 
 
 class SimulatedClock:
-    """1. It runs ``drift`` millionths too fast (or too slow), from an offset of its own.
-    2. It may be set forward and back.  Set back it stands still until the time it has shown
-       comes again: what it shows never goes back.
-    """
+    """A ``WrongClock`` whose right time is the world's."""
 
-    __slots__ = ("_drift_ppm", "_offset", "_rate_ppm", "_scheduler", "_shown", "_since")
+    __slots__ = ("_scheduler", "_wrong", "on_change")
 
     def __init__(self, scheduler: Scheduler, offset: int = 0, drift_ppm: int = 0) -> None:
-        assert offset >= 0, offset
-        assert drift_ppm > -PPM, drift_ppm
         self._scheduler = scheduler
-        # Local time is offset + (world - since) * rate / PPM.
-        self._offset = offset
-        self._since = 0
-        self._drift_ppm = drift_ppm
-        self._rate_ppm = PPM + drift_ppm
-        self._shown = Nanos(0)
+        self._wrong = WrongClock(offset, drift_ppm)
+        self.on_change: Callable[[], None] = lambda: None
+        """Who waits for a time that it shows must look again."""
 
     def now(self) -> Nanos:
-        elapsed: Any = self._scheduler.now - self._since
-        if self._rate_ppm != PPM:
-            elapsed = elapsed * self._rate_ppm // PPM
-        time: Nanos = self._offset + elapsed
-        if time < self._shown:
-            return self._shown
-        self._shown = time
-        return time
+        return self._wrong.show(self._scheduler.now)
 
     def world_time(self, time: int) -> int:
         """The first instant of the world at which this clock shows ``time`` or more."""
-        if time <= self._shown:
-            return self._scheduler.now
-        elapsed = time - self._offset
-        if self._rate_ppm != PPM:
-            elapsed = -(-elapsed * PPM // self._rate_ppm)
-        return max(self._since + elapsed, self._scheduler.now)
+        return self._wrong.true_time(time, self._scheduler.now)
 
-    def bump(self, offset: int) -> None:
-        """Set it forward, or back if ``offset`` is negative."""
-        self._rebase()
-        self._offset += offset
+    def impose(self, condition: ClockCondition) -> None:
+        self._wrong.impose(condition, self._scheduler.now)
+        if isinstance(condition, Strobing):
+            self._flip_later(condition)
+        self.on_change()
 
-    def drift(self, ppm: int) -> None:
-        """From now on it gains so many millionths more than it did in the beginning."""
-        self._rebase()
-        self._rate_ppm = PPM + self._drift_ppm + ppm
-        assert self._rate_ppm > 0, ppm
+    def lift(self, condition: ClockCondition) -> None:
+        self._wrong.lift(condition, self._scheduler.now)
+        self.on_change()
 
-    def reset(self) -> None:
+    def heal(self) -> None:
         """Let it go on from what it shows at the rate it began with."""
-        self._offset, self._since = self.now(), self._scheduler.now
-        self._rate_ppm = PPM + self._drift_ppm
+        self._wrong.heal(self._scheduler.now)
+        self.on_change()
 
-    def _rebase(self) -> None:
-        now = self._scheduler.now
-        self._offset += (now - self._since) * self._rate_ppm // PPM
-        self._since = now
+    def _flip_later(self, strobing: Strobing) -> None:
+        self._scheduler.at(self._scheduler.now + strobing.period_ns, self._flip, strobing)
+
+    def _flip(self, strobing: Strobing) -> None:
+        if self._wrong.flip(strobing, self._scheduler.now):
+            self._flip_later(strobing)
+            self.on_change()
 
 
 class Wake:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from system_under_test.conditions import Condition, Crowded, HalfOpen, Refused
 from system_under_test.control import CLIENTS, Link, Moment
-from system_under_test.gossip_raft.core.client_session import ClientSession, SessionTimeouts
+from system_under_test.gossip_raft.core.client_session import (
+    CAREFUL,
+    ClientPolicy,
+    ClientSession,
+    SessionTimeouts,
+)
 from system_under_test.gossip_raft.core.config import Heartbeats, NodeConfig, Shape
-from system_under_test.gossip_raft.core.membership import outsiders
+from system_under_test.gossip_raft.core.membership import obstacle_to_loss, outsiders
 from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Administration,
@@ -38,10 +44,10 @@ from system_under_test.gossip_raft.simulation.life import Life
 from system_under_test.gossip_raft.simulation.network import (
     NetworkOptions,
     SimulatedNetwork,
-    Weather,
 )
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
+from system_under_test.machine import ClockCondition, DiskCondition
 
 MS: Final = 1_000_000
 READMISSION_MAX_NS: Final = 15_000 * MS
@@ -92,6 +98,7 @@ class SimulatedCluster:
         *,
         rules: Callable[[], Rules] = Rules,
         wrap_storage: Callable[[Storage], Storage] = lambda storage: storage,
+        make_network: Callable[..., SimulatedNetwork] = SimulatedNetwork,
     ) -> None:
         self.nodes: Final = tuple(NodeId(f"n{number}") for number in range(options.nodes))
         self.scheduler: Final = Scheduler()
@@ -101,7 +108,7 @@ class SimulatedCluster:
         self._wrap_storage = wrap_storage
         self._rng = stream("nodes")
         self._clients: dict[str, SimulatedClient] = {}
-        self.network: Final = SimulatedNetwork(
+        self.network: Final = make_network(
             self.scheduler,
             stream("network"),
             options.network,
@@ -109,12 +116,13 @@ class SimulatedCluster:
             nodes=self.nodes,
             to_node=self._entrance,
             to_clients=self._to_client,
+            bounce=self._bounce,
         )
         disks, clocks = stream("disks"), stream("clocks")
         self.disks: Final = {
             node: SimulatedDisk(node, self.scheduler, disks, options.disk) for node in self.nodes
         }
-        self.clocks: Final = {node: self._clock(clocks) for node in self.nodes}
+        self.clocks: Final = {node: self._clock(node, clocks) for node in self.nodes}
         self.traces: Final = {node: Trace() for node in self.nodes}
         self.repairs: Final[dict[NodeId, list[str]]] = {node: [] for node in self.nodes}
         """What each node found wrong with its disk when it started."""
@@ -124,19 +132,32 @@ class SimulatedCluster:
         for node in self.nodes:
             self._begin_life(node)
 
-    def _clock(self, rng: random.Random) -> SimulatedClock:
+    def _clock(self, node: NodeId, rng: random.Random) -> SimulatedClock:
         drift = self._options.clock.drift_max_ppm
-        return SimulatedClock(self.scheduler, rng.randrange(10**12), rng.randint(-drift, drift))
+        clock = SimulatedClock(self.scheduler, rng.randrange(10**12), rng.randint(-drift, drift))
+        clock.on_change = lambda: self._life(node).clock_changed()
+        return clock
 
-    def client(self, name: ClientId, contact: int, timeouts: SessionTimeouts) -> SimulatedClient:
+    def _life(self, node: NodeId) -> Life:
+        """The one that it leads now."""
+        return self.lives[node]
+
+    def client(
+        self,
+        name: ClientId,
+        contact: int,
+        timeouts: SessionTimeouts,
+        policy: ClientPolicy = CAREFUL,
+    ) -> SimulatedClient:
         """A new client, which is heard until ``close_client``."""
-        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts)
+        session = ClientSession(name, self.nodes, self.nodes[contact], timeouts, policy)
         client = SimulatedClient(session, timeouts, self.scheduler, self.network.send)
         self._clients[name] = client
         return client
 
     def close_client(self, name: ClientId) -> None:
         self._clients.pop(name).abandon()
+        self.network.forget(name)
 
     # --- looking ---------------------------------------------------------------------
 
@@ -163,6 +184,19 @@ class SimulatedCluster:
             life.end()
             self._down(node)
 
+    async def terminate(self, node: NodeId) -> None:
+        life = self.lives[node]
+        if not life.alive:
+            return
+        if life.paused:
+            life.resume()
+        if self._leader() == node:
+            self._administrator.ask(TransferLeadership(None))
+        if life.alive:
+            life.host.stop()
+            life.end()
+            self._down(node)
+
     async def start(self, node: NodeId) -> None:
         if not self.lives[node].alive:
             self._begin_life(node)
@@ -174,22 +208,35 @@ class SimulatedCluster:
         if self.lives[node].paused:
             self.lives[node].resume()
 
-    async def cut(self, links: Collection[Link]) -> None:
-        self.network.cut(links)
+    def cannot_suffer(self, condition: Condition) -> str | None:
+        del condition
+        return None
 
-    async def reset(self, links: Collection[Link]) -> None:
+    async def impose(self, links: Collection[Link], condition: Condition) -> None:
+        clients = tuple(self._clients)
+        self.network.impose(links, condition, clients)
         for link in sorted(links):
-            if link.source == CLIENTS:
-                self._break_connections(NodeId(link.target))
+            # What begins with the end of connections; only clients notice that.
+            match condition:
+                case Refused() if link.source == CLIENTS:
+                    self._break_connections(NodeId(link.target), clients)
+                case Crowded(connections_max=most) if link.source == CLIENTS:
+                    self._break_connections(NodeId(link.target), clients[most:])
+                case HalfOpen() if link.target == CLIENTS:
+                    self._break_connections(NodeId(link.source), clients)
+                case _:
+                    pass
 
-    async def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        self.network.delay(links, latency, jitter)
+    async def lift(self, links: Collection[Link], condition: Condition) -> str:
+        return self.network.lift(links, condition)
 
-    async def disturb(
-        self, links: Collection[Link], loss: float, duplication: float, straggling: float
-    ) -> None:
-        weather = Weather(loss=loss, duplication=duplication, straggling=straggling)
-        self.network.set_weather(links, weather)
+    async def reset(self, links: Collection[Link]) -> str:
+        broken = [
+            self._break_connections(NodeId(link.target), self._clients)
+            for link in sorted(links)
+            if link.source == CLIENTS
+        ]
+        return f"broke the connections of {sum(broken)} clients"
 
     async def heal(self) -> str:
         return self.network.heal()
@@ -202,11 +249,11 @@ class SimulatedCluster:
             return obstacle
         return self._administer(RemoveServer(node), f"{node} was removed")
 
-    async def readmit(self) -> str:
+    async def readmit(self, nodes: Collection[NodeId]) -> str:
         said: list[str] = []
         scheduler = self.scheduler
         deadline = scheduler.now + READMISSION_MAX_NS
-        while (missing := outsiders(self.nodes, self.statuses().values())) != ():
+        while (missing := outsiders(nodes, self.statuses().values())) != ():
             if scheduler.now >= deadline:
                 said.append("not every node was readmitted in time")
                 break
@@ -222,17 +269,30 @@ class SimulatedCluster:
         answer = self._administrator.ask(request)
         return success if isinstance(answer, Results) else answer.reason
 
-    async def bump_clock(self, node: NodeId, offset: int) -> None:
-        self.clocks[node].bump(offset)
-        self.lives[node].clock_changed()
+    async def impose_on_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        self.clocks[node].impose(condition)
 
-    async def drift_clock(self, node: NodeId, ppm: int) -> None:
-        self.clocks[node].drift(ppm)
-        self.lives[node].clock_changed()
+    async def lift_from_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        self.clocks[node].lift(condition)
 
-    async def reset_clock(self, node: NodeId) -> None:
-        self.clocks[node].reset()
-        self.lives[node].clock_changed()
+    async def heal_clock(self, node: NodeId) -> None:
+        self.clocks[node].heal()
+
+    async def impose_on_disk(self, node: NodeId, condition: DiskCondition) -> None:
+        self.disks[node].impose(condition)
+        self._tell_whether_full(node)
+
+    async def lift_from_disk(self, node: NodeId, condition: DiskCondition) -> None:
+        self.disks[node].lift(condition)
+        self._tell_whether_full(node)
+
+    async def repair_disk(self, node: NodeId) -> None:
+        self.disks[node].repair()
+        self._tell_whether_full(node)
+
+    def _tell_whether_full(self, node: NodeId) -> None:
+        if self.lives[node].alive:
+            self.lives[node].host.node.disk_full(self.disks[node].is_full)
 
     async def lose_power(self, node: NodeId, *, torn: bool) -> None:
         life = self.lives[node]
@@ -240,6 +300,11 @@ class SimulatedCluster:
             life.end()
             self.disks[node].power_lost(torn=torn)
             self._down(node)
+
+    async def tear_log(self, node: NodeId) -> str:
+        await self.kill(node)
+        self.disks[node].tear()
+        return "a part of a record at the end"
 
     async def flip_bit(self, node: NodeId) -> str:
         if (obstacle := self._obstacle(node, stays=True)) is not None:
@@ -255,41 +320,14 @@ class SimulatedCluster:
         return "all that was on disk is gone"
 
     def _obstacle(self, node: NodeId, *, stays: bool) -> str | None:
-        """Why ``node`` must not lose its disk (``stays``) or its membership: no cluster survives
-        the loss of a majority, in whatever membership some running node has."""
-        for life in self.lives.values():
-            if not life.alive:
-                continue
-            voters = life.host.node.status.membership.voters
-            sound = [voter for voter in voters if voter != node and self._is_sound(voter)]
-            rest = [voter for voter in voters if stays or voter != node]
-            if 2 * len(sound) <= len(rest):
-                others = ", ".join(sound) or "nobody"
-                return f"nothing: of the other voters only {others} has a sound disk"
-        return None
+        """Why ``node`` must not lose its disk (``stays``) or its membership."""
+        running = [life.host.node.status for life in self.lives.values() if life.alive]
+        sound = [one for one in self.nodes if self._is_sound(one)]
+        return obstacle_to_loss(node, [one.membership for one in running], sound, stays=stays)
 
     def _is_sound(self, node: NodeId) -> bool:
         life = self.lives[node]
         return self.disks[node].is_sound and life.alive and not life.host.node.recovering
-
-    async def fill_disk(self, node: NodeId) -> None:
-        self.disks[node].is_full = True
-        if self.lives[node].alive:
-            self.lives[node].host.node.disk_full(True)
-
-    async def slow_disk(self, node: NodeId, latency: Nanos) -> None:
-        self.disks[node].slow_down(latency)
-
-    async def make_read_only(self, node: NodeId) -> None:
-        self.disks[node].make_read_only()
-
-    async def fail_sync(self, node: NodeId) -> None:
-        self.disks[node].fail_next_sync()
-
-    async def repair_disk(self, node: NodeId) -> None:
-        self.disks[node].repair()
-        if self.lives[node].alive:
-            self.lives[node].host.node.disk_full(False)
 
     async def crash_at(self, node: NodeId, moment: Moment, count: int) -> None:
         self.lives[node].crash_at(moment, count)
@@ -350,11 +388,26 @@ class SimulatedCluster:
     def _down(self, node: NodeId) -> None:
         """The process is gone: what it was writing may survive, its connections do not."""
         self.disks[node].process_killed()
-        self._break_connections(node)
+        late = self.network.slow_close_ns(Link(node, CLIENTS))
+        if late:
+            for client in tuple(self._clients.values()):
+                if asked := client.open_at(node):
+                    self.scheduler.at(self.scheduler.now + late, client.unknown, asked)
+        else:
+            self._break_connections(node, self._clients)
 
-    def _break_connections(self, node: NodeId) -> None:
-        for client in tuple(self._clients.values()):
-            client.connection_broke(node)
+    def _break_connections(self, node: NodeId, clients: Iterable[str]) -> int:
+        """How many of ``clients`` had asked something there that was not answered."""
+        return sum(self._clients[name].connection_broke(node) for name in tuple(clients))
+
+    def _bounce(self, request: Message, *, certainly: bool) -> None:
+        client = self._clients.get(request.source)
+        if client is None:
+            return
+        if certainly:
+            client.undelivered(request.request)
+        else:
+            client.unknown((request.request,))
 
     # --- delivery ----------------------------------------------------------------------
 

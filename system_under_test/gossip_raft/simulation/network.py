@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
+from system_under_test.conditions import (
+    OVERTAKEN_MAX_NS,
+    UNHARMED,
+    Condition,
+    Cut,
+    Flapping,
+    Meddled,
+    Meddling,
+    drawn_latency,
+    fate_of_request,
+)
 from system_under_test.control import CLIENTS, Link
-from system_under_test.gossip_raft.core.messages import ClientRequest, Message
-from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.gossip_raft.core.messages import FROM_CLIENTS, Message
+from system_under_test.gossip_raft.core.types import NodeId, RequestId
 from system_under_test.gossip_raft.simulation.priorities import Priorities, PriorityOptions
+from system_under_test.gossip_raft.simulation.route import (
+    FAIR,
+    METHODS,
+    MS,
+    Deliver,
+    Impairment,
+    Route,
+    Weather,
+    wire_bytes,
+)
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 
-Deliver = Callable[[Message], None]
-MS: Final = 1_000_000
+__all__ = ["FAIR", "NetworkOptions", "SimulatedNetwork", "Weather"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weather:
-    """How a link treats each message, as probabilities.
+class Bounce(Protocol):
+    """Hears of a request that did not arrive; ``certainly``: its sender can be sure of that."""
 
-    Attributes:
-        loss: It never arrives.
-        duplication: It arrives twice; but never a client's request, whose transport does not
-            repeat them (law 2 of ``ClientSession`` rests on that).
-        straggling: It takes up to ``straggle_max_ns`` longer, so that others overtake it.
-    """
-
-    loss: float = 0.0
-    duplication: float = 0.0
-    straggling: float = 0.0
-    straggle_max_ns: int = 500 * MS
-
-    @property
-    def is_fair(self) -> bool:
-        return not (self.loss or self.duplication or self.straggling)
+    def __call__(self, request: Message, *, certainly: bool) -> None: ...
 
 
 HELD_UP: Final = 0.7
@@ -43,8 +49,6 @@ HELD_UP_MAX_NS: Final = 8_000 * MS
 BURST_MAX_NS: Final = 300 * MS
 """What hardly ever happens: a message held up for so long at most, with that probability, or
 else a link that loses all it is given for so long at most."""
-
-FAIR: Final = Weather()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,44 +67,16 @@ class NetworkOptions:
     priorities: PriorityOptions | None = None
 
 
-class Route:
-    """One directed link, as it is now."""
+class _Flap:
+    """A ``Flapping`` that is imposed."""
 
-    __slots__ = (
-        "base",
-        "cut",
-        "deliver",
-        "dropped",
-        "extra",
-        "extra_jitter",
-        "faults",
-        "is_plain",
-        "spread",
-        "weather",
-    )
+    __slots__ = ("cuts", "flapping", "is_over", "links", "period")
 
-    def __init__(self, base: int, spread: int, weather: Weather, deliver: Deliver) -> None:
-        self.base = base
-        self.spread = spread
-        self.deliver = deliver
-        self.cut = False
-        self.extra = self.extra_jitter = 0
-        self.weather = weather
-        self.dropped = self.faults = 0
-        self.is_plain = weather.is_fair
-
-    def arrive(self, message: Message) -> None:
-        if self.cut:
-            self.dropped += 1
-        else:
-            self.deliver(message)
-
-    def restore(self, weather: Weather) -> None:
-        self.faults += 1
-        self.cut = False
-        self.extra = self.extra_jitter = 0
-        self.weather = weather
-        self.is_plain = weather.is_fair
+    def __init__(self, links: Collection[Link], flapping: Flapping) -> None:
+        self.links = frozenset(links)
+        self.flapping = flapping
+        self.period = 0
+        self.cuts = self.is_over = False
 
 
 class SimulatedNetwork:
@@ -121,9 +97,11 @@ class SimulatedNetwork:
         nodes: Iterable[NodeId],
         to_node: Callable[[NodeId], Deliver],
         to_clients: Deliver,
+        bounce: Bounce,
     ) -> None:
-        """Where messages go is said by ``to_node``, for each node, and ``to_clients``.  ``rare``
-        is how likely a message meets what hardly ever happens (``_send_strangely``)."""
+        """Where messages go is said by ``to_node``, for each node, and ``to_clients``; who sent
+        what was turned away visibly hears it by ``bounce``.  ``rare`` is how likely a message
+        meets what hardly ever happens (``_send_strangely``)."""
         self._usual = 1.0 - rare
         self._scheduler = scheduler
         self._random = rng.random
@@ -140,6 +118,10 @@ class SimulatedNetwork:
             for source in ends
         }
         self._from_clients = self._routes[CLIENTS]
+        self._bounce = bounce
+        self._flaps: list[_Flap] = []
+        self._unanswered: set[tuple[str, str, RequestId]] = set()
+        """Source, target and number of requests whose replies are to get lost."""
         if options.priorities is not None:
             self._prioritize(names, rng, options.priorities)
 
@@ -180,17 +162,88 @@ class SimulatedNetwork:
     def _send_badly(self, route: Route, message: Message) -> None:
         draw, weather = self._random, route.weather
         if route.cut or draw() < weather.loss:
-            route.dropped += 1
+            route.did["dropped"] += 1
             return
-        copies = (
-            1 if isinstance(message.body, ClientRequest) else 1 + (draw() < weather.duplication)
-        )
+        if route.is_watched and type(message.body) not in METHODS:
+            asked = (message.target, message.source, message.request)
+            if asked in self._unanswered:
+                self._unanswered.discard(asked)
+                self._back(route, message).did["unanswered"] += 1
+                return
+        copies = 1 if type(message.body) in FROM_CLIENTS else 1 + (draw() < weather.duplication)
+        if route.impairment is not None:
+            self._send_impaired(route, route.impairment, message, copies)
+        else:
+            self._transmit(route, message, copies)
+
+    def _transmit(self, route: Route, message: Message, copies: int, later: int = 0) -> None:
+        draw, weather = self._random, route.weather
         for _ in range(copies):
             latency = route.base + int(route.spread * draw() ** 2) + route.extra
             latency += int(route.extra_jitter * (2 * draw() - 1))
             if draw() < weather.straggling:
                 latency += int(weather.straggle_max_ns * draw())
-            self._scheduler.at(self._scheduler.now + max(0, latency), route.arrive, message)
+            self._scheduler.at(self._scheduler.now + max(0, latency) + later, route.arrive, message)
+
+    def _send_impaired(
+        self, route: Route, impairment: Impairment, message: Message, copies: int
+    ) -> None:
+        now = self._scheduler.now
+        later = sum(drawn_latency(slow, self._random) for slow in impairment.slow)
+        if impairment.bytes_per_s:
+            sending = wire_bytes(message) * 1_000_000_000 // impairment.bytes_per_s
+            impairment.free_at = max(now, impairment.free_at) + sending
+            later += impairment.free_at - now
+            route.did["narrowed"] += 1
+        method = METHODS.get(type(message.body))
+        if method is None:
+            self._transmit(route, message, copies, later)
+            return
+        if not impairment.admits(message.source):
+            route.did["refused"] += 1
+            self._scheduler.at(now + 2 * route.base, self._refuse, message)
+            return
+        if message.source in impairment.deserted:
+            route.did["dropped"] += 1
+            return
+        fate = fate_of_request(impairment.meddled, method, self._random)
+        waiting = list(impairment.waiting)
+        if fate != UNHARMED:
+            assert fate.how is not None, "only meddling is asked here"
+            route.did[fate.how.value] += fate.how is not Meddling.DROP_REPLY
+        if fate.status:
+            self._scheduler.at(now + 2 * route.base, self._fail, message)
+        elif fate.how is Meddling.REORDER:
+            impairment.waiting.append(message)
+            self._scheduler.at(now + OVERTAKEN_MAX_NS, self._wait_no_more, (route, message))
+        elif not fate.lost:
+            if fate.how is Meddling.DROP_REPLY:
+                self._unanswered.add((message.source, message.target, message.request))
+            if type(message.body) not in FROM_CLIENTS:
+                copies = max(copies, fate.copies)
+            self._transmit(route, message, copies, later + fate.late_ns)
+            for overtaken in waiting:
+                impairment.waiting.remove(overtaken)
+                # Each may draw less time than the one that is to overtake it.
+                self._transmit(route, overtaken, 1, later + route.spread + 1)
+
+    def _wait_no_more(self, waiting: tuple[Route, Message]) -> None:
+        route, message = waiting
+        if route.impairment is not None and message in route.impairment.waiting:
+            route.impairment.waiting.remove(message)
+            self._transmit(route, message, 1)
+
+    def _refuse(self, message: Message) -> None:
+        self._bounce(message, certainly=True)
+
+    def _fail(self, message: Message) -> None:
+        self._bounce(message, certainly=False)
+
+    def _back(self, route: Route, reply: Message) -> Route:
+        """The link that what ``reply`` answers came on."""
+        del route
+        asker = reply.target if reply.target in self._routes else CLIENTS
+        return self._routes[asker][reply.source]
 
     def _send_strangely(self, route: Route, message: Message) -> None:
         """Held up for seconds; or the first of many that a link loses in a row."""
@@ -200,42 +253,125 @@ class SimulatedNetwork:
             self._scheduler.at(self._scheduler.now + latency, route.arrive, message)
             return
         lasts = int((draw - HELD_UP) / (1 - HELD_UP) * BURST_MAX_NS)
-        route.dropped += 1
-        route.cut, route.is_plain = True, False
+        route.did["dropped"] += 1
+        route.begin_burst()
         self._scheduler.at(self._scheduler.now + lasts, self._end_burst, (route, route.faults))
 
     def _end_burst(self, burst: tuple[Route, int]) -> None:
         route, faults = burst
-        if route.faults == faults:  # Otherwise somebody has cut or healed it since.
-            route.cut = False
-            route.is_plain = route.weather.is_fair and not route.extra
+        route.end_burst(faults)
 
     # --- faults --------------------------------------------------------------------
 
-    def cut(self, links: Collection[Link]) -> None:
-        for route in self._of(links):
-            route.faults += 1
-            route.cut, route.is_plain = True, False
+    def impose(
+        self, links: Collection[Link], condition: Condition, clients: Collection[str] = ()
+    ) -> None:
+        """``clients``: those that there are, each connected to every node."""
+        if isinstance(condition, Flapping):
+            self._flaps.append(flap := _Flap(links, condition))
+            self._flap(flap)
+            return
+        for link in sorted(links):
+            connected = clients if link.source == CLIENTS else (link.source,)
+            self._routes[link.source][link.target].impose(condition, connected)
+        self._watch(links)
 
-    def delay(self, links: Collection[Link], latency: Nanos, jitter: Nanos) -> None:
-        for route in self._of(links):
-            route.extra, route.extra_jitter, route.is_plain = latency, jitter, False
-
-    def set_weather(self, links: Collection[Link], weather: Weather) -> None:
-        for route in self._of(links):
-            route.weather, route.is_plain = weather, False
+    def lift(self, links: Collection[Link], condition: Condition) -> str:
+        """Undo one ``impose``; says what happened on the links since they were last healed."""
+        if isinstance(condition, Flapping):
+            for flap in self._flaps:
+                if flap.links == frozenset(links) and flap.flapping == condition:
+                    self._stop(flap)
+                    break
+        else:
+            for route in self._of(links):
+                self._resume(route, route.lift(condition))
+            self._watch(links)
+        return self._summary(self._of(links))
 
     def heal(self) -> str:
         """Every link as it was in the beginning; says what the faults did."""
-        dropped = links = 0
-        for source, routes in self._routes.items():
-            for target, route in routes.items():
-                if route.dropped:
-                    links += 1
-                    dropped += route.dropped
-                route.dropped = 0
-                route.restore(FAIR if CLIENTS in {source, target} else self._options.weather)
-        return f"dropped {dropped:,} messages on {links} links"
+        routes = [route for routes in self._routes.values() for route in routes.values()]
+        for flap in list(self._flaps):
+            self._stop(flap)
+        for route in routes:
+            self._resume(route, route.clear())
+            route.watch(False)
+        self._unanswered.clear()
+        return self._summary(routes)
+
+    def forget(self, client: str) -> None:
+        """It is gone, and its connections with it."""
+        for route in self._from_clients.values():
+            if route.impairment is not None:
+                route.impairment.admitted.pop(client, None)
+
+    def slow_close_ns(self, link: Link) -> int:
+        """How much later the end of a connection is heard that travels there."""
+        impairment = self._routes[link.source][link.target].impairment
+        return 0 if impairment is None else impairment.slow_close_ns
+
+    def _resume(self, route: Route, waiting: Sequence[Message]) -> None:
+        for message in waiting:
+            self._transmit(route, message, 1)
+
+    def _watch(self, links: Collection[Link]) -> None:
+        """Look at replies where calls are to stay without one."""
+        for link in links:
+            drops = any(
+                isinstance(condition, Meddled) and condition.how is Meddling.DROP_REPLY
+                for condition in self._routes[link.source][link.target].conditions
+            )
+            self._routes[link.target][link.source].watch(drops)
+
+    def _flap(self, flap: _Flap) -> None:
+        if flap.is_over:
+            return
+        if (cuts := flap.flapping.cuts_in(flap.period)) != flap.cuts:
+            flap.cuts = cuts
+            for route in self._of(flap.links):
+                if cuts:
+                    route.impose(Cut(), ())
+                else:
+                    self._resume(route, route.lift(Cut()))
+        flap.period += 1
+        self._scheduler.at(self._scheduler.now + flap.flapping.period_ns, self._flap, flap)
+
+    def _stop(self, flap: _Flap) -> None:
+        self._flaps.remove(flap)
+        flap.is_over = True
+        if flap.cuts:
+            for route in self._of(flap.links):
+                self._resume(route, route.lift(Cut()))
+
+    def _summary(self, routes: Sequence[Route]) -> str:
+        """And nothing is left to be told."""
+        did: Counter[str] = Counter()
+        met: Counter[str] = Counter()
+        for route in routes:
+            did += route.did
+            met.update(name for name, count in route.did.items() if count)
+            route.did.clear()
+        said = [
+            f"{words} {did[name]:,} {unit}s on {met[name]} links"
+            for name, words, unit in _SAID
+            if did[name]
+        ]
+        return ", ".join(said) or "dropped 0 messages on 0 links"
 
     def _of(self, links: Collection[Link]) -> list[Route]:
         return [self._routes[link.source][link.target] for link in sorted(links)]
+
+
+_SAID: Final = (
+    ("dropped", "dropped", "message"),
+    ("refused", "refused", "request"),
+    ("narrowed", "let through one by one", "message"),
+    (Meddling.DROP_REQUEST.value, "dropped", "request"),
+    ("unanswered", "left unanswered", "request"),
+    (Meddling.DUPLICATE.value, "repeated", "request"),
+    (Meddling.DELAY.value, "held back", "request"),
+    (Meddling.REORDER.value, "let overtake", "request"),
+    (Meddling.FAIL.value, "failed", "request"),
+)
+"""What was counted, what was done, to what."""

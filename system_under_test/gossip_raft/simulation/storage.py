@@ -27,6 +27,7 @@ from system_under_test.gossip_raft.core.types import (
     Snapshot,
 )
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
+from system_under_test.machine import DiskCondition, FailingSync, Full, ReadOnly, SlowToSync
 
 MS: Final = 1_000_000
 RETRY_NS: Final = 500 * MS
@@ -80,6 +81,7 @@ class SimulatedDisk:
         self._rebuilt = 0
         self._is_torn = False
         self._is_lost = False
+        self._conditions: list[DiskCondition] = []
         self._slow_ns = 0
         self._is_read_only = False
         self._fails_next_sync = False
@@ -210,19 +212,32 @@ class SimulatedDisk:
         self._records, self._snapshot = [], None
         self._is_lost = not unnoticed
 
-    def slow_down(self, latency_ns: int) -> None:
-        self._slow_ns = latency_ns
+    def tear(self) -> None:
+        """A write under way when the process was killed has left a part of it."""
+        self._is_torn = True
 
-    def make_read_only(self) -> None:
-        self._is_read_only = True
+    def impose(self, condition: DiskCondition) -> None:
+        self._conditions.append(condition)
+        self._fails_next_sync |= isinstance(condition, FailingSync)
+        self._settle()
 
-    def fail_next_sync(self) -> None:
-        self._fails_next_sync = True
+    def lift(self, condition: DiskCondition) -> None:
+        """Of several that are equal, one; harmless if it does not hold."""
+        if condition in self._conditions:
+            self._conditions.remove(condition)
+            self._fails_next_sync &= FailingSync() in self._conditions
+            self._settle()
 
     def repair(self) -> None:
-        """No longer slow, full, read-only or about to fail; what is damaged stays so."""
-        self._slow_ns = 0
-        self._is_read_only = self._fails_next_sync = self.is_full = False
+        """No condition holds any more; what is damaged stays so."""
+        self._conditions.clear()
+        self._fails_next_sync = False
+        self._settle()
+
+    def _settle(self) -> None:
+        self._slow_ns = sum(c.latency_ns for c in self._conditions if isinstance(c, SlowToSync))
+        self._is_read_only = ReadOnly() in self._conditions
+        self.is_full = Full() in self._conditions
 
     # --- records ---------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from checker.raft.life import Boot, Leadership, Point, cluster_life
+from checker.raft.life import Boot, End, Leadership, Point, cluster_life
+from histories.trace import SourceChosen, Stopped
 from tests.checker.raft.scripts import healthy
 
 
@@ -56,3 +57,30 @@ def test_long_series_are_thinned_and_keep_both_ends() -> None:
 def test_no_traces_have_no_life() -> None:
     life = cluster_life({})
     assert (life.leaderships, life.boots, life.terms) == ((), (), {})
+
+
+def test_a_life_ends_with_its_last_event_or_with_its_own_word() -> None:
+    n0, n1, n2 = healthy()
+    died = n0.events[-1].at
+    n0.at += 10_000
+    n0.boot()
+    n1.events.append(Stopped(at=n1.now(), reason="shut down"))
+    life = cluster_life({node.name: node.events for node in (n0, n1, n2)})
+    assert life.ends == (
+        *sorted(
+            (End(node="n0", at=died, reason=""), End(node="n1", at=n1.at, reason="shut down")),
+            key=lambda end: end.at,
+        ),
+    )
+
+
+def test_roles_logs_and_sources_are_steps() -> None:
+    n0, n1, n2 = healthy()
+    n1.events.append(SourceChosen(at=n1.now(), source="n0"))
+    n1.events.append(SourceChosen(at=n1.now(), source="n0"))
+    n1.events.append(SourceChosen(at=n1.now(), source="n2"))
+    life = cluster_life({node.name: node.events for node in (n0, n1, n2)})
+    assert [point.value for point in life.roles["n0"]][-1] == "leader"
+    assert [point.value for point in life.roles["n1"]] == ["follower"]
+    assert [point.value for point in life.logs["n1"]][-1] == (3, 1)
+    assert [point.value for point in life.sources["n1"]] == ["n0", "n2"]

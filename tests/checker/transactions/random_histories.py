@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import assert_never, cast
 
-from histories.call import Append, Ok, Read, Txn, Value, Write
+from msgspec.structs import replace
+
+from histories.call import Append, Micro, Ok, Read, Scalar, Txn, Value, Write
 from histories.history import History
 from histories.op import Op
 from tests.checker.transactions.executors import (
@@ -44,6 +48,37 @@ def small_history(
     return history
 
 
+def with_fewer_values(history: History, rng: random.Random) -> History:
+    """The same, but some values are written more than once, and some registers to nil."""
+    chosen: dict[Value, Value] = {None: None}
+
+    def renamed(value: Value) -> Value:
+        if isinstance(value, tuple):
+            return tuple(cast("Scalar", renamed(element)) for element in value)
+        return chosen.setdefault(value, rng.choice([None, 1, 2, 3, value]))
+
+    return History.of(_renamed(op, renamed) for op in history.ops)
+
+
+def _renamed(op: Op, renamed: Callable[[Value], Value]) -> Op:
+    assert isinstance(op.call, Txn)
+    micro: list[Micro] = []
+    for step in op.call.micro:
+        match step:
+            case Read():
+                micro.append(step)
+            case Append(key=key, element=element):
+                micro.append(Append(key, cast("Scalar", renamed(element))))
+            case Write(key=key, value=value):
+                micro.append(Write(key, cast("Scalar", renamed(value))))
+            case _:
+                assert_never(step)
+    outcome = op.outcome
+    if isinstance(outcome, Ok):
+        outcome = Ok(tuple(map(renamed, outcome.values)))
+    return replace(op, call=Txn(op.call.key, tuple(micro)), outcome=outcome)
+
+
 def _altered(history: History, rng: random.Random) -> History:
     """With one answer replaced by something that was at least written to that key."""
     reads = [
@@ -58,14 +93,7 @@ def _altered(history: History, rng: random.Random) -> History:
     assert isinstance(chosen.outcome, Ok)
     values = list(chosen.outcome.values)
     values[place] = _another(history, chosen, place, rng)
-    changed = Op(
-        index=chosen.index,
-        process=chosen.process,
-        call=chosen.call,
-        outcome=Ok(tuple(values)),
-        invoked=chosen.invoked,
-        completed=chosen.completed,
-    )
+    changed = replace(chosen, outcome=Ok(tuple(values)))
     return History.of(changed if op is chosen else op for op in history.ops)
 
 

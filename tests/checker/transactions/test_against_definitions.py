@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.checker.transactions.differential import against_brute_force, against_definitions
+import pytest
+
+from tests.checker.transactions.differential import (
+    against_brute_force,
+    against_definitions,
+    false_alarms,
+)
 
 LEVELS = (
     *("read-uncommitted", "read-committed", "read-atomic", "causal-cerone", "prefix"),
@@ -23,6 +29,12 @@ def test_registers_are_judged_as_brute_force_judges_them() -> None:
     assert counts["serializable: broken"] > 40
     assert counts["strict-serializable: holds"] > 300
     assert counts["serializable: missed"] < 20
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_values_written_twice_and_written_nils_raise_no_false_alarm(lists: bool) -> None:
+    counts = false_alarms(range(500), lists=lists)
+    assert counts["serializable: broken"] > counts["serializable: seen"] > 30
 
 
 def test_every_level_is_judged_as_its_formula_says() -> None:

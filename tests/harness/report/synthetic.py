@@ -6,10 +6,21 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from checker.raft.life import Boot, ClusterLife, Leadership, Point
-from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verdict, combine
+from checker.raft.life import Boot, ClusterLife, End, Leadership, Point
+from checker.verdict import (
+    Anomaly,
+    Dependency,
+    Invalid,
+    Unknown,
+    UnknownCause,
+    Valid,
+    Verdict,
+    combine,
+)
 from harness.report.data import CheckResult, ReportData
+from harness.report.messages import NO_MESSAGES, Arrow, Messages
 from histories.call import (
+    Append,
     Call,
     CompareAndSet,
     Failed,
@@ -18,6 +29,7 @@ from histories.call import (
     Outcome,
     Read,
     Scalar,
+    Txn,
     Write,
 )
 from histories.event import Note
@@ -148,7 +160,30 @@ def synthetic_cluster() -> ClusterLife:
         "n1": ((-1.1, 0), (0.35, 1), (5.1, 2), (15.6, 3), (19.1, 5)),
         "n2": ((-1.0, 0), (0.36, 1), (5.15, 2), (13.95, 3), (18.75, 5)),
     }
+    roles = {node: [Point(_at(-1.2), "follower")] for node in NODES}
+    for node, _, a, b in led:
+        roles[node] += [
+            Point(_at(a - 0.1), "candidate"),
+            Point(_at(a), "leader"),
+            Point(_at(b), "follower"),
+        ]
+    sources = {
+        "n0": ((5.3, "n1"), (19.0, "n2")),
+        "n1": ((0.5, "n0"), (14.1, "n0"), (19.2, "n2")),
+        "n2": ((0.5, "n0"), (5.3, "n1"), (14.1, "n1"), (15.0, "n0")),
+    }
+    commits = {node: _commits(node, lag) for lag, node in enumerate(NODES)}
     return ClusterLife(
+        ends=(End(node="n2", at=_at(9.4), reason=""),),
+        roles={node: tuple(points) for node, points in roles.items()},
+        logs={
+            node: tuple(Point(point.at, (point.value + 2, 1)) for point in points)
+            for node, points in commits.items()
+        },
+        sources={
+            node: tuple(Point(_at(at), source) for at, source in steps)
+            for node, steps in sources.items()
+        },
         leaderships=tuple(
             Leadership(node=node, term=term, from_at=_at(a), until_at=_at(b))
             for node, term, a, b in led
@@ -160,12 +195,12 @@ def synthetic_cluster() -> ClusterLife:
         terms={
             node: tuple(Point(_at(at), term) for at, term in steps) for node, steps in terms.items()
         },
-        commit_points={node: _commits(node, lag) for lag, node in enumerate(NODES)},
+        commit_points=commits,
     )
 
 
-def _commits(node: str, lag: int) -> tuple[Point, ...]:
-    points: list[Point] = []
+def _commits(node: str, lag: int) -> tuple[Point[int], ...]:
+    points: list[Point[int]] = []
     index = 0
     down = {"n0": (4.0, 7.2), "n1": (13.0, 15.5), "n2": (9.5, 11.0)}[node]
     for tick in range(1, 600):
@@ -177,7 +212,42 @@ def _commits(node: str, lag: int) -> tuple[Point, ...]:
     return tuple(points)
 
 
-EMPTY_CLUSTER: Final = ClusterLife(leaderships=(), boots=(), terms={}, commit_points={})
+EMPTY_CLUSTER: Final = ClusterLife(
+    leaderships=(),
+    boots=(),
+    ends=(),
+    roles={},
+    terms={},
+    commit_points={},
+    logs={},
+    sources={},
+)
+
+
+def synthetic_messages() -> Messages:
+    """Around the falsified read: questions, answers, entries, and one message that is lost."""
+    arrows: list[Arrow] = []
+    for tick in range(400):
+        at = 16 * SECOND + tick * 5 * MS
+        arrows += [
+            Arrow(
+                departed=at,
+                arrived=at + MS,
+                source="clients",
+                target="n0",
+                kind="client",
+                text=f"p{tick % 10}: put k{tick % 6}={tick}",
+            ),
+            Arrow(
+                departed=at + MS,
+                arrived=None if tick % 50 == 0 else at + 2 * MS,
+                source="n0",
+                target=f"n{1 + tick % 2}",
+                kind="entries",
+                text=f"entry {tick} of term 3",
+            ),
+        ]
+    return Messages(arrows=tuple(arrows), remark="Every message of a run that never was.")
 
 
 def stale_read(history: History) -> tuple[History, Anomaly]:
@@ -218,7 +288,10 @@ def stale_read(history: History) -> tuple[History, Anomaly]:
         details=(
             f"possible before operation {read.index}: {key} = {new.call.value}",
             f"operation {read.index} answered {old.call.value}: register held {new.call.value}",
+            f"possible state {new.call.value}: the read answered {old.call.value}",
         ),
+        culprit=read.index,
+        order=tuple(op.index for op in before),
     )
     return History.of(ops, history.faults), anomaly
 
@@ -235,6 +308,8 @@ def two_leaders() -> Anomaly:
             "n1 vote_told term=5 candidate=n0 at 18.790011 s",
             "n1 vote_told term=5 candidate=n2 at 18.899871 s",
         ),
+        at=_at(18.901002),
+        nodes=("n0", "n2", "n1"),
     )
 
 
@@ -244,6 +319,7 @@ def report_of(
     *,
     cluster: ClusterLife | None = None,
     notes: tuple[Note, ...] = (),
+    messages: Messages = NO_MESSAGES,
 ) -> ReportData:
     return ReportData(
         run_name="register/20261123T131922Z-7",
@@ -263,6 +339,8 @@ def report_of(
         history=history,
         cluster=cluster or EMPTY_CLUSTER,
         notes=notes,
+        messages=messages,
+        trails={op.index: f"asks n{op.process % 3} first" for op in history.ops[::2]},
     )
 
 
@@ -289,6 +367,7 @@ def invalid_report() -> ReportData:
             "liveness": Valid("settled 0.8 s after the last fault"),
         },
         cluster=synthetic_cluster(),
+        messages=synthetic_messages(),
     )
 
 
@@ -302,3 +381,31 @@ def unknown_report() -> ReportData:
             "raft invariants": Valid("3 nodes, 20 events"),
         },
     )
+
+
+def skewed_report() -> ReportData:
+    """Two transactions that missed each other's writes."""
+    ops = [
+        Op(
+            index=index,
+            process=ProcessId(index),
+            call=Txn("", (Read(missed), Append(written, index + 1))),
+            outcome=Ok(((),)),
+            invoked=Nanos(index * MS),
+            completed=Nanos((index + 5) * MS),
+        )
+        for index, (missed, written) in enumerate((("x", "y"), ("y", "x")))
+    ]
+    edges = [
+        Dependency(earlier=a, later=b, kind="rw", key=key, why=f"T{a + 1} missed {key} of T{b + 1}")
+        for a, b, key in ((0, 1, "x"), (1, 0, "y"))
+    ]
+    anomaly = Anomaly(
+        kind="G2-item",
+        source="Adya 1999",
+        evidence=(0, 1),
+        explanation="a cycle of missed writes: T1 < T2 < T1",
+        details=tuple(edge.why for edge in edges),
+        cycle=tuple(edges),
+    )
+    return report_of(History.of(ops), {"transactions": Invalid((anomaly,))})

@@ -12,12 +12,14 @@ from harness.report.measurements import (
     OK,
     bucket_width,
     effect_of,
+    series_by_function,
     series_of,
     summary_rows,
 )
 from histories.call import Failed, Indeterminate, Ok, Outcome, Read
 from histories.history import FaultWindow, History
 from histories.op import FOREVER, Nanos, Op, ProcessId
+from tests.harness.report.synthetic import synthetic_history
 
 SECOND = 1_000_000_000
 
@@ -112,3 +114,16 @@ def test_effect_counts_calls_that_overlap_the_fault() -> None:
     assert (effect.ok, effect.failed, effect.indeterminate) == (2, 1, 1)
     assert effect.slowest_ns == 250
     assert effect.ok_per_second == pytest.approx(1 / 100e-9)
+
+
+def test_series_of_functions_add_up_to_the_whole() -> None:
+    columns, end = synthetic_history().columns(), 34 * SECOND
+    whole = series_of(columns, end)
+    parts = series_by_function(columns, end)
+    assert set(parts) == {"read", "write", "cas"}
+    assert {part.width_ns for part in parts.values()} == {whole.width_ns}
+    for outcome, rates in enumerate(whole.rates):
+        summed = [
+            sum(rate) for rate in zip(*(p.rates[outcome] for p in parts.values()), strict=True)
+        ]
+        assert summed == pytest.approx(list(rates))

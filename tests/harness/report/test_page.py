@@ -12,13 +12,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from checker.raft.life import ClusterLife, Leadership, Point
+from checker.raft.life import Boot, ClusterLife, End, Point
 from checker.stats import stats
 from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid
 from harness.errors import ReportError
 from harness.report.data import ReportData
-from harness.report.measurements import UNAVAILABLE_AFTER, series_of
-from harness.report.page import ANOMALIES_MAX, render, verdict_sentence
+from harness.report.measurements import UNAVAILABLE_AFTER
+from harness.report.page import ANOMALIES_MAX, anomaly_views, render, verdict_sentence
 from harness.report.payload import payload_of, run_end
 from histories.call import Ok, Read
 from histories.event import Note
@@ -28,9 +28,11 @@ from tests.harness.report.hostile import hostile_report
 from tests.harness.report.synthetic import (
     invalid_report,
     report_of,
+    skewed_report,
     unknown_report,
     valid_report,
 )
+from tests.harness.report.unpacking import unpacked
 
 ALL_TAGS_THAT_LOAD = frozenset({"link", "img", "iframe", "object", "embed", "audio", "video"})
 """None of these occurs in the page; scripts and styles stand inside it."""
@@ -75,6 +77,7 @@ EVERY_REPORT = {
     "valid": valid_report,
     "invalid": invalid_report,
     "unknown": unknown_report,
+    "skewed": skewed_report,
     "empty": empty_report,
     "hostile": hostile_report,
 }
@@ -142,7 +145,8 @@ def test_the_page_is_utf8_and_loads_nothing_from_anywhere(report: ReportData) ->
     page.encode("utf-8")
     for tag, attributes in Document(page).tags:
         assert tag not in ALL_TAGS_THAT_LOAD
-        assert not {"src", "href", "action", "data", "srcset"} & attributes.keys()
+        assert not {"src", "action", "data", "srcset"} & attributes.keys()
+        assert re.fullmatch(r"#anomaly-\d+", attributes.get("href") or "#anomaly-0")
         assert not any(name.startswith("on") for name in attributes)
     styles = "".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
     assert "url(" not in styles
@@ -155,7 +159,8 @@ def test_embedded_data_parses_back_to_what_was_put_in(report: ReportData) -> Non
     columns = report.history.columns()
     end = run_end(report)
     windows = stats(report.history, unavailable_after=UNAVAILABLE_AFTER).unavailable
-    put_in = payload_of(report, columns, series_of(columns, end), windows, end)
+    found = [view.anomaly for view in anomaly_views(report)]
+    put_in = payload_of(report, found, columns, windows, end)
     assert embedded(render(report)) == json.loads(json.dumps(put_in))
 
 
@@ -198,8 +203,45 @@ def test_only_some_of_very_many_anomalies_are_drawn() -> None:
     anomaly = Anomaly(kind="log matching", source="Raft, Figure 3", evidence=(), explanation="e")
     many = Invalid((anomaly,) * (ANOMALIES_MAX + 7))
     page = render(report_of(History(()), {"raft invariants": many}))
-    assert page.count('<article class="anomaly">') == ANOMALIES_MAX
+    assert page.count('<article class="anomaly"') == 1
+    assert page.count('<details class="anomaly">') == ANOMALIES_MAX - 1
     assert "57 anomalies" in page
+
+
+def test_one_anomaly_of_each_kind_comes_before_more_of_the_same() -> None:
+    def anomaly(kind: str, number: int) -> Anomaly:
+        return Anomaly(kind=kind, source="s", evidence=(), explanation=f"{kind} {number}")
+
+    found = (anomaly("a", 1), anomaly("a", 2), anomaly("b", 3))
+    page = render(report_of(History(()), {"raft invariants": Invalid(found)}))
+    assert page.index(">a 1<") < page.index(">b 3<") < page.index("More of the same")
+    assert page.index("More of the same") < page.index("a 2")
+
+
+def test_what_broke_first_comes_first() -> None:
+    def anomaly(kind: str, at: int | None) -> Anomaly:
+        return Anomaly(kind=kind, source="s", evidence=(), explanation=kind, at=at)
+
+    found = Invalid(
+        (anomaly("late", 9_000_000), anomaly("early", 2_000_000), anomaly("when", None))
+    )
+    report = report_of(History(()), {"raft invariants": found})
+    assert verdict_sentence(report) == ("early at 0.002 s, and 2 further violations: late, when.")
+    assert [view.anomaly.kind for view in anomaly_views(report)] == ["early", "late", "when"]
+
+
+def test_an_anomaly_says_its_rule_its_moment_and_its_nodes() -> None:
+    page = render(invalid_report())
+    assert "At most one leader can be elected in a term." in page
+    assert "at <b>18.901 s</b> on <b>n0, n2, n1</b>" in page
+    assert page.count('data-anomaly="') == 2
+
+
+def test_a_cycle_is_drawn_with_the_words_of_its_edges() -> None:
+    page = render(skewed_report())
+    assert page.count('<line class="rw"') == 2
+    assert ">rw x</text>" in page
+    assert "T1 missed x of T2" in page
 
 
 def test_evidence_that_is_not_in_the_history_is_named_and_does_no_harm() -> None:
@@ -240,27 +282,29 @@ def test_a_page_that_cannot_be_made_raises_report_error_and_names_the_run() -> N
 
 def test_lives_of_nodes_are_moved_to_the_clock_of_the_run_and_cut_to_it() -> None:
     cluster = ClusterLife(
-        leaderships=(
-            Leadership(
-                node="n0",
-                term=1,
-                from_at=-5,
-                until_at=500_000_000_000,
-            ),
-        ),
-        boots=(),
-        terms={"n0": (Point(3, 1),)},
-        commit_points={
-            "n0": (Point(10, 1), Point(20, 2)),
-            "n1": (Point(15, 1),),
-        },
+        leaderships=(),
+        boots=(Boot(node="n0", at=-7, incarnation=1, term=0),),
+        ends=(End(node="n0", at=1_000_000, reason="shut down"),),
+        roles={"n0": (Point(-7, "follower"), Point(500_000_000_000, "leader"))},
+        terms={"n0": (Point(3, 1),), "n1": ()},
+        commit_points={"n0": (Point(10, 1), Point(20, 2))},
+        logs={"n0": (Point(-1, (4, 2)),)},
+        sources={"n0": (Point(5, "n1"),)},
     )
     note = Note(time=Nanos(2_000_000), text="over")
     data = embedded(render(report_of(History(()), {}, cluster=cluster, notes=(note,))))
     assert isinstance(data, dict)
-    (lead,) = data["cluster"]["leaderships"]
-    assert (lead["began"], lead["ended"]) == (0, 2_000_000)
-    assert data["cluster"]["terms"] == [[[3, 1]]]
-    commits = data["cluster"]["commits"]
-    assert commits["at"] == [10, 15, 20, 2_000_000]
-    assert commits["lines"] == [[1, 1, 2, 2], [None, 1, 1, 1]]
+    n0, n1 = data["cluster"]["nodes"]
+    names = data["cluster"]["names"]
+    assert n0["boots"] == [[0, 1, 0]]
+    assert n0["down"] == [[1_000_000, 2_000_000, "shut down"]]
+    assert unpacked(n0["roles"]["at"]) == [0, 2_000_000]
+    assert [data["cluster"]["roles"][role] for role in unpacked(n0["roles"]["value"])] == [
+        "follower",
+        "leader",
+    ]
+    assert unpacked(n0["terms"]["value"]) == [1]
+    assert unpacked(n0["commits"]["value"]) == [1, 2]
+    assert (unpacked(n0["logIndex"]["value"]), unpacked(n0["logTerm"]["value"])) == ([4], [2])
+    assert [names[source] for source in unpacked(n0["sources"]["value"])] == ["n1"]
+    assert unpacked(n1["terms"]["at"]) == []

@@ -10,7 +10,8 @@ import pytest
 
 from nemesis import partition
 from nemesis.proxy.control import ProxyLayer
-from system_under_test.control import CLIENTS, Link, Partitionable
+from system_under_test.conditions import Cut, Slow
+from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 from tests.nemesis.proxy.cluster import Cluster, Peer
 
@@ -18,6 +19,7 @@ AB, BA = Link("a", "b"), Link("b", "a")
 MEBIBYTE = 1 << 20
 HOUR = Nanos(3_600_000_000_000)
 MILLISECOND = 1_000_000
+CUT = Cut()
 
 
 async def works(cluster: Cluster, source: str, target: str) -> None:
@@ -28,16 +30,12 @@ async def works(cluster: Cluster, source: str, target: str) -> None:
     await near.hears(b"pong")
 
 
-async def test_the_layer_is_partitionable(cluster: Cluster) -> None:
-    assert isinstance(cluster.layer, Partitionable)
-
-
 async def test_a_cut_stops_a_busy_stream_at_once(cluster: Cluster) -> None:
     near, far = await cluster.connect("a", "b")
     data = random.Random(1).randbytes(32 * MEBIBYTE)
     near.send(data)
     await far.until(lambda peer: len(peer.received) > MEBIBYTE)
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
     passed = cluster.layer.counts(AB).bytes_passed
     assert passed < len(data)
     await cluster.until(lambda: passed + cluster.layer.counts(AB).bytes_dropped == len(data))
@@ -52,7 +50,7 @@ async def test_a_cut_stops_a_busy_stream_at_once(cluster: Cluster) -> None:
 async def test_a_one_way_cut_is_one_way_on_existing_streams(cluster: Cluster, opener: str) -> None:
     near, far = await cluster.connect(opener, "b" if opener == "a" else "a")
     at_a, at_b = (near, far) if opener == "a" else (far, near)
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
     at_a.send(b"lost")
     at_b.send(b"heard")
     await at_a.hears(b"heard")
@@ -63,7 +61,7 @@ async def test_a_one_way_cut_is_one_way_on_existing_streams(cluster: Cluster, op
 
 
 async def test_a_one_way_cut_is_one_way_on_new_streams(cluster: Cluster) -> None:
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
     at_b, at_a = await cluster.connect("b", "a")
     at_b.send(b"heard")
     await at_a.hears(b"heard")
@@ -80,7 +78,7 @@ async def test_a_one_way_cut_is_one_way_on_new_streams(cluster: Cluster) -> None
 async def test_a_connection_opened_during_a_cut_is_accepted_and_swallowed(
     cluster: Cluster,
 ) -> None:
-    await cluster.layer.cut([AB, BA])
+    await cluster.layer.impose([AB, BA], CUT)
     near = await cluster.dial("a", "b")
     near.send(b"anybody?")
     await cluster.until(lambda: cluster.layer.counts(AB).bytes_dropped == 8)
@@ -99,7 +97,7 @@ async def test_news_of_an_end_does_not_cross_a_cut(
 ) -> None:
     near, far = await cluster.connect("a", "b")
     ender, other = (near, far) if near_ends else (far, near)
-    await cluster.layer.cut([AB] if near_ends else [BA])
+    await cluster.layer.impose([AB] if near_ends else [BA], CUT)
     match how:
         case "close":
             ender.transport.close()
@@ -118,7 +116,7 @@ async def test_news_of_an_end_does_not_cross_a_cut(
 
 async def test_a_refusal_does_not_cross_a_cut(cluster: Cluster) -> None:
     cluster.layer.untarget("b")
-    await cluster.layer.cut([BA])
+    await cluster.layer.impose([BA], CUT)
     near = await cluster.dial("a", "b")
     near.send(b"x" * MEBIBYTE)
     await cluster.until(lambda: near.transport.get_write_buffer_size() == 0)
@@ -136,7 +134,7 @@ async def test_the_death_of_a_slow_reader_behind_a_cut_is_silent_to_its_sender(
     near.send(b"x" * (32 * MEBIBYTE))
     proxy = cluster.layer._proxies[AB]
     await cluster.until(lambda: proxy.held_bytes >= MEBIBYTE // 4)
-    await cluster.layer.cut([BA])
+    await cluster.layer.impose([BA], CUT)
     far.break_off()
     await cluster.until(lambda: near.transport.get_write_buffer_size() == 0)
     assert near.untouched
@@ -148,7 +146,7 @@ async def test_heal_breaks_what_lost_a_byte_and_spares_the_rest(cluster: Cluster
     damaged_near, damaged_far = await cluster.connect("a", "b")
     idle_near, idle_far = await cluster.connect("a", "b")
     other_near, other_far = await cluster.connect("a", "c")
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
     damaged_near.send(b"x")
     other_near.send(b"elsewhere")
     await other_far.hears(b"elsewhere")
@@ -170,7 +168,7 @@ async def test_nothing_that_was_under_way_in_the_kernel_is_delivered_late(
 ) -> None:
     near, far = await cluster.connect("a", "b")
     replying_near, replying_far = await cluster.connect("b", "a")
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
     # No turn of the loop between sending and healing: the proxy has read none of it.
     near.send(b"stale")
     replying_far.send(b"stale")
@@ -188,7 +186,7 @@ async def test_what_a_cut_finds_buffered_is_lost(cluster: Cluster) -> None:
     near.send(b"x" * (32 * MEBIBYTE))
     proxy = cluster.layer._proxies[AB]
     await cluster.until(lambda: proxy.held_bytes > 0)
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
     passed = cluster.layer.counts(AB).bytes_passed
     assert proxy.held_bytes == 0
     far.transport.resume_reading()
@@ -216,7 +214,7 @@ async def test_a_partition_blocks_exactly_the_links_it_names(shape: str) -> None
         links = [Link(a, b) for a, b in permutations("abcd", 2)]
         ends = {link: await cluster.connect(link.source, link.target) for link in links}
         clients = [await cluster.connect(CLIENTS, node) for node in "abcd"]
-        await cluster.layer.cut(cuts)
+        await cluster.layer.impose(cuts, CUT)
         for link in links:
             near, far = ends[link]
             near.send(b"request")
@@ -242,7 +240,7 @@ async def test_a_partition_blocks_exactly_the_links_it_names(shape: str) -> None
 
 async def test_a_delay_holds_back_and_keeps_the_order(cluster: Cluster) -> None:
     near, far = await cluster.connect("a", "b")
-    await cluster.layer.delay([AB], Nanos(60 * MILLISECOND), Nanos(40 * MILLISECOND))
+    await cluster.layer.impose([AB], Slow(Nanos(60 * MILLISECOND), Nanos(40 * MILLISECOND)))
     loop = asyncio.get_running_loop()
     began = loop.time()
     pieces = [b"%d," % i for i in range(50)]
@@ -263,7 +261,7 @@ async def test_a_delay_holds_back_and_keeps_the_order(cluster: Cluster) -> None:
 
 async def test_heal_delivers_at_once_and_in_order_what_a_delay_holds(cluster: Cluster) -> None:
     near, far = await cluster.connect("a", "b")
-    await cluster.layer.delay([AB, BA], HOUR, Nanos(0))
+    await cluster.layer.impose([AB, BA], Slow(HOUR))
     for piece in (b"1", b"2", b"3"):
         near.send(piece)
         await cluster.settle()
@@ -282,10 +280,10 @@ async def test_heal_delivers_at_once_and_in_order_what_a_delay_holds(cluster: Cl
 
 async def test_a_cut_discards_what_a_delay_holds(cluster: Cluster) -> None:
     near, far = await cluster.connect("a", "b")
-    await cluster.layer.delay([AB], HOUR, Nanos(0))
+    await cluster.layer.impose([AB], Slow(HOUR))
     near.send(b"held")
     await cluster.until(lambda: cluster.layer.counts(AB).bytes_delayed == 4)
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
     assert cluster.layer.counts(AB).bytes_dropped == 4
     await cluster.layer.heal()
     await far.is_reset()
@@ -294,7 +292,7 @@ async def test_a_cut_discards_what_a_delay_holds(cluster: Cluster) -> None:
 
 async def test_a_delay_bounds_what_is_held(cluster: Cluster) -> None:
     near, far = await cluster.connect("a", "b")
-    await cluster.layer.delay([AB], HOUR, Nanos(0))
+    await cluster.layer.impose([AB], Slow(HOUR))
     data = random.Random(5).randbytes(32 * MEBIBYTE)
     near.send(data)
     proxy = cluster.layer._proxies[AB]
@@ -322,7 +320,7 @@ async def test_reset_breaks_the_connections_of_its_links_and_no_others(
 
 async def test_clients_can_be_cut_from_a_node_by_themselves(cluster: Cluster) -> None:
     near, far = await cluster.connect(CLIENTS, "a")
-    await cluster.layer.cut([Link("a", CLIENTS)])
+    await cluster.layer.impose([Link("a", CLIENTS)], CUT)
     near.send(b"executed")
     await far.hears(b"executed")
     far.send(b"never told")
@@ -334,9 +332,9 @@ async def test_clients_can_be_cut_from_a_node_by_themselves(cluster: Cluster) ->
 
 async def test_cuts_add_up_and_heal_may_be_repeated(cluster: Cluster) -> None:
     near, far = await cluster.connect("a", "b")
-    await cluster.layer.cut([AB])
-    await cluster.layer.cut([BA])
-    await cluster.layer.cut([AB])
+    await cluster.layer.impose([AB], CUT)
+    await cluster.layer.impose([BA], CUT)
+    await cluster.layer.impose([AB], CUT)
     near.send(b"12345")
     far.send(b"6789")
     await cluster.settle()
@@ -350,6 +348,6 @@ async def test_cuts_add_up_and_heal_may_be_repeated(cluster: Cluster) -> None:
 
 async def test_a_closed_layer_may_still_be_healed() -> None:
     layer = ProxyLayer(["a", "b"], random.Random(0))
-    await layer.cut([AB])
+    await layer.impose([AB], CUT)
     layer.close()
     assert await layer.heal() == "nothing was dropped, held back or broken"

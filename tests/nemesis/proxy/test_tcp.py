@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from nemesis.errors import UnknownNode
-from nemesis.proxy.connection import BUFFER_MAX
 from nemesis.proxy.control import ProxyLayer
-from nemesis.proxy.gate import LinkCounts
-from nemesis.proxy.tcp import _READ_MAX
+from nemesis.proxy.gate import BUFFER_MAX, READ_MAX, LinkCounts
+from system_under_test.conditions import Cut, Slow
 from system_under_test.control import CLIENTS, Link
+from system_under_test.gossip_raft.core.types import Nanos
 from tests.nemesis.proxy.cluster import DEADLINE_S, Cluster, Server, dial
 
 MEBIBYTE = 1 << 20
@@ -119,7 +119,7 @@ async def test_a_slow_reader_slows_the_sender_and_loses_nothing(cluster: Cluster
     proxy = cluster.layer._proxies[Link("a", "b")]
     await cluster.until(lambda: proxy.held_bytes >= BUFFER_MAX)
     await cluster.settle()
-    assert proxy.held_bytes <= BUFFER_MAX + _READ_MAX
+    assert proxy.held_bytes <= BUFFER_MAX + READ_MAX
     assert near.transport.get_write_buffer_size() > 0
     far.transport.resume_reading()
     await far.hears(data)
@@ -170,7 +170,7 @@ async def test_closing_leaves_nothing_open_and_may_be_repeated() -> None:
     layer.retarget("b", "127.0.0.1", port)
     near = await dial(layer, "a", "b")
     far = await server.peer(0)
-    await layer.delay([Link("a", "b")], 10**12, 0)  # type: ignore[arg-type]
+    await layer.impose([Link("a", "b")], Slow(Nanos(10**12)))
     near.send(b"held for ever")
     layer.close()
     layer.close()
@@ -204,7 +204,7 @@ async def test_unknown_nodes_and_links_are_refused_before_anything_is_cut(
     with pytest.raises(UnknownNode, match="no proxy from a to clients"):
         layer.address("a", CLIENTS)
     with pytest.raises(UnknownNode, match="no link a -> x"):
-        await layer.cut([Link("a", "b"), Link("a", "x")])
+        await layer.impose([Link("a", "b"), Link("a", "x")], Cut())
     near, far = await cluster.connect("a", "b")
     near.send(b"open")
     await far.hears(b"open")

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from nemesis.proxy.control import ProxyLayer
+from system_under_test.conditions import Cut
 from system_under_test.control import Link
 from system_under_test.gossip_raft.core.messages import (
     AckEntries,
@@ -295,7 +296,7 @@ async def test_nothing_that_was_sent_into_a_cut_link_comes_out_when_it_heals() -
         assert await n1.next() == before
         n1.network.send(message(HeartbeatReply(), 1, "n1", "n0"))
         await n0.next()
-        await proxies.cut([link])
+        await proxies.impose([link], Cut())
         n0.network.send(lost)
         await n0.calls_end()
         await proxies.heal()

@@ -47,6 +47,7 @@ EVENTS: tuple[trace.TraceEvent, ...] = (
     trace.SnapshotTaken(LogIndex(8), Term(4), 2**64 - 1, 3),
     trace.SnapshotInstalled(LogIndex(9), Term(4), 4, 2**64 - 1),
     trace.MembershipChanged(LogIndex(3), (NodeId("n0"), NodeId("n1"))),
+    trace.SourceChosen(NodeId("n1")),
 )
 
 

@@ -66,11 +66,11 @@ def test_healing_readmits_when_nobody_could_do_it_before() -> None:
     break_with(cluster, Isolate(Named((removed,))))
     break_with(cluster, Kill(Named((leader,))))
     cluster.scheduler.run_for(5 * SECOND)
-    assert done(cluster.readmit()) == "not every node was readmitted in time"
+    assert done(cluster.readmit(cluster.nodes)) == "not every node was readmitted in time"
     assert f"{removed} was added" in done(heal_all(cluster))
     cluster.scheduler.run_for(5 * SECOND)
     assert voters(cluster) == set(cluster.nodes)
-    assert done(cluster.readmit()) == ""
+    assert done(cluster.readmit(cluster.nodes)) == ""
 
 
 def test_no_removal_and_no_lost_disk_leaves_less_than_a_majority_with_sound_disks() -> None:

@@ -21,6 +21,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
+from system_under_test.machine import DiskCondition, FailingSync, Full, ReadOnly
 
 SECOND = 1_000_000_000
 HARD = HardState(Incarnation(1), Term(1))
@@ -141,22 +142,22 @@ def test_a_lost_disk_is_noticed_unless_it_shall_not_be() -> None:
     assert machine.restarted() == DurableState()
 
 
-@pytest.mark.parametrize("fault", ["make_read_only", "fail_next_sync"])
-def test_a_failed_write_is_told_and_never_reported_durable(fault: str) -> None:
+@pytest.mark.parametrize("condition", [ReadOnly(), FailingSync()])
+def test_a_failed_write_is_told_and_never_reported_durable(condition: DiskCondition) -> None:
     machine, told = Machine(), list[str]()
     machine.disk.on_error = told.append
-    getattr(machine.disk, fault)()
+    machine.disk.impose(condition)
     machine.write(appending(1, 3))
     assert (machine.synced, len(told)) == (0, 1)
 
 
 def test_a_full_disk_holds_entries_back_until_there_is_room() -> None:
     machine = Machine()
-    machine.disk.is_full = True
+    machine.disk.impose(Full())
     machine.write(Persist(HARD, None, ()))
     assert machine.synced == 1
     machine.write(appending(1, 3))
     assert machine.synced == 1
-    machine.disk.repair()
+    machine.disk.lift(Full())
     machine.scheduler.run_for(SECOND)
     assert machine.synced == 2

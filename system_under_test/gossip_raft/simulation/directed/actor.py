@@ -39,6 +39,7 @@ SELF_EVIDENT: Final = (
     trace.VoteTold,
     trace.Appended,
     trace.Applied,
+    trace.SourceChosen,
 )
 
 

@@ -1,0 +1,91 @@
+"""One run of a campaign, as a value that any process can be handed."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from msgspec import Struct
+
+from harness.config import RunConfig
+from harness.planning import plan_faults
+from harness.simulated import Plan
+from harness.swarm import Given, draw_plan
+from nemesis.plan import LIVE_KINDS
+
+_OPTIONS: Final = {
+    "workload": "workload",
+    "nodes": "nodes",
+    "faults": "faults",
+    "time_s": "time",
+    "concurrency": "concurrency",
+    "rate_hz": "rate",
+    "operation_timeout_ms": "timeout",
+    "reads": "reads",
+    "bug": "bug",
+}
+"""Of ``hearsay simulate``, by the field of ``Given``."""
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """``number``: its place in the campaign, by which its result is known."""
+
+    number: int
+    live: bool
+    seed: int
+    given: Given
+
+    @property
+    def title(self) -> str:
+        """What was asked for, in words: "live register faults=kill,pause nodes=3 seed=7"."""
+        words = [f"{_OPTIONS[name]}={text}" for name, text in self._given() if name != "workload"]
+        workload = self.given.workload or ("register" if self.live else "any")
+        world = "live" if self.live else "simulated"
+        return " ".join((world, workload, *words, f"seed={self.seed}"))
+
+    def config(self) -> RunConfig:
+        """Of a live run."""
+        assert self.live, self
+        chosen = {
+            name: value
+            for name in Given.__dataclass_fields__
+            if (value := getattr(self.given, name)) is not None
+        }
+        return RunConfig(seed=self.seed, **chosen)
+
+    def plan(self) -> Plan:
+        """Of a simulated run."""
+        assert not self.live, self
+        return draw_plan(self.seed, self.given)
+
+    def command(self) -> str:
+        """The one command that makes this run by itself."""
+        if self.live:
+            return self.config().command()
+        words = ["hearsay", "simulate", "--seeds", str(self.seed)]
+        for name, text in self._given():
+            words += [f"--{_OPTIONS[name]}", text]
+        return shlex.join(words)
+
+    def check(self) -> None:
+        """Raises: BadInput: It cannot be run; names the option."""
+        if self.live:
+            config = self.config()
+            config.check()
+            plan_faults(config, LIVE_KINDS)
+        else:
+            self.plan()
+
+    def _given(self) -> list[tuple[str, str]]:
+        """The fields that are given, as options are typed."""
+        return [
+            (name, _typed(value))
+            for name in _OPTIONS
+            if (value := getattr(self.given, name)) is not None
+        ]
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

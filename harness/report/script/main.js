@@ -1,0 +1,112 @@
+// Starts every plot, and connects the toolbar, the anomalies and the keys.
+
+import * as charts from "./charts.js";
+import * as cluster from "./cluster.js";
+import * as details from "./details.js";
+import * as faults from "./faults.js";
+import * as filters from "./filters.js";
+import * as messages from "./messages.js";
+import * as timeline from "./timeline.js";
+import { END, anomalies, rowOf } from "./data.js";
+import { closeUp, overview, picked, pickMoment, pickOp } from "./chosen.js";
+import { seconds } from "./format.js";
+import { always, invalidate, repaint } from "./paint.js";
+
+const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** The moment of an anomaly, and what is around it. @param {number} number */
+function goTo(number) {
+  const { at, from, to, culprit } = anomalies[number];
+  const pad = Math.max((to - from) * 0.15, 20e6);
+  overview.show(from - pad, to + pad);
+  const row = culprit === null ? -1 : rowOf(culprit);
+  if (row >= 0) pickOp(row, at); else { picked.row = -1; pickMoment(at); }
+}
+
+function scrollToPlots() {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  byId("over-time").scrollIntoView({ behavior: calm ? "auto" : "smooth" });
+}
+
+function connectToolbar() {
+  const range = byId("range");
+  always(() => {
+    const step = overview.span / 500;
+    range.textContent = `${seconds(overview.from, step)} to ${seconds(Math.min(overview.to, END), step)}`;
+  });
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    in: () => overview.zoom(0.5), out: () => overview.zoom(2), all: () => overview.showAll(),
+    closer: () => closeUp.zoom(0.5), wider: () => closeUp.zoom(2), help,
+  };
+  for (const button of document.querySelectorAll("[data-do]"))
+    button.addEventListener("click", actions[/** @type {HTMLElement} */ (button).dataset.do ?? ""]);
+  for (const button of document.querySelectorAll("[data-anomaly]"))
+    button.addEventListener("click", () => {
+      goTo(Number(/** @type {HTMLElement} */ (button).dataset.anomaly));
+      scrollToPlots();
+    });
+}
+
+function help() {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("help"));
+  if (dialog.open) dialog.close(); else dialog.showModal();
+}
+
+function connectKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const { target } = event;
+    if (event.key === "Escape" && !/** @type {HTMLDialogElement} */ (byId("help")).open) {
+      if (target instanceof HTMLInputElement) target.blur(); else pickOp(-1);
+      return;
+    }
+    if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement) return;
+    /** @type {Record<string, () => void>} */
+    const keys = {
+      "?": help, "/": () => byId("search").focus(), "[": () => timeline.step(-1), "]": () => timeline.step(1),
+      "+": () => overview.zoom(0.6), "-": () => overview.zoom(1 / 0.6), "0": () => overview.showAll(), f: filters.clear,
+    };
+    if (anomalies.length) keys.g = () => { goTo(0); scrollToPlots(); };
+    if (!(event.key in keys)) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+}
+
+function connectCopying() {
+  if (!navigator.clipboard) return;
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-copy]"))) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(byId(button.dataset.copy ?? "").textContent ?? "");
+      button.textContent = "copied";
+    });
+  }
+}
+
+function start() {
+  for (const part of [faults, timeline, cluster, messages, filters, charts, details]) part.start();
+  connectToolbar();
+  connectKeys();
+  connectCopying();
+  const [first] = anomalies;
+  if (first) {
+    // What went wrong is marked from the start, yet the details stay closed until they are asked for.
+    const half = Math.max(Math.min(first.to - first.from, 400e6) * 0.7, 60e6);
+    closeUp.show(first.at - half * 1.4, first.at + half * 0.6);
+  } else closeUp.show(0, Math.min(END, 500e6));
+  new ResizeObserver(() => invalidate()).observe(byId("panels"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint());
+  const printing = (/** @type {boolean} */ on) => {
+    document.documentElement.classList.toggle("printing", on);
+    repaint(true);
+  };
+  addEventListener("beforeprint", () => printing(true));
+  addEventListener("afterprint", () => printing(false));
+  invalidate();
+}
+
+start();
+/** For tests, and for who wants to look behind the page. */
+Object.assign(globalThis, { hearsay: { overview, closeUp, picked, pickOp, pickMoment, goTo } });
