@@ -17,6 +17,7 @@ from harness.wall_clock import deadline_after, pause
 from histories.call import Call, Failed, Outcome
 from histories.event import Wait
 from histories.op import ProcessId
+from nemesis.link_kinds import CALL_KINDS, LINK_KINDS
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS
 from system_under_test.gossip_raft.core.types import NodeId
@@ -24,7 +25,11 @@ from system_under_test.gossip_raft.runtime.child_process import ChildProcess, De
 from system_under_test.gossip_raft.runtime.cluster import ReservedPort
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 
-KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+KINDS: Final = (
+    *("partition", "kill", "pause", "slow", "reset"),
+    *("terminate", "restart", "crash-loop", "rolling"),
+    *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
+)
 """What a system that we know nothing of can suffer."""
 
 LAUNCHER: Final = "harness.launcher"
@@ -32,7 +37,7 @@ POLL_INTERVAL_S: Final = 0.05
 
 
 class ForeignSystem(Proxied):
-    """Killable, pausable, partitionable: what processes and proxies can suffer."""
+    """Killable, terminable, pausable, partitionable: what processes and proxies can suffer."""
 
     def __init__(self, system: System, nodes: int, directory: Path, rng: random.Random) -> None:
         """``directory`` gets one directory for each node; ``rng`` draws delays."""
@@ -70,6 +75,10 @@ class ForeignSystem(Proxied):
 
     async def kill(self, node: NodeId) -> None:
         await self._processes[node].kill()
+        self._proxies.untarget(node)
+
+    async def terminate(self, node: NodeId) -> None:
+        await self._processes[node].terminate()
         self._proxies.untarget(node)
 
     async def start(self, node: NodeId) -> None:
