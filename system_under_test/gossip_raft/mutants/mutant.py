@@ -33,10 +33,13 @@ class Need(Enum):
     TRANSFER = "a transfer of leadership"
     RETRIES = "clients that repeat requests"
     TRANSACTIONS = "transactions"
+    REFUSALS = "transactions that are refused"
     READS = "reads right after writes"
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"
+    FLAPPING = "nodes cut off one right after the other"
+    STRAGGLING = "messages that come elections later"
     CHAINS = "nodes that pull from each other"
     PEACE = "peace for the others"
 
