@@ -10,7 +10,8 @@ from typing import Final
 
 from harness.config import RunConfig
 from harness.errors import BadInput, EnvironmentFailure
-from harness.foreign_system import ForeignSystem
+from harness.fake_time import find_library
+from harness.foreign_system import ClockedForeignSystem, ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
 from harness.planning import driver_of
@@ -23,6 +24,7 @@ from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
 from nemesis import schedule as schedules
 from nemesis.errors import ProxyUnavailable, UnsupportedFault
+from nemesis.faults.clock import ClockFault
 from nemesis.inject import check_supported
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.runtime.errors import LiveError
@@ -62,7 +64,7 @@ async def run_live(
     driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
     try:
-        system = _system(config, chosen, run)
+        system = _system(config, chosen, schedule, run)
         with JournalWriter(run.journal) as journal:
             async with system:
                 _check_supported(schedule, system)
@@ -90,11 +92,17 @@ def _check_supported(schedule: Schedule, system: RunningSystem) -> None:
         raise BadInput(f"--faults: {error}") from error
 
 
-def _system(config: RunConfig, chosen: Workload, run: RunDirectory) -> RunningSystem:
+def _system(
+    config: RunConfig, chosen: Workload, schedule: Schedule, run: RunDirectory
+) -> RunningSystem:
     rng = derive(config.seed, "system")
     if config.system is None:
         return LiveSystem(config, chosen, run.nodes, rng)
-    return ForeignSystem(load_system(config.system), config.nodes, run.nodes, rng)
+    theirs = load_system(config.system)
+    if any(isinstance(step.fault, ClockFault) for step in schedule.steps):
+        library = find_library()
+        return ClockedForeignSystem(theirs, config.nodes, run.nodes, rng, library)
+    return ForeignSystem(theirs, config.nodes, run.nodes, rng)
 
 
 def _allow_many_connections() -> None:
