@@ -18,6 +18,7 @@ from harness.wall_clock import deadline_after, pause
 from histories.call import Call, Failed, Outcome
 from histories.event import Wait
 from histories.op import ProcessId
+from nemesis.link_kinds import CALL_KINDS, LINK_KINDS
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS
 from system_under_test.gossip_raft.core.types import NodeId
@@ -29,6 +30,7 @@ from system_under_test.machine import ClockCondition
 KINDS: Final = (
     *("partition", "kill", "pause", "slow", "reset"),
     *("terminate", "restart", "crash-loop", "rolling"),
+    *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
 )
 """What a system that we know nothing of can suffer."""
 CLOCK_KINDS: Final = ("clock", "drift", "skew", "strobe")

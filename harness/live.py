@@ -14,6 +14,7 @@ from harness.fake_time import find_library
 from harness.foreign_system import ClockedForeignSystem, ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
+from harness.own_system import System
 from harness.planning import driver_of
 from harness.running_system import RunningSystem
 from harness.seeds import derive
@@ -40,6 +41,7 @@ async def run_live(
     clock: RunClock,
     watcher: Watcher,
     *,
+    system: System | None = None,
     stop_on_violation: bool = False,
 ) -> str | None:
     """Run a cluster, clients and faults; the journal and traces in ``run`` say what happened.
@@ -47,6 +49,7 @@ async def run_live(
     SIGINT and SIGTERM heal, stop and leave what was recorded.
 
     Args:
+        system: The user's that ``config`` names, if it is at hand already.
         stop_on_violation: Whether to end the run as soon as a violation is certain.
 
     Returns:
@@ -64,14 +67,14 @@ async def run_live(
     driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
     try:
-        system = _system(config, chosen, schedule, run)
+        running = _system(config, chosen, schedule, run, system)
         with JournalWriter(run.journal) as journal:
-            async with system:
-                _check_supported(schedule, system)
-                await system.settled(FIRST_LEADER_S)
+            async with running:
+                _check_supported(schedule, running)
+                await running.settled(FIRST_LEADER_S)
                 live = LiveRun(
                     driver=driver,
-                    system=system,
+                    system=running,
                     schedule=schedule,
                     journal=journal,
                     clock=clock,
@@ -81,6 +84,8 @@ async def run_live(
                 if monitor is not None:
                     live.watcher = Sentry(watcher, monitor, live.interrupt)
                 return await _interruptible(live)
+    except UnsupportedFault as error:
+        raise BadInput(f"--faults: {error}") from error
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error
 
@@ -93,12 +98,16 @@ def _check_supported(schedule: Schedule, system: RunningSystem) -> None:
 
 
 def _system(
-    config: RunConfig, chosen: Workload, schedule: Schedule, run: RunDirectory
+    config: RunConfig,
+    chosen: Workload,
+    schedule: Schedule,
+    run: RunDirectory,
+    given: System | None,
 ) -> RunningSystem:
     rng = derive(config.seed, "system")
     if config.system is None:
         return LiveSystem(config, chosen, run.nodes, rng)
-    theirs = load_system(config.system)
+    theirs = given or load_system(config.system)
     if any(isinstance(step.fault, ClockFault) for step in schedule.steps):
         library = find_library()
         return ClockedForeignSystem(theirs, config.nodes, run.nodes, rng, library)

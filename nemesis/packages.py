@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 from nemesis.errors import ImpossiblePlan
@@ -35,6 +36,8 @@ from nemesis.fault import (
     RemoveNode,
     ReplaceNode,
     ResetConnections,
+    Shun,
+    Sieve,
     SkewClock,
     SlowDisk,
     SlowLinks,
@@ -44,6 +47,7 @@ from nemesis.fault import (
     TransferLeadership,
     kind_of,
 )
+from nemesis.link_kinds import LINK_SUMMARIES, link_variants
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Timed
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named, Target, minority_size
@@ -138,7 +142,7 @@ def _partitions(nodes: Sequence[NodeId]) -> Sequence[Variant]:
         OneWay(All(), Leader()),
     ]
     if len(nodes) >= 3:
-        shapes += [Isolate(Follower()), Bridge(), Halves()]
+        shapes += [Isolate(Follower()), Bridge(), Halves(), Shun(Minority()), Sieve(0.3)]
     if len(nodes) >= RING_MIN:
         shapes += [Halves(LeaderSide.MINORITY), Halves(LeaderSide.MAJORITY), MajoritiesRing()]
     return tuple(shapes)
@@ -156,6 +160,11 @@ _WEATHER: Final = (
     BadWeather(AnyNode(), straggling=0.5),
     BadWeather(All(), duplication=0.5),
 )
+
+
+def _of_links(kind: str, nodes: Sequence[NodeId]) -> Sequence[Variant]:
+    return link_variants(kind, len(nodes))
+
 
 # --- processes ---------------------------------------------------------------------
 
@@ -312,6 +321,9 @@ PACKAGES: Final[Mapping[str, Package]] = {
     "tear": Package("logs that end in a half-written record", _always(*_TEAR)),
     "replace": Package("machines replaced by empty ones", _replacements),
     "transfer-storm": Package("leadership handed around all the time", _transfer_storms),
+    **{
+        kind: Package(summary, partial(_of_links, kind)) for kind, summary in LINK_SUMMARIES.items()
+    },
 }
 BEYOND: Final[Mapping[str, Fault]] = {"kill": Kill(All()), "pause": Pause(All())}
 """What more such a kind stands for where all nodes may be hit at once."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from checker.base import Checker
+from harness import foreign_system
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode
-from nemesis.fault import kind_of
-from nemesis.packages import PACKAGES, faults_of, variants_of
+from nemesis.packages import PACKAGES, variants_of
 from system_under_test.gossip_raft.core.types import NodeId
 from workloads.catalogue import WORKLOADS, about, options, workload
 from workloads.errors import UnknownWorkload
@@ -56,12 +56,13 @@ def show_faults(*, as_json: bool) -> ExitCode:
     if as_json:
         print(json.dumps([_fault_json(kind) for kind in PACKAGES], indent=2))
         return ExitCode.VALID
-    _print_columns([(kind, package.summary, _faults(kind)) for kind, package in PACKAGES.items()])
+    _print_columns([(kind, _systems(kind), package.summary) for kind, package in PACKAGES.items()])
     return ExitCode.VALID
 
 
-def _faults(kind: str) -> str:
-    return ", ".join(dict.fromkeys(map(kind_of, faults_of(variants_of(kind, FIVE)))))
+def _systems(kind: str) -> str:
+    """Whom one can do it to."""
+    return "any system" if kind in foreign_system.KINDS else "our cluster"
 
 
 def _summary(name: str) -> str:
@@ -95,6 +96,7 @@ def _fault_json(kind: str) -> dict[str, Any]:
     return {
         "kind": kind,
         "summary": PACKAGES[kind].summary,
+        "any_system": kind in foreign_system.KINDS,
         "faults": [variant.describe() for variant in variants_of(kind, FIVE)],
     }
 

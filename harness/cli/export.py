@@ -7,14 +7,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, TextIO
 
+from checker.base import Budget
 from checker.verdict import Invalid, combine
+from harness.analysis import analyze
+from harness.cli.simulate import CHECK_SECONDS
 from harness.cli.source import Source, read_source
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
 from harness.export.dot import dot
 from harness.export.perfetto import perfetto
+from harness.export.shiviz import shiviz
 from harness.export.table import write_csv, write_parquet
+from harness.reporting import communication
 from harness.verdict_file import read_verdicts
+from harness.wall_clock import deadline_after
 from histories.formats.jepsen_writer import jepsen_edn
 
 STANDARD_OUTPUT: Final = "-"
@@ -73,6 +79,16 @@ def _dot(source: Source) -> Iterable[str]:
     return dot(source.history, verdict.anomalies)
 
 
+def _shiviz(source: Source) -> Iterable[str]:
+    if source.run is None:
+        raise BadInput(
+            f"--to shiviz: shows messages between nodes, and {source.name} is but a file"
+        )
+    analysis = analyze(source.run, Budget(deadline=deadline_after(CHECK_SECONDS)))
+    messages, _ = communication(source.run, analysis)
+    return shiviz(messages.arrows, analysis.traces)
+
+
 def _edn(source: Source) -> Iterable[str]:
     return jepsen_edn(source.history)
 
@@ -80,6 +96,7 @@ def _edn(source: Source) -> Iterable[str]:
 FORMATS: Final = {
     "perfetto": ("perfetto.json", _perfetto),
     "edn": ("edn", _lines(_edn)),
+    "shiviz": ("shiviz.log", _lines(_shiviz)),
     "csv": ("csv", _csv),
     "parquet": ("parquet", _parquet),
     "dot": ("dot", _lines(_dot)),

@@ -74,8 +74,9 @@ def test_a_long_run_meets_every_variant_of_a_kind() -> None:
         schedule = plan(random.Random(0), ["partition"], node_names(count), Nanos(200 * SECOND))
         return {kind_of(step.fault) for step in schedule.steps} - {"heal-all"}
 
-    assert kinds(5) == {"isolate", "halves", "majorities-ring", "bridge", "one-way"}
-    assert kinds(3) == {"isolate", "halves", "bridge", "one-way"}
+    three = {"isolate", "halves", "bridge", "one-way", "shun", "sieve"}
+    assert kinds(5) == {*three, "majorities-ring"}
+    assert kinds(3) == three
     assert kinds(2) == {"isolate", "one-way"}
     assert MajoritiesRing not in {
         type(step.fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -136,6 +137,24 @@ def test_a_drawing_has_the_evidence_in_the_order_of_real_time(
     assert "style=dashed, label=before" in text
     if shutil.which("dot") is not None:
         subprocess.run(["dot", "-Tsvg", path, "-o", tmp_path / "svg"], check=True)
+
+
+def test_shivizs_log_matches_its_parser_and_its_clocks_grow(store: Path, tmp_path: Path) -> None:
+    text = exported(store, "shiviz", tmp_path).read_text(encoding="utf-8")
+    parsed = list(re.finditer(r"(?P<host>\S*) (?P<clock>{.*})\n(?P<event>.*)\n", text))
+    assert "".join(match[0] for match in parsed) == text, "ShiViz's default expression reads it all"
+    assert len(parsed) > 50
+    latest: dict[str, dict[str, int]] = {}
+    for match in parsed:
+        host, clock = match["host"], json.loads(match["clock"])
+        before = latest.get(host, {})
+        assert clock[host] == before.get(host, 0) + 1
+        assert all(clock[other] >= count for other, count in before.items())
+        for other, count in clock.items():
+            assert other == host or count <= latest[other][other], "it knows what did not happen"
+        latest[host] = clock
+    assert {"n0", "n1", "n2"} <= set(latest)
+    assert any(len(clock) == len(latest) for clock in latest.values())
 
 
 def test_what_cannot_be_exported_is_said_in_a_line(store: Path, run: RunDirectory) -> None:
