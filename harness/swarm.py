@@ -122,10 +122,8 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     config = RunConfig(seed=seed, at_once=draft.at_once, **chosen)
     config.check()
     config = scheduled(config)
-    if given.faults is None and config.reads == Consistency.LEASE.value:
-        # A lease is only promised to hold while clocks drift within bounds.
-        kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
-        config = structs.replace(config, faults=kept)
+    if given.faults is None:
+        config = _safe_for_leases(config)
     world = WorldOptions(
         nodes=config.nodes,
         node=draft.node,
@@ -137,6 +135,14 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     )
     schedule = plan_faults(config, pace=draft.pace, leader_first=False)
     return Plan(config=config, schedule=schedule, world=world)
+
+
+def _safe_for_leases(config: RunConfig) -> RunConfig:
+    """Where reads go by lease, which is only promised to hold while clocks drift within bounds."""
+    if config.reads != Consistency.LEASE.value:
+        return config
+    kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
+    return structs.replace(config, faults=kept)
 
 
 def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
