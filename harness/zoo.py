@@ -20,6 +20,7 @@ from nemesis.plan import KINDS
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
+from workloads.options import Setting
 
 CORRECT: Final = "correct"
 """The name under which correct nodes stand in the table: the control."""
@@ -45,6 +46,11 @@ FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
     Need.TRANSFER: ("membership",),
     Need.RETRIES: ("weather", "slow"),
 }
+
+WORKLOAD_FOR: Final[dict[Need, str]] = {Need.TRANSACTIONS: "append", Need.BATCHES: "bank"}
+
+CAREFUL: Final[dict[str, Setting]] = {"retries": "exactly-once"}
+"""Options of clients that repeat requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +184,8 @@ def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
             bug=mutant.name,
             nodes=plan.config.nodes,
             faults=tuple(sorted(kinds, key=KINDS.index)) or None,
-            workload="append" if Need.TRANSACTIONS in mutant.needs else None,
+            workload=next((WORKLOAD_FOR[n] for n in mutant.needs if n in WORKLOAD_FOR), None),
+            options=dict(CAREFUL) if Need.RETRIES in mutant.needs else {},
             reads=Consistency.LEASE.value if Need.LEASE_READS in mutant.needs else None,
         ),
     )

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from system_under_test.conditions import Condition
-from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.machine import ClockCondition, DiskCondition
 
 

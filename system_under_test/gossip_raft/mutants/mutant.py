@@ -33,6 +33,7 @@ class Need(Enum):
     TRANSFER = "a transfer of leadership"
     RETRIES = "clients that repeat requests"
     TRANSACTIONS = "transactions"
+    BATCHES = "requests of several commands"
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"
