@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verdict
-from histories.event import Event, NodeDied, Settled
+from histories.event import Event, FaultEnded, NodeDied, Settled
 from histories.trace import NodeEvent, RoleChanged, Voted
 
 SOURCE = "Ongaro 2014, section 3.9 (availability); Jepsen: a system must survive its faults"
@@ -45,6 +45,7 @@ def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEv
             explanation=f"after every fault was healed the cluster did not settle: {event.detail}",
             details=(*_waits(event), *_elections(traces)),
             at=event.time,
+            since=max((end.time for end in seen if isinstance(end, FaultEnded)), default=None),
             nodes=tuple(dict.fromkeys(wait.node for wait in event.waits)),
         )
         for event in settled

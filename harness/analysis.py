@@ -62,17 +62,23 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
         raise BadInput(f"{run.record}: {error}") from error
     journal = read_journal(run.journal)
     history = history_of(journal)
-    traces, warnings = _read_traces(run, record) if record.config.system is None else (None, [])
+    traces, warnings = read_traces(run, record)
     if journal.torn is not None:
         warnings.insert(0, f"{journal.file}: {journal.torn}")
     return Analysis(
         record=record,
         events=journal.events,
         history=history,
-        verdicts=verdicts_of(chosen, journal.events, history, traces, budget),
+        verdicts=verdicts_of(
+            chosen,
+            journal.events,
+            history,
+            None if record.config.system is not None else traces,
+            budget,
+        ),
         stats=stats(history),
-        life=cluster_life(traces or {}),
-        traces=traces or {},
+        life=cluster_life(traces),
+        traces=traces,
         warnings=tuple(warnings),
     )
 
@@ -109,9 +115,16 @@ def checks_of(
     return checks
 
 
-def _read_traces(
+def read_traces(
     run: RunDirectory, record: RunRecord
 ) -> tuple[dict[str, Sequence[NodeEvent]], list[str]]:
+    """What every node recorded, on the clock of the journal, and what is to be warned of.
+
+    Raises:
+        HistoryError: A trace is malformed.
+    """
+    if record.config.system is not None:
+        return {}, []  # Such nodes record nothing for us.
     files = run.traces()
     traces: dict[str, Sequence[NodeEvent]] = {}
     warnings: list[str] = []

@@ -17,6 +17,7 @@ from harness.wall_clock import deadline_after, pause
 from histories.call import Call, Failed, Outcome
 from histories.event import Wait
 from histories.op import ProcessId
+from nemesis.link_kinds import CALL_KINDS, LINK_KINDS
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS
 from system_under_test.gossip_raft.core.types import NodeId
@@ -24,7 +25,10 @@ from system_under_test.gossip_raft.runtime.child_process import ChildProcess, De
 from system_under_test.gossip_raft.runtime.cluster import ReservedPort
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 
-KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+KINDS: Final = (
+    *("partition", "kill", "pause", "slow", "reset"),
+    *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
+)
 """What a system that we know nothing of can suffer."""
 
 LAUNCHER: Final = "harness.launcher"

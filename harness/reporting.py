@@ -11,14 +11,13 @@ from harness.config import RunRecord
 from harness.errors import ReportError
 from harness.overhearing import overhear
 from harness.report.data import CheckResult, ReportData, span_of
-from harness.report.messages import Messages, derived_messages, nearest
+from harness.report.messages import NO_MESSAGES, Messages, derived_messages, nearest
 from harness.report.page import render
 from harness.simulated import read_plan
 from harness.store import RunDirectory, RunStore
 from harness.trails import trails_from_attempts, trails_from_traces, writes_of
 from harness.verdict_file import write_verdicts
 from histories.event import Note
-from workloads.catalogue import workload
 
 MOMENTS_MAX: Final = 8
 """Around so many moments messages are asked for."""
@@ -45,7 +44,7 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         ReportError: It could not be made or written; the verdict stands all the same.
     """
     record = analysis.record
-    messages, trails = _communication(run, analysis)
+    messages, trails = communication(run, analysis)
     page = render(
         ReportData(
             run_name=f"{run.path.parent.name}/{run.path.name}",
@@ -67,7 +66,7 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         raise ReportError(f"{run.report}: {error.strerror}") from error
 
 
-def _communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapping[int, str]]:
+def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapping[int, str]]:
     """Messages around what went wrong, and the ways of operations.
 
     A simulated run is asked again; where that is not the run that is stored (other code
@@ -77,7 +76,8 @@ def _communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Map
     verdict = analysis.verdict
     found = verdict.anomalies if isinstance(verdict, Invalid) else ()
     spans = [span_of(anomaly, history) for anomaly in found]
-    moments = sorted({span.at for span in spans if span is not None})
+    known = [span for span in spans if span is not None]
+    moments = list(dict.fromkeys([*(each.at for each in known), *(each.began for each in known)]))
     if analysis.record.world is not None:
         plan = read_plan(run)
         near = moments[:MOMENTS_MAX] or [fault.began for fault in history.faults[:MOMENTS_MAX]]
@@ -85,7 +85,9 @@ def _communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Map
         if again.history() == history:
             arrows = nearest(overheard.arrows(), near, OVERHEARD)
             return arrows, trails_from_attempts(history, overheard.attempts)
-    writes = writes_of(history, workload(config.workload))
+    if config.system is not None:
+        return NO_MESSAGES, {}  # Such nodes record nothing for us.
+    writes = writes_of(history, config.made_workload())
     messages = derived_messages(analysis.traces, history, writes, moments)
     return messages, trails_from_traces(config, history, analysis.traces, writes)
 

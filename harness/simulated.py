@@ -60,11 +60,20 @@ def read_plan(run: RunDirectory) -> Plan:
     record = run.read_record()
     if record.world is None:
         raise BadInput(f"{run.path}: a live run, which only its plan repeats: {record.command}")
+    return Plan(
+        config=record.config,
+        schedule=read_schedule(run),
+        world=record.world,
+        script=record.script,
+    )
+
+
+def read_schedule(run: RunDirectory) -> Schedule:
+    """The faults that were planned.  Raises: BadInput: ``schedule.json`` is broken."""
     try:
-        schedule = schedules.decode(run.schedule.read_bytes())
+        return schedules.decode(run.schedule.read_bytes())
     except (OSError, NemesisError) as error:
         raise BadInput(f"{run.schedule}: {error}") from error
-    return Plan(config=record.config, schedule=schedule, world=record.world, script=record.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

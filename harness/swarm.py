@@ -18,7 +18,7 @@ from harness.config import RunConfig
 from harness.planning import plan_faults
 from harness.seeds import derive
 from harness.simulated import Plan
-from nemesis.plan import KINDS, SECOND, Pace
+from nemesis.plan import SECOND, SWARM_KINDS, Pace
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
@@ -113,8 +113,8 @@ def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
 
 def _faults(rng: random.Random) -> tuple[str, ...]:
     """Sometimes none, mostly a few kinds, sometimes all."""
-    chosen = rng.sample(KINDS, rng.choice((0, 1, 2, 3, 4, 6, len(KINDS))))
-    return tuple(sorted(chosen, key=KINDS.index))
+    chosen = rng.sample(SWARM_KINDS, rng.choice((0, 1, 2, 3, 4, 6, len(SWARM_KINDS))))
+    return tuple(sorted(chosen, key=SWARM_KINDS.index))
 
 
 def _pace(rng: random.Random, election_timeout_max_ns: int) -> Pace:

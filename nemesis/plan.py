@@ -35,6 +35,7 @@ from nemesis.fault import (
     SlowLinks,
     TransferLeadership,
 )
+from nemesis.link_kinds import LINK_KINDS, link_variants
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Target, minority_size
@@ -219,6 +220,8 @@ def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[
             )
         case "drift":
             return (DriftClock(Leader(), -DRIFT_PPM), DriftClock(Follower(), DRIFT_PPM))
+        case _ if kind in LINK_KINDS:
+            return link_variants(kind, node_count)
         case _:
             return _machine_faults(kind)
 
@@ -256,10 +259,15 @@ def _machine_faults(kind: str) -> Sequence[Fault]:
             raise ImpossiblePlan(f"unknown kind of fault {kind!r}; there are {', '.join(KINDS)}")
 
 
-LIVE_KINDS: Final = ("partition", "kill", "pause", "slow", "reset", "membership")
-"""What a live system can suffer as well."""
-SIMULATED_KINDS: Final = ("weather", "clock", "drift", "power", "crash", "disk")
-KINDS: Final = LIVE_KINDS + SIMULATED_KINDS
+SIMULATED_KINDS: Final = ("clock", "drift", "power", "crash", "disk")
+"""What only a simulated system can suffer."""
+SWARM_KINDS: Final = (
+    *("partition", "kill", "pause", "slow", "reset", "membership", "weather"),
+    *SIMULATED_KINDS,
+)
+"""Those that seeds draw from: one more would change what every seed stands for."""
+KINDS: Final = SWARM_KINDS + LINK_KINDS
+LIVE_KINDS: Final = tuple(kind for kind in KINDS if kind not in SIMULATED_KINDS)
 
 DRIFT_PPM: Final = 4_000
 """Two clocks that drift apart by this stay within what leases allow for."""

@@ -20,14 +20,17 @@ from nemesis.fault import (
     FailSync,
     Fault,
     FillDisk,
+    FlappingPrimary,
     FlipBit,
     Halves,
+    Impair,
     Isolate,
     Kill,
     LeaderSide,
     LoseDisk,
     LosePower,
     MajoritiesRing,
+    NonTransitive,
     OneWay,
     PartitionFault,
     Pause,
@@ -39,6 +42,21 @@ from nemesis.fault import (
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed, arranged
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named, Target
+from system_under_test.conditions import (
+    Condition,
+    Crowded,
+    Cut,
+    Distribution,
+    Flapping,
+    HalfOpen,
+    Meddled,
+    Meddling,
+    Refused,
+    Slow,
+    SlowClose,
+    Throttled,
+    Weather,
+)
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 
@@ -56,17 +74,47 @@ def targets(nodes: Sequence[NodeId]) -> st.SearchStrategy[Target]:
     )
 
 
+def conditions() -> st.SearchStrategy[Condition]:
+    """Everything that can be wrong with a link."""
+    names = st.sampled_from(("HeartbeatRPC", "PullEntriesRPC", "PutEntriesRPC", "ReadRPC"))
+    meddled = st.builds(
+        Meddled,
+        st.sampled_from(Meddling),
+        st.lists(names, unique=True, max_size=2).map(tuple),
+        PROBABILITIES,
+        LATENCIES,
+        st.integers(1, 16),
+    )
+    slow = LATENCIES.flatmap(
+        lambda latency: st.builds(
+            Slow, st.just(latency), st.just(latency), st.sampled_from(Distribution)
+        )
+    )
+    return st.one_of(
+        st.sampled_from((Cut(), Refused(), HalfOpen())),
+        slow,
+        st.builds(Throttled, st.integers(1_000, 1_000_000)),
+        st.builds(SlowClose, LATENCIES),
+        st.builds(Crowded, st.integers(1, 10)),
+        st.builds(Flapping, LATENCIES),
+        st.builds(Weather, PROBABILITIES, PROBABILITIES, PROBABILITIES),
+        meddled,
+    )
+
+
 def partitions(nodes: Sequence[NodeId]) -> st.SearchStrategy[PartitionFault]:
     """Of every shape that so many nodes, at least two, can be put into."""
     target = targets(nodes)
+    how = st.one_of(st.just(Cut()), conditions())
     shapes: list[st.SearchStrategy[PartitionFault]] = [
-        st.builds(Isolate, target),
-        st.builds(Halves, st.sampled_from(LeaderSide)),
-        st.builds(OneWay, target, target),
-        st.just(Bridge()),
+        st.builds(Isolate, target, how=how),
+        st.builds(Halves, st.sampled_from(LeaderSide), how=how),
+        st.builds(OneWay, target, target, how=how),
+        st.builds(Bridge, how=how),
+        st.builds(NonTransitive, how=how),
     ]
     if len(nodes) >= RING_MIN:
-        shapes.append(st.just(MajoritiesRing()))
+        shapes.append(st.builds(MajoritiesRing, how=how))
     return st.one_of(shapes)
 
 
@@ -78,6 +126,8 @@ def live_faults(nodes: Sequence[NodeId]) -> st.SearchStrategy[Fault]:
         partitions(nodes),
         st.builds(Pause, target),
         st.builds(SlowLinks, target, LATENCIES),
+        st.builds(Impair, target, conditions()),
+        st.builds(FlappingPrimary, LATENCIES),
         st.builds(ResetConnections, target),
     )
 

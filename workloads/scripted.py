@@ -25,20 +25,30 @@ class Scripted:
     """These calls, in the order of time; then pending for ever.
 
     It never is exhausted: a run goes on to its end, as there may be faults after the last call.
+    Those before ``position`` were made, but for the ``overdue``, whose workers are busy.
     """
 
     calls: tuple[ScriptedCall, ...]
+    position: int = 0
+    overdue: tuple[ScriptedCall, ...] = ()
 
     def next(self, context: Context) -> tuple[Step, Generator]:
         free = {process % context.concurrency: process for process in context.free}
-        for at, due in enumerate(self.calls):
+        for at, due in enumerate(self.overdue):
+            if due.worker in free:
+                rest = (*self.overdue[:at], *self.overdue[at + 1 :])
+                after = Scripted(self.calls, self.position, rest)
+                return Invoke(free[due.worker], due.call), after
+        overdue = list(self.overdue)
+        for position in range(self.position, len(self.calls)):
+            due = self.calls[position]
             if due.at_ns > context.now:
-                return Pending(due.at_ns), self
-            process = free.get(due.worker)
-            if process is not None:
-                rest = Scripted((*self.calls[:at], *self.calls[at + 1 :]))
-                return Invoke(process, due.call), rest
-        return PENDING, self
+                return Pending(due.at_ns), Scripted(self.calls, position, tuple(overdue))
+            if due.worker in free:
+                after = Scripted(self.calls, position + 1, tuple(overdue))
+                return Invoke(free[due.worker], due.call), after
+            overdue.append(due)
+        return PENDING, Scripted(self.calls, len(self.calls), tuple(overdue))
 
     def update(self, completion: Completion) -> Generator:  # noqa: ARG002  # Part of the protocol.
         return self

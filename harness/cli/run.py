@@ -25,6 +25,7 @@ from harness.store import RunStore
 from harness.system_file import load_system
 from harness.wall_clock import RunClock, deadline_after, fresh_seed
 from nemesis.plan import LIVE_KINDS
+from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 
 CHECK_SECONDS: Final = 300.0
@@ -90,8 +91,9 @@ def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> Ex
     codes: list[ExitCode] = []
     for number in range(chosen.repeat):
         config = replace(first, seed=first.seed + number)
-        code, interrupted = _run_one(
+        code, interrupted = run_one(
             config,
+            plan_faults(config),
             RunStore(store),
             arguments,
             console,
@@ -103,18 +105,19 @@ def run_campaigns(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> Ex
     return worst(codes)
 
 
-def _run_one(
+def run_one(
     config: RunConfig,
+    schedule: Schedule,
     store: RunStore,
     arguments: tuple[str, ...],
     console: Console,
     *,
-    stop_on_violation: bool,
+    stop_on_violation: bool = False,
 ) -> tuple[ExitCode, bool]:
+    """One campaign with the faults of ``schedule``; its code, and whether it was cut short."""
     clock = RunClock()
     run = store.create(record_of(config, config.command(), arguments, clock.began_at))
     console.print(f"seed {config.seed}, run {run.path}", markup=False)
-    schedule = plan_faults(config)
     with Progress(console, config) as progress:
         problem = asyncio.run(
             run_live(config, run, schedule, clock, progress, stop_on_violation=stop_on_violation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from checker.base import Budget
 from harness.analysis import analyze
 from harness.cli.conclusion import conclude
 from harness.cli.simulate import CHECK_SECONDS
+from harness.closest import closest, worlds
 from harness.config import RunRecord
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
@@ -23,6 +25,7 @@ from harness.shrink import Failure, Shrinking, Spent, failures_in, steps_of
 from harness.simulated import Plan, read_plan, simulate
 from harness.simulated_files import write_run
 from harness.store import RunDirectory, RunStore
+from harness.verdict_file import read_verdicts
 from harness.wall_clock import deadline_after, spent_after
 
 JUDGING_SECONDS: Final = 30.0
@@ -51,14 +54,17 @@ def shrink_run(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitC
     console = Console(highlight=False, soft_wrap=True)
     runs = RunStore(store)
     first = runs.find(chosen.run)
-    if first.read_record().world is None:
-        raise BadInput(
-            f"{first.path}: a live run, which cannot be shrunk yet: its timing cannot be repeated"
-        )
-    plan = read_plan(first)
-    failures = _failures(plan, chosen.anomaly, first)
-    console.print(f"shrinking {first.path.name}", markup=False)
+    record = first.read_record()
     spent = spent_after(chosen.seconds)
+    if record.world is None:
+        found = _failing(first, record, chosen, spent, console)
+        if found is None:
+            return ExitCode.UNKNOWN
+        plan, failures = found
+    else:
+        plan = read_plan(first)
+        failures = _wanted(failures_in(simulate(plan).verdicts(judging())), chosen.anomaly, first)
+    console.print(f"shrinking {first.path.name}", markup=False)
     with console.status("") as status:
         shrinking = Shrinking(
             plan,
@@ -92,8 +98,31 @@ def judging() -> Budget:
     return Budget(deadline=deadline_after(JUDGING_SECONDS))
 
 
-def _failures(plan: Plan, anomaly: str | None, run: RunDirectory) -> tuple[Failure, ...]:
-    found = failures_in(simulate(plan).verdicts(judging()))
+def _failing(
+    run: RunDirectory,
+    record: RunRecord,
+    chosen: Chosen,
+    spent: Callable[[], bool],
+    console: Console,
+) -> tuple[Plan, tuple[Failure, ...]] | None:
+    """Of simulated runs close to a live one, one that fails as it did."""
+    if not run.verdict.exists():
+        raise BadInput(f"{run.path}: not judged yet (hearsay check {run.path.name} does that)")
+    wanted = _wanted(failures_in(read_verdicts(run.verdict)), chosen.anomaly, run)
+    for number, plan in enumerate(worlds(closest(run, record))):
+        if number == chosen.runs or spent():
+            console.print(f"none of {number:,} simulated runs failed so", style="yellow")
+            return None
+        found = failures_in(simulate(plan).verdicts(judging()))
+        if failures := tuple(failure for failure in found if failure in wanted):
+            console.print(f"simulated run {number + 1:,} that is close to it fails as it did")
+            return plan, failures
+    return None
+
+
+def _wanted(
+    found: tuple[Failure, ...], anomaly: str | None, run: RunDirectory
+) -> tuple[Failure, ...]:
     if not found:
         raise BadInput(f"{run.path}: not invalid, so there is nothing to shrink it for")
     if anomaly is None:

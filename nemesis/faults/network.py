@@ -189,14 +189,15 @@ class FlappingPrimary(LinkFault, frozen=True, tag="flapping-primary"):
         return Resolved(nodes), partition.isolate(nodes, nodes)
 
     async def do(self, links: frozenset[Link], system: Partitionable) -> str:
-        for condition, part in self._parts(links):
+        for condition, part in self.parts(links):
             await system.impose(part, condition)
         return ""
 
     async def undo(self, links: frozenset[Link], system: Partitionable) -> str:
-        return "; ".join([await system.lift(part, how) for how, part in self._parts(links)])
+        return "; ".join([await system.lift(part, how) for how, part in self.parts(links)])
 
-    def _parts(self, links: frozenset[Link]) -> Iterator[tuple[Condition, frozenset[Link]]]:
+    def parts(self, links: frozenset[Link]) -> Iterator[tuple[Flapping, frozenset[Link]]]:
+        """When which of them are cut."""
         nodes = sorted({link.source for link in links})
         for turn, node in enumerate(nodes):
             alone = partition.isolate([NodeId(other) for other in nodes], [NodeId(node)])

@@ -39,7 +39,7 @@ from nemesis.inject import check_supported, heal_all, inject, undo
 from nemesis.target import All, Follower, Leader, Named
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
-from workloads.register import CasRegister
+from workloads.catalogue import workload
 
 pytestmark = pytest.mark.live
 
@@ -96,7 +96,7 @@ class Watched:
 async def watched(directory: Path, seed: int) -> AsyncIterator[Watched]:
     nodes = directory / "run" / "nodes"
     config = RunConfig(nodes=3, seed=seed)
-    async with LiveSystem(config, CasRegister(), nodes, random.Random(seed)) as system:
+    async with LiveSystem(config, workload("register"), nodes, random.Random(seed)) as system:
         cluster = Watched(system, nodes)
         await cluster.settle()
         for _ in range(5):

@@ -7,14 +7,18 @@ import pytest
 from nemesis import partition
 from nemesis.errors import ImpossibleShape, UnknownNode, UnsupportedFault
 from nemesis.fault import (
+    BadWeather,
     Bridge,
     Fault,
+    FlappingPrimary,
     Halves,
     HealAll,
+    Impair,
     Isolate,
     Kill,
     LeaderSide,
     MajoritiesRing,
+    NonTransitive,
     OneWay,
     Pause,
     RemoveNode,
@@ -25,7 +29,16 @@ from nemesis.fault import (
 )
 from nemesis.inject import Injected, check_supported, heal_all, inject, undo
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named
-from system_under_test.conditions import Slow
+from system_under_test.conditions import (
+    Condition,
+    HalfOpen,
+    Meddled,
+    Meddling,
+    Refused,
+    Slow,
+    Weather,
+    name_of,
+)
 from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 from tests.nemesis.fake_system import BareSystem, FakeSystem, node_names
@@ -39,6 +52,12 @@ REVERSIBLE: tuple[Fault, ...] = (
     Kill(Minority()),
     Pause(Minority()),
     SlowLinks(Leader(), Nanos(5), Nanos(1)),
+    NonTransitive(),
+    FlappingPrimary(Nanos(5)),
+    Isolate(Leader(), how=Slow(Nanos(5))),
+    BadWeather(All(), loss=0.5),
+    Impair(Leader(), HalfOpen()),
+    Impair(All(), Meddled(Meddling.DROP_REPLY)),
     RemoveNode(Minority()),
 )
 ALL_FAULTS = (
@@ -229,6 +248,67 @@ async def test_slowness_meets_all_links_of_a_node_those_of_clients_too(count: in
         for link in (Link("n0", other), Link(other, "n0"))
     }
     assert injected.detail == "leader; 30 ± 10 ms"
+
+
+async def test_overlapping_faults_on_links_are_undone_one_by_one() -> None:
+    system = FakeSystem(leader="n0")
+    isolated = await inject(Isolate(Leader()), system, rng())
+    bridged = await inject(Isolate(Leader()), system, rng())
+    slowed = await inject(SlowLinks(All(), Nanos(5)), system, rng())
+    cuts = system.cuts
+    await undo(isolated, system)
+    assert system.cuts == cuts
+    await undo(bridged, system)
+    assert not system.cuts
+    assert {condition for _, condition in system.imposed} == {Slow(Nanos(5))}
+    await undo(slowed, system)
+    assert system.healthy
+
+
+async def test_a_shape_says_what_is_so_on_its_links() -> None:
+    system = FakeSystem(leader="n1")
+    how = Meddled(Meddling.DROP_REQUEST, methods=("HeartbeatRPC",))
+    injected = await inject(Isolate(Leader(), how=how), system, rng())
+    cut_off = partition.isolate(system.nodes, [NodeId("n1")])
+    assert dict(system.imposed) == dict.fromkeys(cut_off, how)
+    assert injected.detail == ("leader; HeartbeatRPC never arrive: n0 <-x-> n1, n1 <-x-> n2")
+    assert Isolate(Leader(), how=how).describe() == (
+        "isolate the leader; there HeartbeatRPC never arrive"
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "of_clients"),
+    [
+        (Refused(), True),
+        (Meddled(Meddling.DROP_REPLY), True),
+        (Meddled(Meddling.DUPLICATE), False),
+        (Weather(loss=0.1), True),
+        (Weather(duplication=0.1), False),
+    ],
+    ids=str,
+)
+async def test_what_is_imposed_meets_clients_unless_it_repeats_requests(
+    condition: Condition, of_clients: bool
+) -> None:
+    system = FakeSystem(leader="n1")
+    injected = await inject(Impair(Leader(), condition), system, rng())
+    assert any(CLIENTS in (link.source, link.target) for link in injected.links) == of_clients
+    assert injected.kind == name_of(condition)
+
+
+async def test_a_condition_that_the_system_cannot_suffer_is_refused_with_its_reason() -> None:
+    class Encrypted(FakeSystem):
+        def cannot_suffer(self, condition: Condition) -> str | None:
+            return "all is encrypted" if isinstance(condition, Meddled) else None
+
+    for fault in (
+        Impair(All(), Meddled(Meddling.FAIL)),
+        Isolate(Leader(), how=Meddled(Meddling.DROP_REPLY)),
+    ):
+        with pytest.raises(UnsupportedFault, match="all is encrypted"):
+            check_supported([fault], Encrypted())
+    check_supported([Impair(All(), Refused()), Isolate(Leader())], Encrypted())
 
 
 async def test_a_reset_breaks_all_connections_of_a_node_once() -> None:

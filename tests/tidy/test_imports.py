@@ -46,13 +46,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         {"histories", "checker", "system_under_test", "nemesis", "workloads", "protos"}
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"})
-    | frozenset({"distributed"}),
+    | frozenset({"distributed", "pyarrow"}),
+    "harness.pytest_plugin": frozenset({"harness", "pytest"}),
     "harness.exchange_calls": frozenset({"nemesis", "protos", RUNTIME, "google.protobuf"}),
     "benchmarks": frozenset(
         {"harness", "nemesis", "system_under_test", "checker", "histories", "protos", "workloads"}
     )
     | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
-    | frozenset({"rich", "typer"}),
+    | frozenset({"playwright", "rich", "typer"}),
 }
 # Hypothesis strategies: public, yet nothing that runs without Hypothesis may need them.
 STRATEGIES = {

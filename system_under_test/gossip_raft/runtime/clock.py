@@ -16,6 +16,11 @@ def seconds_since_1970() -> int:
     return int(time.time())
 
 
+def monotonic_now() -> Nanos:
+    """This machine's monotonic clock, whatever a node believes."""
+    return Nanos(time.monotonic_ns())
+
+
 async def pause(duration: Nanos) -> None:
     """Let so much time pass."""
     clock, over = MonotonicClock(), asyncio.Event()

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import msgspec
 
+from system_under_test.gossip_raft.runtime.clock import monotonic_now
 from system_under_test.gossip_raft.runtime.errors import StorageError
 
 
 class JsonLines(logging.Formatter):
     """``{"level": ..., "logger": ..., "message": ..., ...}``, then the ``fields`` given as extra.
 
+    ``time`` is the wall clock's, ``at`` the monotonic nanoseconds that traces have.
     Give them as ``log.info("started", extra={"fields": {"port": 7001}})``.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "time": record.created,
+            "at": monotonic_now(),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

@@ -398,7 +398,9 @@ class SimulatedCluster:
 
     def _break_connections(self, node: NodeId, clients: Iterable[str]) -> int:
         """How many of ``clients`` had asked something there that was not answered."""
-        return sum(self._clients[name].connection_broke(node) for name in tuple(clients))
+        # Whoever hears it may be closed, and others with it.
+        there = [self._clients[name] for name in clients if name in self._clients]
+        return sum(client.connection_broke(node) for client in there)
 
     def _bounce(self, request: Message, *, certainly: bool) -> None:
         client = self._clients.get(request.source)

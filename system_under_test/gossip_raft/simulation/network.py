@@ -47,6 +47,8 @@ class Bounce(Protocol):
 HELD_UP: Final = 0.7
 HELD_UP_MAX_NS: Final = 8_000 * MS
 BURST_MAX_NS: Final = 300 * MS
+QUEUE_MAX_NS: Final = 2_000 * MS
+"""What would wait for longer to get through a narrow link is lost."""
 """What hardly ever happens: a message held up for so long at most, with that probability, or
 else a link that loses all it is given for so long at most."""
 
@@ -192,8 +194,12 @@ class SimulatedNetwork:
         later = sum(drawn_latency(slow, self._random) for slow in impairment.slow)
         if impairment.bytes_per_s:
             sending = wire_bytes(message) * 1_000_000_000 // impairment.bytes_per_s
-            impairment.free_at = max(now, impairment.free_at) + sending
-            later += impairment.free_at - now
+            free_at = max(now, impairment.free_at) + sending
+            if free_at - now > QUEUE_MAX_NS:
+                route.did["dropped"] += 1
+                return
+            impairment.free_at = free_at
+            later += free_at - now
             route.did["narrowed"] += 1
         method = METHODS.get(type(message.body))
         if method is None:

@@ -234,7 +234,7 @@ def test_the_wrong_snapshot_of_a_bank_is_shown_beside_the_last_right_one() -> No
     verdict = judged("bank", GOOD["bank"] + "\n1: txn { read a; read b } -> 7 | 2 [10, 11]")
     assert isinstance(verdict, Invalid)
     assert verdict.anomalies[0].explanation == (
-        "process 1 at 11 ns saw balances that sum to 9, not 10"
+        "process 1 at event 11 saw balances that sum to 9, not 10"
     )
     assert verdict.anomalies[0].details == (
         "snapshot: a 7, b 2",

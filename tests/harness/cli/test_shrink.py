@@ -55,12 +55,12 @@ def test_a_valid_run_is_nothing_to_shrink(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-def test_a_live_run_cannot_be_shrunk_yet(tmp_path: Path) -> None:
+def test_a_live_run_must_be_judged_before_it_is_shrunk(tmp_path: Path) -> None:
     plan = draw_plan(1, PLAIN)
     RunStore(tmp_path).create(record_of(plan.config, "hearsay run --seed 1", (), 17))
     done = hearsay("shrink", "latest", "--store", tmp_path)
     assert done.returncode == 2, done
-    assert "a live run" in done.stderr
+    assert "not judged yet" in done.stderr
 
 
 def test_an_anomaly_that_the_run_does_not_show_is_refused(tmp_path: Path) -> None:

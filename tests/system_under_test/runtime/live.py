@@ -144,6 +144,7 @@ class LiveCluster:
             if not isinstance(ending, Refused):
                 break  # Else a leader stepped down: on a busy machine that is no failure.
         assert isinstance(ending, Answered), ending
+        assert isinstance(ending.reply, Results | Values), ending
         return ending.reply
 
 
