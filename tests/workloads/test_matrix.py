@@ -74,7 +74,7 @@ def plan_of(
         faults=faults,
         time_s=time_s,
         rate_hz=50.0,
-        concurrency=5,
+        concurrency=10,
         operation_timeout_ms=500,
         bug=bug,
         options=options or {},
