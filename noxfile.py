@@ -7,6 +7,7 @@ that a job costs no second installation.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ nox.options.default_venv_backend = "none"
 
 PYTHON = sys.executable
 HEARSAY = str(Path(PYTHON).parent / "hearsay")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TYPED = (
     "histories",
     "checker",
@@ -37,7 +39,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Reports and pages in headless Chromium, which must be installed."""
+    """Reports and pages in headless Chromium, which apt installs if there is none."""
+    if not any(map(shutil.which, CHROMIUM)):
+        sudo = () if os.geteuid() == 0 else ("sudo",)
+        session.run(*sudo, "apt-get", "update", "-q", external=True)
+        session.run(*sudo, "apt-get", "install", "-q", "-y", "chromium", external=True)
+    if shutil.which("npm"):
+        session.run(PYTHON, "-m", "harness.report.bundle", "--check")
+    else:
+        session.log("no npm: the report's script is not compared with its modules")
     session.run(PYTHON, "-m", "pytest", "-m", "browser", "tests/harness", *session.posargs)
 
 
