@@ -27,6 +27,7 @@ from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 
 KINDS: Final = (
     *("partition", "kill", "pause", "slow", "reset"),
+    *("terminate", "restart", "crash-loop", "rolling"),
     *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
 )
 """What a system that we know nothing of can suffer."""
@@ -36,7 +37,7 @@ POLL_INTERVAL_S: Final = 0.05
 
 
 class ForeignSystem(Proxied):
-    """Killable, pausable, partitionable: what processes and proxies can suffer."""
+    """Killable, terminable, pausable, partitionable: what processes and proxies can suffer."""
 
     def __init__(self, system: System, nodes: int, directory: Path, rng: random.Random) -> None:
         """``directory`` gets one directory for each node; ``rng`` draws delays."""
@@ -74,6 +75,10 @@ class ForeignSystem(Proxied):
 
     async def kill(self, node: NodeId) -> None:
         await self._processes[node].kill()
+        self._proxies.untarget(node)
+
+    async def terminate(self, node: NodeId) -> None:
+        await self._processes[node].terminate()
         self._proxies.untarget(node)
 
     async def start(self, node: NodeId) -> None:

@@ -13,6 +13,7 @@ from harness.errors import BadInput, EnvironmentFailure
 from harness.foreign_system import ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
+from harness.own_system import System
 from harness.planning import driver_of
 from harness.running_system import RunningSystem
 from harness.seeds import derive
@@ -38,6 +39,7 @@ async def run_live(
     clock: RunClock,
     watcher: Watcher,
     *,
+    system: System | None = None,
     stop_on_violation: bool = False,
 ) -> str | None:
     """Run a cluster, clients and faults; the journal and traces in ``run`` say what happened.
@@ -45,6 +47,7 @@ async def run_live(
     SIGINT and SIGTERM heal, stop and leave what was recorded.
 
     Args:
+        system: The user's that ``config`` names, if it is at hand already.
         stop_on_violation: Whether to end the run as soon as a violation is certain.
 
     Returns:
@@ -52,7 +55,7 @@ async def run_live(
 
     Raises:
         BadInput: There is no such workload, or it is not judged while it runs; or the system
-            cannot suffer the faults.
+            cannot suffer one of the faults.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
@@ -62,14 +65,14 @@ async def run_live(
     driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
     try:
-        system = _system(config, chosen, run)
+        running = _system(config, chosen, run, system)
         with JournalWriter(run.journal) as journal:
-            async with system:
-                check_supported((step.fault for step in schedule.steps), system)
-                await system.settled(FIRST_LEADER_S)
+            async with running:
+                _check_supported(schedule, running)
+                await running.settled(FIRST_LEADER_S)
                 live = LiveRun(
                     driver=driver,
-                    system=system,
+                    system=running,
                     schedule=schedule,
                     journal=journal,
                     clock=clock,
@@ -85,11 +88,20 @@ async def run_live(
         raise EnvironmentFailure(str(error)) from error
 
 
-def _system(config: RunConfig, chosen: Workload, run: RunDirectory) -> RunningSystem:
+def _check_supported(schedule: Schedule, system: RunningSystem) -> None:
+    try:
+        check_supported((step.fault for step in schedule.steps), system)
+    except UnsupportedFault as error:
+        raise BadInput(f"--faults: {error}") from error
+
+
+def _system(
+    config: RunConfig, chosen: Workload, run: RunDirectory, given: System | None
+) -> RunningSystem:
     rng = derive(config.seed, "system")
     if config.system is None:
         return LiveSystem(config, chosen, run.nodes, rng)
-    return ForeignSystem(load_system(config.system), config.nodes, run.nodes, rng)
+    return ForeignSystem(given or load_system(config.system), config.nodes, run.nodes, rng)
 
 
 def _allow_many_connections() -> None:

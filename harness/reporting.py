@@ -11,14 +11,13 @@ from harness.config import RunRecord
 from harness.errors import ReportError
 from harness.overhearing import overhear
 from harness.report.data import CheckResult, ReportData, span_of
-from harness.report.messages import Messages, derived_messages, nearest
+from harness.report.messages import NO_MESSAGES, Messages, derived_messages, nearest
 from harness.report.page import render
 from harness.simulated import read_plan
 from harness.store import RunDirectory, RunStore
 from harness.trails import trails_from_attempts, trails_from_traces, writes_of
 from harness.verdict_file import write_verdicts
 from histories.event import Note
-from workloads.catalogue import workload
 
 MOMENTS_MAX: Final = 8
 """Around so many moments messages are asked for."""
@@ -77,7 +76,8 @@ def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapp
     verdict = analysis.verdict
     found = verdict.anomalies if isinstance(verdict, Invalid) else ()
     spans = [span_of(anomaly, history) for anomaly in found]
-    moments = sorted({span.at for span in spans if span is not None})
+    known = [span for span in spans if span is not None]
+    moments = list(dict.fromkeys([*(each.at for each in known), *(each.began for each in known)]))
     if analysis.record.world is not None:
         plan = read_plan(run)
         near = moments[:MOMENTS_MAX] or [fault.began for fault in history.faults[:MOMENTS_MAX]]
@@ -85,7 +85,9 @@ def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapp
         if again.history() == history:
             arrows = nearest(overheard.arrows(), near, OVERHEARD)
             return arrows, trails_from_attempts(history, overheard.attempts)
-    writes = writes_of(history, workload(config.workload))
+    if config.system is not None:
+        return NO_MESSAGES, {}  # Such nodes record nothing for us.
+    writes = writes_of(history, config.made_workload())
     messages = derived_messages(analysis.traces, history, writes, moments)
     return messages, trails_from_traces(config, history, analysis.traces, writes)
 

@@ -11,6 +11,7 @@ from histories.history import History
 from histories.trace import Answered, NodeEvent
 from system_under_test.gossip_raft.core.client_session import Execute
 from workloads.base import Workload
+from workloads.client_options import Contact
 
 
 def writes_of(history: History, workload: Workload) -> dict[Write, int]:
@@ -31,20 +32,23 @@ def trails_from_traces(
     traces: Mapping[str, Sequence[NodeEvent]],
     writes: Mapping[Write, int],
 ) -> dict[int, str]:
-    """For every operation its contact; for a write that was acknowledged also where and as what."""
-    answered: dict[int, str] = {}
+    """Whom the client of an operation asked first, if it always asks the same node, and of a
+    write that was acknowledged where that was, and as which entry."""
+    trails: dict[int, str] = {}
+    if config.clients.clients is Contact.PINNED:
+        for op in history.ops:
+            trails[op.index] = f"asks n{op.process % config.concurrency % config.nodes} first"
+    acknowledged = set[int]()
     for node in sorted(traces):
         for event in traces[node]:
-            if isinstance(event, Answered):
-                op = writes.get((event.client, event.sequence))
-                if op is not None:
-                    entry = f"entry {event.index} of term {event.term}"
-                    answered.setdefault(op, f"; acknowledged by {node} as {entry}")
-    return {
-        op.index: f"asks n{op.process % config.concurrency % config.nodes} first"
-        + answered.get(op.index, "")
-        for op in history.ops
-    }
+            if not isinstance(event, Answered):
+                continue
+            index = writes.get((event.client, event.sequence))
+            if index is not None and index not in acknowledged:
+                acknowledged.add(index)
+                entry = f"acknowledged by {node} as entry {event.index} of term {event.term}"
+                trails[index] = "; ".join(filter(None, (trails.get(index), entry)))
+    return trails
 
 
 def trails_from_attempts(history: History, attempts: Iterable[Attempt]) -> dict[int, str]:

@@ -16,35 +16,14 @@ from checker.verdict import Invalid, Verdict
 from harness.exploration import Explorer, RandomSearch, Trial, explore
 from harness.simulated import Plan, Simulated, simulate
 from harness.swarm import Given, draw_plan
-from nemesis.plan import KINDS
-from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
+from system_under_test.gossip_raft.mutants.mutant import Mutant
 
 CORRECT: Final = "correct"
 """The name under which correct nodes stand in the table: the control."""
 
 SEEDS_PER_HUNT: Final = 100_000
 """Hunts do not share seeds."""
-
-FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
-    Need.ELECTION: ("kill", "partition"),
-    Need.CRASH: ("kill", "crash"),
-    Need.POWER_LOSS: ("power",),
-    Need.WIPED_DISK: ("disk",),
-    Need.DISK_ERROR: ("disk",),
-    Need.BIT_FLIP: ("disk",),
-    Need.PARTITION: ("partition",),
-    Need.ONE_WAY_PARTITION: ("partition",),
-    Need.LOSS: ("weather",),
-    Need.DELAY: ("weather", "slow"),
-    Need.DUPLICATION: ("weather",),
-    Need.CLOCK_DRIFT: ("drift",),
-    Need.PAUSE: ("pause",),
-    Need.MEMBERSHIP: ("membership",),
-    Need.TRANSFER: ("membership",),
-    Need.RETRIES: ("weather", "slow"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,20 +147,10 @@ def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
     """The run of ``seed`` on nodes with that bug; ``guided`` by what the bug needs."""
     if mutant is None:
         return draw_plan(seed, Given())
-    plan = draw_plan(seed, Given(bug=mutant.name, nodes=_nodes(mutant, seed)))
-    if not guided or not mutant.needs:
-        return plan
-    kinds = {kind for need in mutant.needs for kind in FAULTS_FOR.get(need, ())}
-    return draw_plan(
-        seed,
-        Given(
-            bug=mutant.name,
-            nodes=plan.config.nodes,
-            faults=tuple(sorted(kinds, key=KINDS.index)) or None,
-            workload="append" if Need.TRANSACTIONS in mutant.needs else None,
-            reads=Consistency.LEASE.value if Need.LEASE_READS in mutant.needs else None,
-        ),
-    )
+    if guided and mutant.needs:
+        nodes = None if mutant.nodes_min <= 3 else mutant.nodes_min
+        return draw_plan(seed, Given(bug=mutant.name, nodes=nodes), mutant.needs)
+    return draw_plan(seed, Given(bug=mutant.name, nodes=_nodes(mutant, seed)))
 
 
 def anomalies(verdicts: dict[str, Verdict]) -> tuple[str, ...]:

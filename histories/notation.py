@@ -129,7 +129,7 @@ def _parenthesis(reason: str) -> str:
 
 
 def describe_op(op: Op, clock: Clock | None = None) -> str:
-    """``process 4: read k7 -> 3  [1.204 s, 1.209 s]``.
+    """``process 4: read k7 -> 3  [1.204 s, 1.209 s]``, or ``... [events 17, 19]``.
 
     Args:
         op: What to print.
@@ -138,17 +138,19 @@ def describe_op(op: Op, clock: Clock | None = None) -> str:
     clock = clock or clock_for([op])
     outcome = describe_outcome(op.call, op.outcome)
     joint = " " if outcome.startswith("->") else ": "
+    what, clock = ("events ", str) if clock is event_number else ("", clock)
     ended = "?" if op.completed == FOREVER else clock(op.completed)
     return (
         f"process {op.process}: {describe_call(op.call)}{joint}{outcome}"
-        f"  [{clock(op.invoked)}, {ended}]"
+        f"  [{what}{clock(op.invoked)}, {ended}]"
     )
 
 
 def clock_for(ops: Iterable[Op]) -> Clock:
     """The shortest clock that prints different times of these ops differently.
 
-    Seconds with 3, 6 or 9 decimals; nanoseconds if all times are tiny.
+    Seconds with 3, 6 or 9 decimals; events if all times are tiny: they count then, and
+    measure nothing.
     """
     return clock_for_times(time for op in ops for time in (op.invoked, op.completed))
 
@@ -157,11 +159,16 @@ def clock_for_times(moments: Iterable[Nanos]) -> Clock:
     """The same for moments, ``FOREVER`` left aside."""
     times = {time for time in moments if time != FOREVER}
     if max(times, default=0) < _COUNTED_MAX:
-        return nanoseconds
+        return event_number
     for decimals in (3, 6):
         if len({round(time, decimals - 9) for time in times}) == len(times):
             return _seconds(decimals)
     return _seconds(9)
+
+
+def event_number(time: Nanos) -> str:
+    """``event 17``: a position among events, where nobody measured times."""
+    return f"event {time}"
 
 
 def nanoseconds(time: Nanos) -> str:
@@ -213,7 +220,7 @@ def parse_history(text: str) -> History:
 _TIME: Final = r"(?:\d+\.\d{1,9}[ ]s|\d+(?:[ ]ns)?)"
 _LINE: Final = re.compile(
     rf"""(?:process\s+)?(?P<process>\d+)\s*:\s*(?P<what>.*?)
-         \s*\[\s*(?P<invoked>{_TIME})\s*,\s*(?P<completed>{_TIME}|\?)\s*\]""",
+         \s*\[\s*(?:events\s+)?(?P<invoked>{_TIME})\s*,\s*(?P<completed>{_TIME}|\?)\s*\]""",
     re.VERBOSE,
 )
 _TOKEN: Final = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|->|[:;,|{}\[\]]|[^\s":;,|{}\[\]]+)""")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from histories.call import Call, Outcome
+from histories.call import Call, Ok, Outcome
 
 Nanos = NewType("Nanos", int)
 """Nanoseconds since the start of the run, on one monotonic clock."""
@@ -33,3 +34,20 @@ class Op(Struct, frozen=True, kw_only=True, gc=False):
     outcome: Outcome
     invoked: Nanos
     completed: Nanos
+
+
+def answer_of(op: Op) -> Ok | None:
+    """Its outcome, if it was answered."""
+    return op.outcome if isinstance(op.outcome, Ok) else None
+
+
+def precedes(earlier: Op, later: Op) -> bool:
+    """In real time, or in the order of their process where their intervals touch."""
+    if earlier.process == later.process:
+        return earlier.index < later.index
+    return earlier.completed < later.invoked
+
+
+def changed(op: Op, **fields: Any) -> Op:
+    """The same op but for these fields; that it keeps the laws is for the caller to see to."""
+    return replace(op, **fields)

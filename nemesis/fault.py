@@ -43,6 +43,8 @@ from nemesis.faults.network import (
     OneWay,
     PartitionFault,
     ResetConnections,
+    Shun,
+    Sieve,
     SlowLinks,
 )
 from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault, Terminate
@@ -76,6 +78,8 @@ __all__ = [
     "RemoveNode",
     "ReplaceNode",
     "ResetConnections",
+    "Shun",
+    "Sieve",
     "SkewClock",
     "SlowDisk",
     "SlowLinks",

@@ -101,6 +101,21 @@ LINK_VARIANTS: Final[dict[str, tuple[NetworkFault, ...]]] = {
 """What each kind stands for, the variant aimed at the leader first."""
 
 LINK_KINDS: Final = tuple(LINK_VARIANTS)
+LINK_SUMMARIES: Final = {
+    "latency": "links slower, by latencies of several distributions",
+    "throttle": "links that carry few bytes a second",
+    "refuse": "connections refused, and those there are broken",
+    "half-open": "connections that end at one side without the other's knowing",
+    "slow-close": "connections that take long to close",
+    "crowd": "no more than a few connections on a link",
+    "flapping": "a primary component that comes and goes",
+    "non-transitive": "two nodes that do not hear each other, and all others hear both",
+    "slow-partition": "links between sides slow instead of cut",
+    "gossip-cut": "heartbeats lost, everything else carried",
+    "pull-cut": "pulls lost, everything else carried",
+    **{how.value: f"single calls: {how.value.replace('-', ' ')}" for how in Meddling},
+}
+"""What each kind is, in a line."""
 CALL_KINDS: Final = ("gossip-cut", "pull-cut", *(how.value for how in Meddling))
 """Those that take somebody who tells calls apart."""
 _NODES_MIN: Final = {

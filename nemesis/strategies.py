@@ -35,13 +35,33 @@ from nemesis.fault import (
     PartitionFault,
     Pause,
     ReadOnlyDisk,
+    RemoveNode,
+    ReplaceNode,
     ResetConnections,
+    Shun,
+    Sieve,
+    SkewClock,
     SlowDisk,
     SlowLinks,
+    StrobeClock,
+    TearLog,
+    Terminate,
+    TransferLeadership,
 )
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed, arranged
-from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named, Target
+from nemesis.target import (
+    All,
+    AnyNode,
+    ChainEnd,
+    Follower,
+    Leader,
+    Minority,
+    Named,
+    Puller,
+    Relay,
+    Target,
+)
 from system_under_test.conditions import (
     Condition,
     Crowded,
@@ -69,7 +89,9 @@ def targets(nodes: Sequence[NodeId]) -> st.SearchStrategy[Target]:
     """By role or by name."""
     named = st.lists(st.sampled_from(nodes), min_size=1, unique=True)
     return st.one_of(
-        st.sampled_from((Leader(), Follower(), AnyNode(), Minority(), All())),
+        st.sampled_from(
+            (Leader(), Follower(), AnyNode(), Minority(), All(), Puller(), Relay(), ChainEnd())
+        ),
         named.map(lambda names: Named(tuple(names))),
     )
 
@@ -112,6 +134,8 @@ def partitions(nodes: Sequence[NodeId]) -> st.SearchStrategy[PartitionFault]:
         st.builds(OneWay, target, target, how=how),
         st.builds(Bridge, how=how),
         st.builds(NonTransitive, how=how),
+        st.builds(Shun, target, how=how),
+        st.builds(Sieve, PROBABILITIES, how=how),
     ]
     if len(nodes) >= RING_MIN:
         shapes.append(st.builds(MajoritiesRing, how=how))
@@ -123,6 +147,7 @@ def live_faults(nodes: Sequence[NodeId]) -> st.SearchStrategy[Fault]:
     target = targets(nodes)
     return st.one_of(
         st.builds(Kill, target),
+        st.builds(Terminate, target),
         partitions(nodes),
         st.builds(Pause, target),
         st.builds(SlowLinks, target, LATENCIES),
@@ -147,8 +172,13 @@ def faults(nodes: Sequence[NodeId]) -> st.SearchStrategy[Fault]:
             straggling=PROBABILITIES,
         ),
         st.builds(BumpClock, target, st.integers(-2_000, 10_000).map(lambda ms: ms * MS)),
+        st.builds(SkewClock, target, st.integers(-2_000, 10_000).map(lambda ms: ms * MS)),
         st.builds(DriftClock, target, st.integers(-500_000, 1_000_000)),
-        st.sampled_from((FlipBit, LoseDisk, FillDisk, ReadOnlyDisk, FailSync)).flatmap(
+        st.builds(StrobeClock, target, LATENCIES, LATENCIES),
+        st.sampled_from((FlipBit, LoseDisk, TearLog, FillDisk, ReadOnlyDisk, FailSync)).flatmap(
+            lambda kind: st.builds(kind, target)
+        ),
+        st.sampled_from((RemoveNode, ReplaceNode, TransferLeadership)).flatmap(
             lambda kind: st.builds(kind, target)
         ),
         st.builds(SlowDisk, target, LATENCIES),
@@ -164,7 +194,7 @@ def schedules(
     *,
     faults_max: int = 6,
 ) -> Schedule:
-    """At most so many faults one after the other, healed after ``healed_ns``.
+    """At most so many faults, which may overlap, healed after ``healed_ns``.
 
     ``fault``: what may happen, any of ``faults`` by default.
     """

@@ -24,7 +24,7 @@ from typing import Final
 from checker.base import ElementModel, Model, State, ValueModel
 from checker.models.locks import OwnedMutex
 from histories.call import Acquire, Failed, Ok, Release
-from histories.op import FOREVER, Nanos, Op
+from histories.op import FOREVER, Nanos, Op, answer_of
 from histories.values import identity
 
 _NEVER: Final = Nanos(-(2**63))
@@ -52,7 +52,7 @@ def _by_element(ops: Sequence[Op], model: ElementModel) -> list[list[int]]:
     nodes: dict[Hashable, int] = {}
     needed: list[list[int]] = [[] for _ in ops]
     offers = [
-        () if isinstance(op.outcome, Failed) else tuple(model.offers(op.call, _answer(op)))
+        () if isinstance(op.outcome, Failed) else tuple(model.offers(op.call, answer_of(op)))
         for op in ops
     ]
     for position, tokens in enumerate(offers):
@@ -63,7 +63,7 @@ def _by_element(ops: Sequence[Op], model: ElementModel) -> list[list[int]]:
             needed[node].append(position)
     for position, op in enumerate(ops):
         if not isinstance(op.outcome, Failed):
-            relies_on = dict.fromkeys(model.relies_on(op.call, _answer(op)))
+            relies_on = dict.fromkeys(model.relies_on(op.call, answer_of(op)))
             needed[position] = [nodes[token] for token in relies_on if token in nodes]
     return needed
 
@@ -142,7 +142,7 @@ class Sources:
         self._installers: dict[Hashable, _Installers] = {}
         certain: list[tuple[Nanos, Nanos, Hashable]] = []
         for position, op in enumerate(ops):
-            value = model.installs(op.call, _answer(op))
+            value = model.installs(op.call, answer_of(op))
             if value is None:
                 continue
             installers = self._installers.setdefault(value, _Installers())
@@ -167,7 +167,7 @@ class Sources:
         """
         if isinstance(op.outcome, Failed):
             return []
-        needed = self._model.needs(op.call, _answer(op))
+        needed = self._model.needs(op.call, answer_of(op))
         installers = None if needed is None else self._installers.get(needed)
         if installers is None:
             return []
@@ -203,14 +203,10 @@ class Sources:
         """Until when some operation may find each value."""
         until: dict[Hashable, Nanos] = {}
         for op in ops:
-            value = self._model.needs(op.call, _answer(op))
+            value = self._model.needs(op.call, answer_of(op))
             if value is not None and not isinstance(op.outcome, Failed):
                 until[value] = max(until.get(value, _NEVER), op.completed)
         return until
-
-
-def _answer(op: Op) -> Ok | None:
-    return op.outcome if isinstance(op.outcome, Ok) else None
 
 
 class _Overwriters:

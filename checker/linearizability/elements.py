@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checker.base import ElementModel
 from histories.call import Dequeue, Failed, Ok, Value
 from histories.notation import Clock, describe_call, describe_outcome, describe_value
-from histories.op import Op
+from histories.op import Op, answer_of
 
 
 def tell_of_elements(
@@ -26,7 +26,7 @@ def tell_of_elements(
     failed: dict[Hashable, list[Op]] = {}
     for op in ops:
         side = failed if isinstance(op.outcome, Failed) else offers
-        for token in model.offers(op.call, _answer(op)):
+        for token in model.offers(op.call, answer_of(op)):
             side.setdefault(token, []).append(op)
     tale = _Tale(offers, failed, clock)
     for op in sorted(evidence, key=lambda op: (-op.completed, -op.index)):
@@ -104,7 +104,3 @@ def _element(token: Hashable) -> Value:
 
 def _did(op: Op) -> str:
     return f"{describe_call(op.call)} {describe_outcome(op.call, op.outcome)}"
-
-
-def _answer(op: Op) -> Ok | None:
-    return op.outcome if isinstance(op.outcome, Ok) else None

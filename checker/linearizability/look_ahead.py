@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from checker.base import ValueModel
 from histories.call import Ok
-from histories.op import Op
+from histories.op import Op, answer_of
 
 
 @dataclass(slots=True)
@@ -34,10 +34,10 @@ class LookAhead:
 
     def __init__(self, ops: Sequence[Op], model: ValueModel) -> None:
         """``ops`` are all that the search will see."""
-        installers = Counter(model.installs(op.call, _answer(op)) for op in ops)
+        installers = Counter(model.installs(op.call, answer_of(op)) for op in ops)
         installers[model.initial] += 1
         self._model = model
-        self._wanted = {model.needs(op.call, _answer(op)) for op in ops}
+        self._wanted = {model.needs(op.call, answer_of(op)) for op in ops}
         self._demands: dict[Hashable, _Demand] = {}
         for op in ops:
             value = self._found(op)
@@ -52,7 +52,7 @@ class LookAhead:
         if demand is not None:
             demand.to_come -= 1
             demand.open |= bit
-        if self.is_blind(op) and self._model.installs(op.call, _answer(op)) not in self._wanted:
+        if self.is_blind(op) and self._model.installs(op.call, answer_of(op)) not in self._wanted:
             self.hidden |= bit
 
     def returned(self, op: Op, bit: int) -> None:
@@ -69,7 +69,7 @@ class LookAhead:
 
     def is_blind(self, op: Op) -> bool:
         """Whether the op replaces the value whatever it was."""
-        answer = _answer(op)
+        answer = answer_of(op)
         return (
             self._model.needs(op.call, answer) is None
             and self._model.installs(op.call, answer) is not None
@@ -77,7 +77,3 @@ class LookAhead:
 
     def _found(self, op: Op) -> Hashable:
         return self._model.needs(op.call, op.outcome) if isinstance(op.outcome, Ok) else None
-
-
-def _answer(op: Op) -> Ok | None:
-    return op.outcome if isinstance(op.outcome, Ok) else None

@@ -13,9 +13,11 @@ from checker.linearizability.dependencies import dependencies
 from checker.linearizability.engines import SMALL_OPS_MAX, find, refuter
 from checker.linearizability.search import Exhausted, Stuck
 from checker.models.catalogue import known_as
+from histories.call import Indeterminate
 from histories.columns import Columns, to_columns
-from histories.op import FOREVER, Op
+from histories.op import FOREVER, Nanos, Op, changed
 
+_OPEN: Final = Indeterminate("no answer by then")
 _WINDOW_AT_FIRST: Final = 64
 _STATES_MAX: Final = 5_000
 _EASY_STATES_MAX: Final = 500
@@ -46,7 +48,7 @@ def minimal_part(
     Cost: O(k log n) searches for k operations that remain, in the shortest window
     that is bad by itself.
     """
-    reduced = _Reduction(ops, model, budget, _Oracle(ops, model, budget)).reduced(stuck)
+    reduced = _reduced(ops, stuck, model, budget)
     while reduced.is_minimal:
         # Of fewer ops more may be known: whom a lock's owner does without, say.
         again = _Oracle(reduced.ops, model, budget)
@@ -55,6 +57,33 @@ def minimal_part(
             break
         reduced = less
     return reduced
+
+
+def _reduced(
+    ops: Sequence[Op], stuck: Stuck | None, model: Model[State], budget: Budget
+) -> Reduced:
+    if stuck is None:
+        return _Reduction(ops, model, budget, _Oracle(ops, model, budget)).halved()
+    known = _beginning(ops, stuck.op.completed)
+    oracle = _Oracle(known, model, budget)
+    if not oracle.is_bad(range(len(known))):
+        # The search knew what was to come.
+        return _Reduction(ops, model, budget, _Oracle(ops, model, budget)).reduced(stuck)
+    reduced = _Reduction(known, model, budget, oracle).reduced(stuck)
+    whole = {op.index: op for op in ops}
+    return replace(reduced, ops=tuple(whole[op.index] for op in reduced.ops))
+
+
+def _beginning(ops: Sequence[Op], until: Nanos) -> list[Op]:
+    """What was known by then; linearizable if the whole is.
+
+    So what was called later cannot help, and need not be shown.
+    """
+    return [
+        op if op.completed <= until else changed(op, outcome=_OPEN, completed=FOREVER)
+        for op in ops
+        if op.invoked <= until
+    ]
 
 
 class _Oracle(Generic[State]):
@@ -128,8 +157,8 @@ class _Reduction(Generic[State]):
         self._oracle = oracle
         self._sources = dependencies(ops, model)
 
-    def reduced(self, stuck: Stuck | None) -> Reduced:
-        kept = set(range(len(self._ops))) if stuck is None else self._window(stuck)
+    def reduced(self, stuck: Stuck) -> Reduced:
+        kept = self._window(stuck)
         ops = [self._ops[at] for at in sorted(kept)]
         if len(ops) < len(self._ops):
             oracle = _Oracle(ops, self._model, self._budget)

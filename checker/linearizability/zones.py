@@ -15,7 +15,7 @@ from typing import Final
 
 from checker.base import ValueModel
 from histories.call import Failed, Ok
-from histories.op import Nanos, Op
+from histories.op import Nanos, Op, answer_of
 
 _START: Final = Nanos(-1)
 
@@ -71,13 +71,13 @@ def conflict(
 
 def _zones(ops: Sequence[Op], evidence: Sequence[Op], model: ValueModel) -> list[Zone]:
     installed = Counter(
-        model.installs(op.call, _answer(op)) for op in ops if not isinstance(op.outcome, Failed)
+        model.installs(op.call, answer_of(op)) for op in ops if not isinstance(op.outcome, Failed)
     )
     installed[model.initial] += 1
     chains: dict[Hashable, list[Hashable]] = {}
     seen = {model.needs(op.call, op.outcome) for op in evidence if isinstance(op.outcome, Ok)}
     for op in evidence:
-        found, left = model.needs(op.call, _answer(op)), model.installs(op.call, _answer(op))
+        found, left = model.needs(op.call, answer_of(op)), model.installs(op.call, answer_of(op))
         happened = isinstance(op.outcome, Ok) or (
             not isinstance(op.outcome, Failed) and left in seen and installed[left] == 1
         )
@@ -116,7 +116,3 @@ def _zone(values: tuple[Hashable, ...], evidence: Sequence[Op], model: ValueMode
         None if model.initial in values else first,
         max(members, key=lambda op: op.invoked),
     )
-
-
-def _answer(op: Op) -> Ok | None:
-    return op.outcome if isinstance(op.outcome, Ok) else None

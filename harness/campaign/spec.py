@@ -20,6 +20,7 @@ What a matrix of simulated runs does not give is drawn anew for each seed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from harness.campaign.task import Task
+from harness.config import settings_of
 from harness.errors import BadInput
 from harness.swarm import Given
 from harness.toml_file import Field, TomlFile
@@ -62,6 +64,8 @@ class Matrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rate: float | None = None
     timeout: int | None = None
     reads: str | None = None
+    options: tuple[str, ...] = ()
+    system: str | None = None
 
 
 class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,7 +113,7 @@ def read_spec(path: Path) -> tuple[Spec, str]:
     for number, matrix in enumerate(spec.matrix):
         try:
             for given in combinations(matrix):
-                Task(number=0, live=matrix.world == "live", seed=0, given=given).check()
+                _task(0, matrix, 0, given).check()
         except BadInput as error:
             option, _, problem = str(error).removeprefix("--").partition(": ")
             name = _FIELDS.get(option, option)
@@ -135,7 +139,7 @@ def tasks_of(spec: Spec, first_fresh: int) -> tuple[Task, ...]:
         ]
     places.sort(key=lambda place: place[:2])
     return tuple(
-        Task(number=number, live=spec.matrix[matrix].world == "live", seed=seed, given=given)
+        _task(number, spec.matrix[matrix], seed, given)
         for number, (_, matrix, seed, given) in enumerate(places)
     )
 
@@ -153,6 +157,7 @@ def combinations(matrix: Matrix) -> list[Given]:
             rate_hz=matrix.rate,
             operation_timeout_ms=matrix.timeout,
             reads=matrix.reads,
+            options=settings_of(workload, matrix.options),
         )
         for workload in matrix.workloads or (None,)
         for faults in matrix.faults or (None,)
@@ -162,7 +167,12 @@ def combinations(matrix: Matrix) -> list[Given]:
     ]
 
 
-_FIELDS: Final = {"workload": "workloads", "bug": "bugs"}
+_FIELDS: Final = {"workload": "workloads", "bug": "bugs", "option": "options"}
+
+
+def _task(number: int, matrix: Matrix, seed: int, given: Given) -> Task:
+    live = matrix.world == "live"
+    return Task(number=number, live=live, seed=seed, given=given, system=matrix.system)
 
 
 def _plans(matrix: Matrix, first_fresh: int) -> list[tuple[int, Given]]:
@@ -205,6 +215,8 @@ def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:
         for problem in _bad_seeds(matrix.seeds):
             yield (*place, "seeds"), problem
             return
+        if matrix.system is not None and matrix.world != "live":
+            yield (*place, "system"), "a user's own system runs live only"
         for name in matrix.workloads:
             if name not in WORKLOADS:
                 known = ", ".join(WORKLOADS)
@@ -212,7 +224,8 @@ def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:
         for bug in matrix.bugs:
             if bug != "none" and bug not in CATALOGUE:
                 yield (*place, "bugs"), f"no bug is named {bug!r} (hearsay run --bug list)"
-        total += len(_seeds(matrix.seeds, 0)) * len(combinations(matrix))
+        lists = (matrix.workloads, matrix.faults, matrix.nodes, matrix.time, matrix.bugs)
+        total += len(_seeds(matrix.seeds, 0)) * math.prod(max(1, len(one)) for one in lists)
         if total > TASKS_MAX:
             yield (*place, "seeds"), f"{total:,} runs until here are more than {TASKS_MAX:,}"
 

@@ -7,16 +7,19 @@ from typing import Final
 
 from msgspec import Struct
 
+from harness import foreign_system
 from harness.config import RunConfig
 from harness.planning import plan_faults
 from harness.simulated import Plan
 from harness.swarm import Given, draw_plan
-from nemesis.plan import LIVE_KINDS
+from harness.system_file import load_system
+from nemesis.plan import KINDS
 
 _OPTIONS: Final = {
     "workload": "workload",
     "nodes": "nodes",
     "faults": "faults",
+    "schedule": "schedule",
     "time_s": "time",
     "concurrency": "concurrency",
     "rate_hz": "rate",
@@ -28,12 +31,16 @@ _OPTIONS: Final = {
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """``number``: its place in the campaign, by which its result is known."""
+    """``number``: its place in the campaign, by which its result is known.
+
+    ``system``: a user's own, for a live run.
+    """
 
     number: int
     live: bool
     seed: int
     given: Given
+    system: str | None = None
 
     @property
     def title(self) -> str:
@@ -41,7 +48,8 @@ class Task(Struct, frozen=True, kw_only=True):
         words = [f"{_OPTIONS[name]}={text}" for name, text in self._given() if name != "workload"]
         workload = self.given.workload or ("register" if self.live else "any")
         world = "live" if self.live else "simulated"
-        return " ".join((world, workload, *words, f"seed={self.seed}"))
+        system = [] if self.system is None else [f"system={self.system}"]
+        return " ".join((world, workload, *system, *words, *self._settings(), f"seed={self.seed}"))
 
     def config(self) -> RunConfig:
         """Of a live run."""
@@ -51,7 +59,7 @@ class Task(Struct, frozen=True, kw_only=True):
             for name in Given.__dataclass_fields__
             if (value := getattr(self.given, name)) is not None
         }
-        return RunConfig(seed=self.seed, **chosen)
+        return RunConfig(seed=self.seed, system=self.system, **chosen)
 
     def plan(self) -> Plan:
         """Of a simulated run."""
@@ -65,6 +73,8 @@ class Task(Struct, frozen=True, kw_only=True):
         words = ["hearsay", "simulate", "--seeds", str(self.seed)]
         for name, text in self._given():
             words += [f"--{_OPTIONS[name]}", text]
+        for setting in self._settings():
+            words += ["--option", setting]
         return shlex.join(words)
 
     def check(self) -> None:
@@ -72,7 +82,9 @@ class Task(Struct, frozen=True, kw_only=True):
         if self.live:
             config = self.config()
             config.check()
-            plan_faults(config, LIVE_KINDS)
+            if self.system is not None:
+                load_system(self.system)
+            plan_faults(config, KINDS if self.system is None else foreign_system.KINDS)
         else:
             self.plan()
 
@@ -83,6 +95,10 @@ class Task(Struct, frozen=True, kw_only=True):
             for name in _OPTIONS
             if (value := getattr(self.given, name)) is not None
         ]
+
+    def _settings(self) -> list[str]:
+        """The options of the workload, as they are typed."""
+        return [f"{name}={setting}" for name, setting in self.given.options.items()]
 
 
 def _typed(value: object) -> str:

@@ -14,7 +14,7 @@ from histories.notation import clock_for, describe_op
 
 COLOURS: Final = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 
-NO_TIMES: Final = "The file gives no times: n ns stands for its event number n, counted from 0."
+NO_TIMES: Final = "The file gives no times: events are numbered in its order, from 0."
 
 _OF_A_KIND_MAX: Final = 3
 _DETAILS_MAX: Final = 12

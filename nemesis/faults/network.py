@@ -13,9 +13,12 @@ from typing import Final, TypeAlias
 from nemesis import partition
 from nemesis.faults.base import LinkFault, Scene
 from nemesis.target import (
+    All,
     AnyNode,
     Follower,
+    Leader,
     Minority,
+    Named,
     Resolved,
     Target,
     describe_target,
@@ -153,10 +156,48 @@ class OneWay(Partition, frozen=True, tag="one-way"):
     def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
         origin = scene.resolve(self.source)
         others = [node for node in scene.nodes if node not in origin.nodes]
-        drawn = isinstance(self.dest, Follower | AnyNode | Minority)
+        drawn = not isinstance(self.dest, Named | Leader | All)
         end = scene.resolve(self.dest, others if drawn else ())
         hit = min(origin, end, key=lambda resolved: len(resolved.nodes))
         return hit, partition.one_way(origin.nodes, end.nodes)
+
+
+class Shun(Partition, frozen=True, tag="shun"):
+    """The leader and the target's nodes do not hear each other; all others hear everybody.
+
+    A ``target`` to be drawn at random is drawn from the nodes that do not lead.
+    """
+
+    target: Target
+
+    def describe(self) -> str:
+        return self.in_words(
+            f"let the leader and {describe_target(self.target)} not hear each other"
+        )
+
+    def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
+        leader = scene.resolve(Leader())
+        others = [node for node in scene.nodes if node not in leader.nodes]
+        drawn = isinstance(self.target, Follower | AnyNode | Minority)
+        hit = scene.resolve(self.target, others if drawn else ())
+        return Resolved(hit.nodes, leader.note), partition.between(leader.nodes, hit.nodes)
+
+
+class Sieve(Partition, frozen=True, tag="sieve"):
+    """Every link between two nodes is cut with that probability, each direction by itself."""
+
+    chance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.chance <= 1:
+            raise ValueError(f"chance: {self.chance} is not in 0..1")
+
+    def describe(self) -> str:
+        return self.in_words(f"cut {self.chance:.0%} of all links")
+
+    def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
+        pairs = [Link(a, b) for a in scene.nodes for b in scene.nodes if a != b]
+        return Resolved(()), frozenset(p for p in pairs if scene.rng.random() < self.chance)
 
 
 class NonTransitive(Partition, frozen=True, tag="non-transitive"):
@@ -294,7 +335,9 @@ class BadWeather(Imposed, frozen=True, tag="weather"):
         return hit, _links_of(hit.nodes, scene.nodes, clients=False)
 
 
-PartitionFault: TypeAlias = Isolate | Halves | MajoritiesRing | Bridge | OneWay | NonTransitive
+PartitionFault: TypeAlias = (
+    Isolate | Halves | MajoritiesRing | Bridge | OneWay | Shun | Sieve | NonTransitive
+)
 NetworkFault: TypeAlias = (
     PartitionFault | FlappingPrimary | SlowLinks | Impair | ResetConnections | BadWeather
 )

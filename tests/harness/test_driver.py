@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import cycle, pairwise
 
 import pytest
@@ -95,6 +96,16 @@ def test_an_indeterminate_call_retires_its_process_and_the_worker_keeps_its_node
     assert processes[:6] == [0, 0, 1, 1, 2, 2]
     opened = [effect for _, effect in run.effects if isinstance(effect, OpenClient)]
     assert {effect.contact for effect in opened} == {0}
+
+
+def test_a_client_is_replaced_after_so_many_answers() -> None:  # 4
+    options = replace(some_options(concurrency=2), reconnect_ops=3)
+    run = virtual_run(Limit(18, TEN_HZ), after(MS), options=options).run()
+    calls = Counter(event.process for event in run.invoked[:18])
+    assert calls == dict.fromkeys(range(6), 3)
+    closed = [effect.process for _, effect in run.effects if isinstance(effect, CloseClient)]
+    assert closed[:6] == [0, 1, 2, 3, 4, 5]
+    assert not run.open
 
 
 def test_process_numbers_tell_worker_and_node() -> None:  # 4

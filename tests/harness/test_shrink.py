@@ -40,7 +40,8 @@ from histories.call import CompareAndSet, Read, Write
 from histories.event import Invoked
 from histories.op import Nanos
 from nemesis.fault import Isolate, Kill
-from nemesis.plan import SECOND, Pace
+from nemesis.packages import SECOND
+from nemesis.plan import Pace
 from nemesis.schedule import Timed
 from nemesis.target import Named
 from system_under_test.gossip_raft.core import types as core

@@ -19,7 +19,7 @@ from harness.simulated_files import write_run
 from harness.store import RunDirectory, RunStore
 from harness.swarm import Given, draw_plan
 from histories.event import FaultBegan, FaultEnded, Settled
-from nemesis.plan import SWARM_KINDS
+from nemesis.plan import KINDS
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 from tests.harness.determinism import PLANTED, lines
@@ -88,7 +88,7 @@ def test_what_is_given_is_not_drawn_and_changes_nothing_else() -> None:
 def test_seeds_switch_features_off_as_well_as_on() -> None:
     plans = [draw_plan(seed, Given()) for seed in range(200)]
     assert {plan.config.nodes for plan in plans} == {3, 4, 5, 6, 7}
-    assert {len(plan.config.faults) for plan in plans} >= {0, 1, 4, len(SWARM_KINDS)}
+    assert {len(plan.config.faults) for plan in plans} >= {0, 1, 4, len(KINDS)}
     assert {"snapshot_entries_max" in plan.world.node for plan in plans} == {True, False}
     assert {plan.world.network.weather.is_fair for plan in plans} == {True, False}
 

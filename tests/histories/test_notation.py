@@ -104,3 +104,9 @@ def test_what_is_no_history_is_refused_with_its_line(text: str, message: str) ->
     with pytest.raises(MalformedHistory) as caught:
         parse_history(text)
     assert message in str(caught.value)
+
+
+def test_what_counts_events_says_so_and_is_read_back() -> None:
+    (op,) = parse_history("3: read x -> 1 [17, 19]").ops
+    assert describe_op(op) == "process 3: read x -> 1  [events 17, 19]"
+    assert parse_history(describe_op(op)).ops[0].completed == 19

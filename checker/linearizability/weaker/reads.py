@@ -16,7 +16,7 @@ from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verd
 from histories.call import Failed, Ok
 from histories.history import History
 from histories.notation import clock_for, describe_call, describe_key, describe_op, describe_outcome
-from histories.op import FOREVER, Nanos, Op
+from histories.op import FOREVER, Nanos, Op, answer_of
 
 _START: Final = Nanos(-1)
 
@@ -32,7 +32,7 @@ class Writes:
         self._by_value: dict[Hashable, list[Op]] = {}
         certain: list[Op] = []
         for op in ops:
-            installed = model.installs(op.call, _answer(op))
+            installed = model.installs(op.call, answer_of(op))
             if installed is None or isinstance(op.outcome, Failed):
                 continue
             self._by_value.setdefault(installed, []).append(op)
@@ -48,7 +48,7 @@ class Writes:
         return self._model.needs(op.call, op.outcome) if isinstance(op.outcome, Ok) else None
 
     def installed(self, op: Op) -> Hashable | None:
-        return self._model.installs(op.call, _answer(op))
+        return self._model.installs(op.call, answer_of(op))
 
     def sources(self, op: Op) -> list[Op]:
         """The writes of what ``op`` saw that had begun when it ended, itself apart."""
@@ -224,7 +224,3 @@ def _running(numbers: Sequence[Nanos], best: Callable[[Nanos, Nanos], Nanos]) ->
     for number in numbers:
         result.append(best(result[-1], number) if result else number)
     return result
-
-
-def _answer(op: Op) -> Ok | None:
-    return op.outcome if isinstance(op.outcome, Ok) else None

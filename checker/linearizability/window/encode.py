@@ -13,7 +13,7 @@ from checker.linearizability.window.layout import Operations
 from checker.linearizability.window.problem import ANY, COUNTER, REGISTER, TABLE
 from histories.call import Call, Failed, Ok, Txn, Value
 from histories.columns import Int32s, Int64s
-from histories.op import Op
+from histories.op import Op, answer_of
 from histories.values import identity
 
 _SHIFT: Final = 2**50
@@ -38,7 +38,7 @@ class Steps(Generic[State]):
 
     def _stepped(self, state: int, kind: int) -> int:
         op = self._kinds[kind]
-        after = self._model.step(self.states[state], op.call, _answer(op))
+        after = self._model.step(self.states[state], op.call, answer_of(op))
         if isinstance(after, Inconsistent):
             return -1
         number = self._numbers.setdefault(after, len(self.states))
@@ -77,7 +77,7 @@ def encode(ops: Sequence[Op], model: Model[State]) -> Encoded[State]:
     )
     examples: list[Op] = [ops[row] for row in _first_of_each(kind, rows)]
     observes = np.fromiter(
-        (model.observes_only(op.call, _answer(op)) for op in examples), np.uint8, len(examples)
+        (model.observes_only(op.call, answer_of(op)) for op in examples), np.uint8, len(examples)
     )
     states: Sequence[Any] | None = None
     steps: Steps[State] | None = None
@@ -90,8 +90,8 @@ def encode(ops: Sequence[Op], model: Model[State]) -> Encoded[State]:
         numbers: dict[Hashable, int] = {model.initial: 0}
         pairs = [
             (
-                _number(numbers, model.needs(op.call, _answer(op))),
-                ANY if observer else _number(numbers, model.installs(op.call, _answer(op))),
+                _number(numbers, model.needs(op.call, answer_of(op))),
+                ANY if observer else _number(numbers, model.installs(op.call, answer_of(op))),
             )
             for op, observer in zip(examples, observes, strict=True)
         ]
@@ -134,7 +134,7 @@ def _sums(
     first = model.first_sum
     pairs: list[tuple[int, int]] = []
     for op in examples:
-        told = model.adds(op.call, _answer(op))
+        told = model.adds(op.call, answer_of(op))
         if told is None:
             return None
         need, added = told
@@ -151,10 +151,6 @@ def _first_of_each(kind: Int32s, rows: Sequence[int]) -> list[int]:
 
 def _number(numbers: dict[Hashable, int], value: Hashable | None) -> int:
     return ANY if value is None else numbers.setdefault(value, len(numbers))
-
-
-def _answer(op: Op) -> Ok | None:
-    return op.outcome if isinstance(op.outcome, Ok) else None
 
 
 def _does(op: Op) -> Hashable:

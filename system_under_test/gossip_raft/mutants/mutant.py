@@ -33,9 +33,12 @@ class Need(Enum):
     TRANSFER = "a transfer of leadership"
     RETRIES = "clients that repeat requests"
     TRANSACTIONS = "transactions"
+    READS = "reads right after writes"
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"
+    CHAINS = "nodes that pull from each other"
+    PEACE = "peace for the others"
 
 
 def _sound_storage(storage: Storage) -> Storage:

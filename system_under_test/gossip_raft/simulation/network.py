@@ -20,7 +20,8 @@ from system_under_test.conditions import (
     fate_of_request,
 )
 from system_under_test.control import CLIENTS, Link
-from system_under_test.gossip_raft.core.messages import FROM_CLIENTS, Message
+from system_under_test.gossip_raft.core.log import bytes_of_commands
+from system_under_test.gossip_raft.core.messages import FROM_CLIENTS, Message, PulledEntries
 from system_under_test.gossip_raft.core.types import NodeId, RequestId
 from system_under_test.gossip_raft.simulation.priorities import Priorities, PriorityOptions
 from system_under_test.gossip_raft.simulation.route import (
@@ -60,6 +61,8 @@ class NetworkOptions:
         message takes is that and up to ``jitter`` times more, seldom much.
     weather: At all times, on all links between nodes.
     priorities: Which messages between nodes are late, beyond that.
+    entries_bytes_max: Entries of more bytes together never arrive in one message, as with
+        every transport that limits what it carries; ``None``: with this one they do.
     """
 
     latency_min_ns: int = 200_000
@@ -67,6 +70,7 @@ class NetworkOptions:
     jitter: float = 1.0
     weather: Weather = FAIR
     priorities: PriorityOptions | None = None
+    entries_bytes_max: int | None = None
 
 
 class _Flap:
@@ -109,7 +113,11 @@ class SimulatedNetwork:
         self._random = rng.random
         self._options = options
         names = tuple(nodes)
-        ends: dict[str, Deliver] = {node: to_node(node) for node in names}
+        limit = options.entries_bytes_max
+        ends: dict[str, Deliver] = {
+            node: to_node(node) if limit is None else _limited(to_node(node), limit)
+            for node in names
+        }
         ends[CLIENTS] = to_clients
         self._routes: dict[str, dict[str, Route]] = {
             source: {
@@ -367,6 +375,17 @@ class SimulatedNetwork:
 
     def _of(self, links: Collection[Link]) -> list[Route]:
         return [self._routes[link.source][link.target] for link in sorted(links)]
+
+
+def _limited(deliver: Deliver, bytes_max: int) -> Deliver:
+    def deliver_small(message: Message) -> None:
+        body = message.body
+        if not isinstance(body, PulledEntries) or bytes_max >= sum(
+            bytes_of_commands(entry.commands) for entry in body.entries
+        ):
+            deliver(message)
+
+    return deliver_small
 
 
 _SAID: Final = (

@@ -215,7 +215,7 @@ def test_an_append_that_no_read_ever_saw_is_missed_by_whoever_saw_all_others() -
     assert isinstance(verdict, Invalid)
     assert verdict.anomalies[0].details[2:4] == (
         "T1 < T2 (rw): T1 read x -> [] and missed the 1 that T2 appended (no read ever saw it)",
-        "T2 < T1 (realtime): T2 ended at 4 ns, before T1 began at 5 ns",
+        "T2 < T1 (realtime): T2 ended at event 4, before T1 began at event 5",
     )
 
 

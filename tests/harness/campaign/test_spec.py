@@ -49,7 +49,7 @@ def test_a_matrix_is_every_combination_with_every_seed(tmp_path: Path) -> None:
     made = tasks(tmp_path)
     assert [task.number for task in made] == list(range(82))
     simulated = [task for task in made if not task.live]
-    assert len(set(simulated)) == 2 * 2 * 2 * 10
+    assert len({task.title for task in simulated}) == 2 * 2 * 2 * 10
     assert {task.given.faults for task in simulated} == {("partition", "kill"), ()}
     assert [task.seed for task in made if task.live] == [1000, 1001]
     assert tasks(tmp_path) == made
@@ -112,7 +112,13 @@ MATRIX = '[[matrix]]\nworld = "simulated"\nseeds = "0..3"\n'
         ('[[matrix]]\nworld = "live"', "1: matrix[1].seeds: is missing"),
         (
             '[[matrix]]\nworld = "live"\nseeds = "1"\nfaults = ["weather"]',
-            "4: matrix[1].faults: weather: only simulated clusters can suffer that",
+            "4: matrix[1].faults: weather: this system suffers only",
+        ),
+        (MATRIX + 'options = ["colour=red"]', "4: matrix[1].options: "),
+        (MATRIX + 'system = "x.py"', "4: matrix[1].system: a user's own system runs live only"),
+        (
+            '[[matrix]]\nworld = "live"\nseeds = "1"\nsystem = "nowhere.py"',
+            "4: matrix[1].system: nowhere.py: FileNotFoundError",
         ),
         ("[budget]\nseconds = 0\n" + MATRIX, "2: budget.seconds: 0 is too little"),
         ("[budget]\nminutes = 1\n" + MATRIX, "2: budget.minutes: there is no such field"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from nemesis.plan import KINDS
 from tests.harness.cli.hearsay import ROOT, hearsay
+from workloads.catalogue import WORKLOADS
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,9 @@ from tests.harness.cli.hearsay import ROOT, hearsay
         (("--repeat", "0"), "--repeat"),
         (("--workload", "poetry"), "--workload: no workload is named 'poetry'"),
         (("--faults", "plague"), "--faults"),
+        (("--option", "colour=red"), "--option: colour: register has no such option"),
+        (("--option", "keys-active=none"), "--option: keys-active: 'none' is no whole number"),
+        (("--option", "keys-active"), "--option: keys-active: has no value"),
         (("--bug", "beetle"), "--bug: no bug is named 'beetle'"),
     ],
 )
@@ -98,6 +104,37 @@ def test_help_imports_nothing_heavy() -> None:
     )
     assert "Run one fault campaign" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def test_an_option_that_no_seed_could_have_is_refused_by_simulate(tmp_path: Path) -> None:
+    done = hearsay("simulate", "--option", "keys-active=3", "--store", tmp_path)
+    assert done.returncode == 2, done
+    assert "--option: keys-active: every workload has no such option" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_workloads_and_faults_are_listed_a_line_each() -> None:
+    listed = hearsay("workloads")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(WORKLOADS)
+    listed = hearsay("faults")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(KINDS)
+    as_json = json.loads(hearsay("faults", "--json").stdout)
+    assert [fault["kind"] for fault in as_json] == list(KINDS)
+    assert all(fault["faults"] for fault in as_json)
+
+
+def test_a_workload_says_what_it_finds_and_what_may_be_chosen() -> None:
+    shown = hearsay("workloads", "lock")
+    assert "Finds: a lock held by two at a time" in shown.stdout
+    assert "reconnect-ops" in shown.stdout
+    (as_json,) = [
+        w for w in json.loads(hearsay("workloads", "--json").stdout) if w["name"] == "lock"
+    ]
+    assert as_json == json.loads(hearsay("workloads", "lock", "--json").stdout)
+    assert {"name", "default", "range", "meaning"} == set(as_json["options"][0])
+    unknown = hearsay("workloads", "poetry")
+    assert unknown.returncode == 2
+    assert "no workload is named 'poetry'" in unknown.stderr
 
 
 def test_no_runs_at_all_is_an_empty_list(tmp_path: Path) -> None:

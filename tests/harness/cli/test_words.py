@@ -29,7 +29,7 @@ def test_an_anomaly_is_named_explained_and_proven() -> None:
         "lost (Somebody 1990), says the checker 'b':",
         "  why",
         "  What proves it, by itself:",
-        "    op 3: process 0: write x 3: done  [6 ns, 7 ns]",
+        "    op 3: process 0: write x 3: done  [events 6, 7]",
     ]
 
 
