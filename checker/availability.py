@@ -155,7 +155,7 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
     since, scarred = 0, False
 
     def span(until: float) -> _Span:
-        kinds = {fault.kind for fault in held.values()}
+        kinds = {_kind(fault) for fault in held.values()}
         taken = (fault.nodes for fault in held.values() if fault.kind in LEAVES_THE_REST)
         calm = not scarred and kinds <= LEAVES_THE_REST | LEAVES_EVERYBODY | HANDS_OVER
         away = frozenset(dead).union(*taken)
@@ -180,12 +180,17 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
     yield span(inf)
 
 
+def _kind(fault: FaultBegan) -> str:
+    """ "isolate" only if the links are cut, and not slow, say, which is told before them."""
+    return fault.kind if ": " not in fault.detail else f"{fault.kind}, but not cut"
+
+
 def _isolations(events: Iterable[Event]) -> Iterator[tuple[str, int, float]]:
     """(node, since, until) of each node that a fault cut off from all others."""
     held: dict[int, FaultBegan] = {}
     for event in events:
         match event:
-            case FaultBegan(fault=number, kind="isolate"):
+            case FaultBegan(fault=number) if _kind(event) == "isolate":
                 held[number] = event
             case FaultEnded(time=time, fault=number) if number in held:
                 began = held.pop(number)

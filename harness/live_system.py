@@ -136,6 +136,10 @@ class LiveSystem(Proxied, Troubled):
         claims = [(status.term, node) for node, status in statuses.items() if _leads(status)]
         return max(claims)[1] if claims else None
 
+    async def sources(self) -> dict[NodeId, NodeId]:
+        statuses = await self.statuses()
+        return {node: s.source for node, s in statuses.items() if s.source is not None}
+
     async def kill(self, node: NodeId) -> None:
         await self._processes.nodes[node].kill()
         self._proxies.untarget(node)

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import structs
 
 from harness.config import RunConfig
-from harness.planning import plan_faults
+from harness.planning import plan_faults, scheduled
 from harness.seeds import derive
 from harness.simulated import Plan
 from harness.suspicion import (
@@ -54,6 +54,7 @@ class Given:
     workload: str | None = None
     nodes: int | None = None
     faults: tuple[str, ...] | None = None
+    schedule: str | None = None
     time_s: float | None = None
     concurrency: int | None = None
     rate_hz: float | None = None
@@ -118,12 +119,11 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     }
     drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
     chosen["options"] = drawn_options | draft.config.options | dict(given.options)
-    config = RunConfig(seed=seed, **chosen)
+    config = RunConfig(seed=seed, at_once=draft.at_once, **chosen)
     config.check()
-    if given.faults is None and config.reads == Consistency.LEASE.value:
-        # A lease is only promised to hold while clocks drift within bounds.
-        kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
-        config = structs.replace(config, faults=kept)
+    config = scheduled(config)
+    if given.faults is None:
+        config = _safe_for_leases(config)
     world = WorldOptions(
         nodes=config.nodes,
         node=draft.node,
@@ -133,8 +133,16 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
         rare=draft.rare,
         forwarding=draft.forwarding,
     )
-    schedule = plan_faults(config, pace=draft.pace, leader_first=False, at_once=draft.at_once)
+    schedule = plan_faults(config, pace=draft.pace, leader_first=False)
     return Plan(config=config, schedule=schedule, world=world)
+
+
+def _safe_for_leases(config: RunConfig) -> RunConfig:
+    """Where reads go by lease, which is only promised to hold while clocks drift within bounds."""
+    if config.reads != Consistency.LEASE.value:
+        return config
+    kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
+    return structs.replace(config, faults=kept)
 
 
 def _options(rng: random.Random, workload: str) -> dict[str, Setting]:

@@ -6,7 +6,8 @@ series of them; every fault of a package may be asked for by its own name, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
@@ -69,6 +70,12 @@ class Series:
     period_ns: int
     held_ns: int
 
+    def describe(self) -> str:
+        """In words: "every 1.2 s, for 500 ms: kill the leader"."""
+        held = f"for {self.held_ns / 1e6:g} ms" if self.held_ns else "undone at once"
+        what = ", ".join(dict.fromkeys(fault.describe() for fault in self.faults))
+        return f"every {self.period_ns / 1e9:g} s, {held}: {what}"
+
     def steps(self, at_ns: int, duration_ns: int) -> tuple[Timed, ...]:
         """What it comes to from ``at_ns`` on, for ``duration_ns`` or longer."""
         count = max(len(self.faults), duration_ns // self.period_ns)
@@ -107,26 +114,20 @@ def variants_of(
     return alone
 
 
-def faults_of(kind: str) -> Sequence[Fault]:
-    """The faults that ``kind`` stands for at most, as in a cluster of five nodes."""
-    nodes = [NodeId(f"n{number}") for number in range(5)]
-    return tuple(_single(variants_of(kind, nodes, beyond_minority=True)))
-
-
-def _single(variants: Sequence[Variant]) -> Iterator[Fault]:
-    for variant in variants:
-        yield from variant.faults if isinstance(variant, Series) else (variant,)
-
-
-def _faults_of_packages(nodes: Sequence[NodeId]) -> Sequence[Fault]:
+def faults_of(variants: Iterable[Variant]) -> tuple[Fault, ...]:
+    """All that they do, each once."""
     found: dict[Fault, None] = {}
-    for package in PACKAGES.values():
-        try:
-            variants = package.variants(nodes)
-        except ImpossiblePlan:
-            continue
-        found |= dict.fromkeys(_single(variants))
+    for variant in variants:
+        found |= dict.fromkeys(variant.faults if isinstance(variant, Series) else (variant,))
     return tuple(found)
+
+
+def _faults_of_packages(nodes: Sequence[NodeId]) -> Iterator[Fault]:
+    variants: list[Variant] = []
+    for package in PACKAGES.values():
+        with suppress(ImpossiblePlan):
+            variants += package.variants(nodes)
+    yield from faults_of(variants)
 
 
 # --- links -------------------------------------------------------------------------
@@ -188,8 +189,7 @@ def _restarts(_: Sequence[NodeId]) -> Sequence[Variant]:
 def _crash_loops(nodes: Sequence[NodeId]) -> Sequence[Variant]:
     victims: tuple[Target, ...] = (Leader(), *(Named((node,)) for node in nodes))
     return tuple(
-        Series(faults=(Kill(who),), period_ns=1_200 * MILLISECOND, held_ns=500 * MILLISECOND)
-        for who in victims
+        Series(faults=(Kill(who),) * 3, period_ns=1_200 * MILLISECOND, held_ns=0) for who in victims
     )
 
 
@@ -200,11 +200,7 @@ def _rolling(nodes: Sequence[NodeId]) -> Sequence[Variant]:
             period_ns=1_500 * MILLISECOND,
             held_ns=held_ns,
         )
-        for fault, held_ns in (
-            (Terminate, 0),
-            (Kill, 500 * MILLISECOND),
-            (Pause, 1_000 * MILLISECOND),
-        )
+        for fault, held_ns in ((Terminate, 0), (Kill, 0), (Pause, 1_000 * MILLISECOND))
     )
 
 
@@ -273,8 +269,8 @@ def _membership_changes(nodes: Sequence[NodeId]) -> Sequence[Variant]:
 
 
 def _replacements(nodes: Sequence[NodeId]) -> Sequence[Variant]:
-    if len(nodes) < 3:
-        raise ImpossiblePlan("replace: of so few nodes none can be spared")
+    if len(nodes) < 2:
+        raise ImpossiblePlan("replace: one node alone cannot be spared")
     return (ReplaceNode(Leader()), ReplaceNode(Follower()))
 
 

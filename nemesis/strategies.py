@@ -50,7 +50,18 @@ from nemesis.fault import (
 )
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed, arranged
-from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named, Target
+from nemesis.target import (
+    All,
+    AnyNode,
+    ChainEnd,
+    Follower,
+    Leader,
+    Minority,
+    Named,
+    Puller,
+    Relay,
+    Target,
+)
 from system_under_test.conditions import (
     Condition,
     Crowded,
@@ -78,7 +89,9 @@ def targets(nodes: Sequence[NodeId]) -> st.SearchStrategy[Target]:
     """By role or by name."""
     named = st.lists(st.sampled_from(nodes), min_size=1, unique=True)
     return st.one_of(
-        st.sampled_from((Leader(), Follower(), AnyNode(), Minority(), All())),
+        st.sampled_from(
+            (Leader(), Follower(), AnyNode(), Minority(), All(), Puller(), Relay(), ChainEnd())
+        ),
         named.map(lambda names: Named(tuple(names))),
     )
 

@@ -7,7 +7,7 @@ is said by the capabilities it implements, tested with ``isinstance``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -37,6 +37,14 @@ class SystemUnderTest(Protocol):
 
     async def leader(self) -> NodeId | None:
         """The node that most recently claimed leadership in the highest term, if any."""
+
+
+@runtime_checkable
+class Chained(Protocol):
+    """Nodes pull from each other, in chains that end at the leader."""
+
+    async def sources(self) -> Mapping[NodeId, NodeId]:
+        """Whom each node pulls from now, of those that say it."""
 
 
 @runtime_checkable

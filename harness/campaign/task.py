@@ -19,6 +19,7 @@ _OPTIONS: Final = {
     "workload": "workload",
     "nodes": "nodes",
     "faults": "faults",
+    "schedule": "schedule",
     "time_s": "time",
     "concurrency": "concurrency",
     "rate_hz": "rate",

@@ -13,10 +13,12 @@ from typing import Final, TypeAlias
 from nemesis import partition
 from nemesis.faults.base import LinkFault, Scene
 from nemesis.target import (
+    All,
     AnyNode,
     Follower,
     Leader,
     Minority,
+    Named,
     Resolved,
     Target,
     describe_target,
@@ -154,7 +156,7 @@ class OneWay(Partition, frozen=True, tag="one-way"):
     def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
         origin = scene.resolve(self.source)
         others = [node for node in scene.nodes if node not in origin.nodes]
-        drawn = isinstance(self.dest, Follower | AnyNode | Minority)
+        drawn = not isinstance(self.dest, Named | Leader | All)
         end = scene.resolve(self.dest, others if drawn else ())
         hit = min(origin, end, key=lambda resolved: len(resolved.nodes))
         return hit, partition.one_way(origin.nodes, end.nodes)

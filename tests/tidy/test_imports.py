@@ -88,7 +88,7 @@ PURE_STANDARD_LIBRARY = frozenset(
             "json",
             "math",
         ),
-        *("operator", "random", "re", "string", "struct", "textwrap", "types", "typing"),
+        *("operator", "random", "re", "string", "struct", "textwrap", "tomllib", "types", "typing"),
     }
 )
 # Shells: the only places that touch sockets, files, clocks or processes.

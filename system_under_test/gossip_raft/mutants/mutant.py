@@ -35,6 +35,7 @@ class Need(Enum):
     TRANSACTIONS = "transactions"
     REFUSALS = "transactions that are refused"
     READS = "reads right after writes"
+    BATCHES = "requests of several commands"
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from system_under_test.gossip_raft.core.messages import GossipRecord
@@ -11,6 +11,7 @@ from system_under_test.gossip_raft.core.types import (
     ClientId,
     Entry,
     LogIndex,
+    Nanos,
     NodeId,
     Position,
     Raw,
@@ -177,7 +178,10 @@ class PullsInCircles(Rules):
         own_last: Position,
         leader: GossipRecord | None,
         candidates: Collection[GossipRecord],
+        distances: Mapping[NodeId, Nanos],
+        lag_max: int,
     ) -> NodeId | None:
+        del distances, lag_max
         if leader is not None:
             return leader.node
         enough = [record for record in candidates if record.last >= own_last]

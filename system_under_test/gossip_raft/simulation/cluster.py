@@ -177,6 +177,9 @@ class SimulatedCluster:
             if life.alive and not life.paused
         }
 
+    async def sources(self) -> dict[NodeId, NodeId]:
+        return {node: s.source for node, s in self.statuses().items() if s.source is not None}
+
     async def leader(self) -> NodeId | None:
         return self._leader()
 
