@@ -27,11 +27,15 @@ from histories.trace import (
 
 SOURCE: Final = "Ongaro 2014, sections 3.9, 6.2, 9.6; Howard & Abraham 2020"
 
-LEAVES_THE_REST: Final = frozenset({"kill", "pause", "lose-power", "crash-at", "isolate"})
+LEAVES_THE_REST: Final = frozenset(
+    {"kill", "terminate", "pause", "lose-power", "tear-log", "crash-at", "isolate"}
+)
 """Faults that take away the nodes they hit, and leave the others as they were."""
 LEAVES_EVERYBODY: Final = frozenset({"shun"})
 """Faults that gossip is there to make up for."""
-LEAVES_SCARS: Final = frozenset({"lose-disk", "flip-bit", "remove-node", "transfer-leadership"})
+LEAVES_SCARS: Final = frozenset(
+    {"lose-disk", "flip-bit", "remove-node", "replace-node", "transfer-leadership"}
+)
 """Faults after which nodes are others than before: nothing is expected from then on."""
 
 
