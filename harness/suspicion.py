@@ -50,6 +50,7 @@ ENTRIES_BYTES_MAX: Final = 1_000
 COMPACTING: Final = ("snapshot_entries_max", "log_keep", "snapshot_chunk_bytes")
 SHOWN_BY: Final[dict[Need, tuple[str, ...]]] = {
     Need.TRANSACTIONS: ("append",),
+    Need.BATCHES: ("bank",),
     Need.RETRIES: ("list", "counter", "queue"),
     Need.READS: ("register", "list"),
 }

@@ -17,13 +17,17 @@ from harness.exploration import Explorer, RandomSearch, Trial, explore
 from harness.simulated import Plan, Simulated, simulate
 from harness.swarm import Given, draw_plan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.mutants.mutant import Mutant
+from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
+from workloads.options import Setting
 
 CORRECT: Final = "correct"
 """The name under which correct nodes stand in the table: the control."""
 
 SEEDS_PER_HUNT: Final = 100_000
 """Hunts do not share seeds."""
+
+CAREFUL: Final[dict[str, Setting]] = {"retries": "exactly-once"}
+"""Options of clients that repeat requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +152,12 @@ def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
     if mutant is None:
         return draw_plan(seed, Given())
     if guided and mutant.needs:
-        nodes = None if mutant.nodes_min <= 3 else mutant.nodes_min
-        return draw_plan(seed, Given(bug=mutant.name, nodes=nodes), mutant.needs)
+        given = Given(
+            bug=mutant.name,
+            nodes=None if mutant.nodes_min <= 3 else mutant.nodes_min,
+            options=dict(CAREFUL) if Need.RETRIES in mutant.needs else {},
+        )
+        return draw_plan(seed, given, mutant.needs)
     return draw_plan(seed, Given(bug=mutant.name, nodes=_nodes(mutant, seed)))
 
 

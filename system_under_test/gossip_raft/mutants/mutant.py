@@ -34,6 +34,7 @@ class Need(Enum):
     RETRIES = "clients that repeat requests"
     TRANSACTIONS = "transactions"
     READS = "reads right after writes"
+    BATCHES = "requests of several commands"
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"
