@@ -27,7 +27,9 @@ from histories.trace import (
 
 SOURCE: Final = "Ongaro 2014, sections 3.9, 6.2, 9.6; Howard & Abraham 2020"
 
-LEAVES_THE_REST: Final = frozenset({"kill", "pause", "lose-power", "crash-at", "isolate"})
+LEAVES_THE_REST: Final = frozenset(
+    {"kill", "terminate", "pause", "lose-power", "tear-log", "crash-at", "isolate"}
+)
 """Faults that take away the nodes they hit, and leave the others as they were."""
 LEAVES_EVERYBODY: Final = frozenset({"shun"})
 """Faults that gossip is there to make up for."""
