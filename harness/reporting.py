@@ -13,6 +13,7 @@ from harness.overhearing import overhear
 from harness.report.data import CheckResult, ReportData, span_of
 from harness.report.messages import NO_MESSAGES, Messages, derived_messages, nearest
 from harness.report.page import render
+from harness.report.wording import visible
 from harness.simulated import read_plan
 from harness.store import RunDirectory, RunStore
 from harness.trails import trails_from_attempts, trails_from_traces, writes_of
@@ -22,7 +23,9 @@ from histories.event import Note
 MOMENTS_MAX: Final = 8
 """Around so many moments messages are asked for."""
 
-OVERHEARD: Final = "Every message of the simulated run, within two seconds of what went wrong."
+OVERHEARD: Final = (
+    "Messages of the simulated run, within two seconds of what broke, or else of faults."
+)
 
 
 def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
@@ -44,7 +47,12 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         ReportError: It could not be made or written; the verdict stands all the same.
     """
     record = analysis.record
-    messages, trails = communication(run, analysis)
+    try:
+        messages, trails = communication(run, analysis)
+    # As in ``render``: what is drawn must never decide over a run; the rest is drawn all the same.
+    except Exception as error:  # noqa: BLE001
+        remark = f"Not known: {type(error).__name__}: {visible(str(error))}"
+        messages, trails = Messages(arrows=(), remark=remark), {}
     page = render(
         ReportData(
             run_name=f"{run.path.parent.name}/{run.path.name}",
@@ -77,18 +85,17 @@ def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapp
     found = verdict.anomalies if isinstance(verdict, Invalid) else ()
     spans = [span_of(anomaly, history) for anomaly in found]
     known = [span for span in spans if span is not None]
-    moments = list(dict.fromkeys([*(each.at for each in known), *(each.began for each in known)]))
+    broken = dict.fromkeys([*(each.at for each in known), *(each.began for each in known)])
+    near = list(broken or dict.fromkeys(fault.began for fault in history.faults))[:MOMENTS_MAX]
     if analysis.record.world is not None:
-        plan = read_plan(run)
-        near = moments[:MOMENTS_MAX] or [fault.began for fault in history.faults[:MOMENTS_MAX]]
-        again, overheard = overhear(plan, near)
+        again, overheard = overhear(read_plan(run), near)
         if again.history() == history:
             arrows = nearest(overheard.arrows(), near, OVERHEARD)
             return arrows, trails_from_attempts(history, overheard.attempts)
     if config.system is not None:
         return NO_MESSAGES, {}  # Such nodes record nothing for us.
     writes = writes_of(history, config.made_workload())
-    messages = derived_messages(analysis.traces, history, writes, moments)
+    messages = derived_messages(analysis.traces, history, writes, near)
     return messages, trails_from_traces(config, history, analysis.traces, writes)
 
 

@@ -6,7 +6,6 @@ recorded is done when the campaign is taken up again.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -31,7 +30,7 @@ from harness.campaign.work import Item, Run, RunAgain, Shrink, Watch
 from harness.errors import BadInput, EnvironmentFailure
 from harness.provenance import commit
 from harness.run_index import Filter, RunIndex
-from harness.store import CAMPAIGNS
+from harness.store import CAMPAIGNS, RunDirectory, RunStore
 from harness.wall_clock import RunClock, fresh_seed, utc_now
 
 LIVE_OVERHEAD_S: Final = 12.0
@@ -213,7 +212,7 @@ def sweep(store: Path, campaign: str, findings: Findings) -> int:
         found = index.search(Filter(campaign=campaign))
     orphans = [run.name for run in found if run.name not in findings.runs]
     for name in orphans:
-        shutil.rmtree(store / name, ignore_errors=True)
+        RunStore(store).forget(RunDirectory(store / name))
     return len(orphans)
 
 

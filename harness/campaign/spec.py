@@ -3,6 +3,7 @@
 ::
 
     canary = "stale-read"            # a bug that must be caught, or nothing here means anything
+    keep = "failures"                # or "all" runs
 
     [budget]
     seconds = 3600                   # of the whole campaign
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.campaign.task import Task
 from harness.config import settings_of
@@ -90,11 +92,18 @@ class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A campaign file.  ``name``: by default that of the file."""
+    """A campaign file.
+
+    Attributes:
+        name: By default that of the file.
+        canary: A bug of the zoo, or "none".
+        keep: Which runs stay in the store: those that are not valid, or all.
+    """
 
     matrix: tuple[Matrix, ...]
     name: str = ""
     canary: str = "stale-read"
+    keep: Literal["failures", "all"] = "failures"
     budget: Budget = Budget()
 
 
@@ -194,7 +203,7 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 
 def _named(spec: Spec, name: str) -> Spec:
-    return Spec(matrix=spec.matrix, name=name, canary=spec.canary, budget=spec.budget)
+    return replace(spec, name=name)
 
 
 def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:

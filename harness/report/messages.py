@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Final, TypeAlias
 
 from histories.history import History
@@ -58,15 +59,15 @@ class Messages:
 NO_MESSAGES: Final = Messages(arrows=(), remark="")
 
 _DERIVED: Final = (
-    "Derived from the nodes' traces, as live nodes write no messages down: an arrow leads from "
-    "the earliest moment at which it can have left to the moment at which its effect was recorded."
+    "Derived from the nodes' traces, as messages are not written down: an arrow leads from the "
+    "earliest moment at which it can have left to the moment at which its effect was recorded."
 )
 
 
 def derived(
     traces: Mapping[str, Sequence[NodeEvent]], history: History, writes: Mapping[Write, int]
-) -> list[Arrow]:
-    """What the traces prove to have been told.
+) -> Iterator[Arrow]:
+    """What the traces prove to have been told, node by node.
 
     Args:
         traces: By node, on the clock of the history.
@@ -76,24 +77,36 @@ def derived(
     Cost: O(n log n) in events.
     """
     cluster = _Recorded(traces)
-    arrows: list[Arrow] = []
     for node in sorted(traces):
-        arrows += _votes(node, traces[node], cluster)
-        arrows += _entries(node, traces[node], cluster)
-        arrows += _commits(node, traces[node], cluster)
-        arrows += _answers(node, traces[node], cluster, history, writes)
-    return arrows
+        yield from _votes(node, traces[node], cluster)
+        yield from _entries(node, traces[node], cluster)
+        yield from _commits(node, traces[node], cluster)
+        yield from _answers(node, traces[node], cluster, history, writes)
 
 
 def nearest(arrows: Iterable[Arrow], moments: Sequence[int], remark: str) -> Messages:
-    """All arrows if they are few; else those that are nearest to one of ``moments``."""
-    listed = sorted(arrows, key=lambda arrow: (arrow.departed, arrow.source, arrow.target))
-    if len(listed) > ARROWS_MAX:
-        ordered = sorted(moments)
-        listed.sort(key=lambda arrow: _distance(arrow.departed, ordered))
-        remark += f" Of {len(listed):,} messages the {ARROWS_MAX:,} nearest to what went wrong."
-        listed = sorted(listed[:ARROWS_MAX], key=lambda arrow: arrow.departed)
-    return Messages(arrows=tuple(listed), remark=remark.strip())
+    """All arrows if they are few; else those that are nearest to one of ``moments``.
+
+    Keeps ``ARROWS_MAX`` of them in memory.
+    """
+    ordered = sorted(moments)
+    count = 0
+
+    def counted() -> Iterator[Arrow]:
+        nonlocal count
+        for count, arrow in enumerate(arrows, start=1):  # noqa: B007  Read when all have passed.
+            yield arrow
+
+    kept = nsmallest(
+        ARROWS_MAX,
+        counted(),
+        key=lambda arrow: (_distance(arrow.departed, ordered), arrow.departed),
+    )
+    kept.sort(key=lambda arrow: (arrow.departed, arrow.source, arrow.target))
+    if count > len(kept):
+        what = "nearest to what broke, or else to faults" if moments else "first"
+        remark += f" Of {count:,} messages the {len(kept):,} {what}."
+    return Messages(arrows=tuple(kept), remark=remark.strip())
 
 
 def derived_messages(
@@ -102,7 +115,7 @@ def derived_messages(
     writes: Mapping[Write, int],
     moments: Sequence[int],
 ) -> Messages:
-    """``derived``, not too many of them."""
+    """Of ``derived``, not too many."""
     return nearest(derived(traces, history, writes), moments, _DERIVED if traces else "")
 
 
@@ -173,8 +186,12 @@ def _votes(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iterat
 
 
 def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iterator[Arrow]:
-    """One arrow for what was appended at one instant, from whom the node pulled."""
+    """One arrow for what was appended at one instant, from whom the node pulled.
+
+    It left when that one had it and was asked, at the earliest.
+    """
     source: str | None = None
+    asked = 0
     leads = False
     batch: list[Appended] = []
 
@@ -191,7 +208,7 @@ def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iter
             else f"entries {batch[0].index} to {last.index}"
         )
         yield Arrow(
-            departed=had,
+            departed=max(had, asked),
             arrived=last.at,
             source=source,
             target=node,
@@ -206,7 +223,7 @@ def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iter
         match event:
             case Appended():
                 batch.append(event)
-            case SourceChosen(source=source):
+            case SourceChosen(source=source, at=asked):
                 pass
             case RoleChanged(role=role):
                 leads = role == "leader"

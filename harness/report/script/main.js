@@ -3,11 +3,11 @@
 import * as charts from "./charts.js";
 import * as cluster from "./cluster.js";
 import * as details from "./details.js";
-import * as faults from "./faults.js";
+import * as bands from "./faults.js";
 import * as filters from "./filters.js";
 import * as messages from "./messages.js";
 import * as timeline from "./timeline.js";
-import { END, anomalies, ops, rowOf } from "./data.js";
+import { END, anomalies, faults, ops, rowOf } from "./data.js";
 import { closeUp, overview, picked, pickMoment, pickOp } from "./chosen.js";
 import { seconds } from "./format.js";
 import { always, invalidate, repaint } from "./paint.js";
@@ -97,7 +97,7 @@ function connectCopying() {
 }
 
 function start() {
-  for (const part of [faults, timeline, cluster, messages, filters, charts, details]) part.start();
+  for (const part of [bands, timeline, cluster, messages, filters, charts, details]) part.start();
   connectToolbar();
   connectKeys();
   addEventListener("hashchange", openWhatIsNamed);
@@ -106,7 +106,10 @@ function start() {
   if (first >= 0) {
     const { from, to, at } = anomalies[first], half = Math.max(Math.min(to - from, 400e6) * 0.7, 60e6);
     closeUp.show(at - half * 1.4, at + half * 0.6);
-  } else closeUp.show(0, Math.min(END, 500e6));
+  } else {
+    const begun = faults.length ? faults[0].began : 0;
+    closeUp.show(begun - 100e6, begun + 400e6);
+  }
   new ResizeObserver(() => invalidate()).observe(byId("panels"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint());
   const printing = (/** @type {boolean} */ on) => {

@@ -190,14 +190,29 @@ def test_the_next_operation_is_one_that_passes_the_filter(show: Show) -> None:
     with show(report) as tab:
         tab.page.fill("#search", "k3 read")
         tab.page.keyboard.press("Escape")
-        picked = "() => hearsay.ops.index[hearsay.picked.row]"
-        for index in (*fitting[:3], fitting[1]):
-            tab.page.keyboard.press(
-                "]"
-                if index != fitting[1] or tab.ask("() => hearsay.picked.row") == fitting[0]
-                else "["
-            )
-            assert tab.ask(picked) == index
+        for key, index in zip("]]][", (*fitting[:3], fitting[1]), strict=True):
+            tab.page.keyboard.press(key)
+            assert tab.ask("() => hearsay.ops.index[hearsay.picked.row]") == index
+
+
+def test_more_clients_than_fit_are_scrolled_through(show: Show) -> None:
+    history = synthetic_history(shape=Shape(ops=4000, clients=200))
+    with show(report_of(history, {"linearizability": Valid()})) as tab:
+        scroll = tab.page.locator("#timeline .scroll")
+        assert scroll.evaluate("(box) => box.scrollHeight > box.clientHeight + 500")
+        scroll.evaluate("(box) => { box.scrollTop = 1e6; }")
+        tab.settled()
+        row = tab.ask("() => hearsay.ops.lane.lastIndexOf(Math.max(...hearsay.ops.lane))")
+        at = tab.ask("(row) => hearsay.ops.invoked[row]", row)
+        tab.ask("(at) => hearsay.overview.show(at - 1e6, at + 2e6)", at)
+        tab.settled()
+        x, _ = tab.point("#timeline", at, 0)
+        box = tab.page.locator("#timeline canvas").bounding_box()
+        assert box is not None
+        tab.page.mouse.move(x + 1, box["y"] + box["height"] - 22 - 4)
+        index = tab.ask("(row) => hearsay.ops.index[row]", row)
+        assert f"operation {index} " in tab.text("#tip")
+        assert tab.complaints == []
 
 
 def test_a_wheel_scrolls_the_page_unless_the_plot_was_chosen(show: Show) -> None:
