@@ -30,6 +30,7 @@ from nemesis.faults.membership import (
     TransferLeadership,
 )
 from nemesis.faults.network import (
+    CUT,
     BadWeather,
     Bridge,
     FlappingPrimary,
@@ -41,6 +42,7 @@ from nemesis.faults.network import (
     NetworkFault,
     NonTransitive,
     OneWay,
+    Partition,
     PartitionFault,
     ResetConnections,
     Shun,
@@ -104,9 +106,12 @@ Fault: TypeAlias = (
 
 
 def kind_of(fault: Fault) -> str:
-    """The fault's name in journals: "isolate", "kill" ..."""
+    """The fault's name in journals: "isolate", "kill" ...; of a shape whose links are not cut, but
+    something else, with the name of that: "isolate-slow"."""
     if isinstance(fault, Impair):
         return name_of(fault.what)
     tag = fault.__struct_config__.tag
     assert isinstance(tag, str)
+    if isinstance(fault, Partition) and fault.how != CUT:
+        return f"{tag}-{name_of(fault.how)}"
     return tag
