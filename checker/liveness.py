@@ -14,6 +14,8 @@ SOURCE = "Ongaro 2014, section 3.9 (availability); Jepsen: a system must survive
 SPARES_DISKS: Final = frozenset(
     {
         *("isolate", "halves", "majorities-ring", "bridge", "one-way", "shun", "sieve"),
+        *("non-transitive", "flapping-primary", "refuse", "throttle", "half-open", "crowd"),
+        *("drop-request", "drop-reply", "duplicate", "delay", "reorder", "fail", "slow-close"),
         *("slow", "reset", "weather"),
         *("bump-clock", "skew-clock", "drift-clock", "strobe-clock"),
         *("kill", "terminate", "pause", "crash-at", "lose-power", "tear-log"),

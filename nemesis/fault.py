@@ -106,12 +106,13 @@ Fault: TypeAlias = (
 
 
 def kind_of(fault: Fault) -> str:
-    """The fault's name in journals: "isolate", "kill" ...; of a shape whose links are not cut, but
-    something else, with the name of that: "isolate-slow"."""
-    if isinstance(fault, Impair):
-        return name_of(fault.what)
+    """The fault's name in journals: "isolate", "kill" ...
+
+    A shape whose links are not cut is called by what is so there, as checkers rely on what a
+    partition means.
+    """
+    if isinstance(fault, Impair) or (isinstance(fault, Partition) and fault.how != CUT):
+        return name_of(fault.condition)
     tag = fault.__struct_config__.tag
     assert isinstance(tag, str)
-    if isinstance(fault, Partition) and fault.how != CUT:
-        return f"{tag}-{name_of(fault.how)}"
     return tag
