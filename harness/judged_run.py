@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checker.base import Budget
 from checker.verdict import Valid, Verdict, combine
@@ -27,7 +27,7 @@ from histories.history import History
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun:
-    """``run``: its files; ``None`` of a valid simulated run, which its seed makes again."""
+    """``run``: its files; ``None`` if it was valid and need not be kept."""
 
     run: RunDirectory | None
     command: str
@@ -51,12 +51,14 @@ def judged_live(
     config: RunConfig,
     *,
     check_seconds: float,
+    keep_valid: bool = True,
     campaign: str = "",
     system: System | None = None,
 ) -> JudgedRun:
     """Make that run of real processes, and judge it; it stays in the store.
 
     Args:
+        keep_valid: Whether it stays there if it is valid, too.
         system: The user's that ``config`` names, if it is at hand already.
 
     Raises:
@@ -68,16 +70,26 @@ def judged_live(
     work = run_live(config, run, plan_faults(config), clock, _Nobody(), system=system)
     if (problem := asyncio.run(work)) is not None:
         raise EnvironmentFailure(f"{run.path.name}: the run is incomplete: {problem}")
-    return _judged(store, run, check_seconds)
+    judged = _judged(store, run, check_seconds)
+    if isinstance(judged.verdict, Valid) and not keep_valid:
+        store.forget(run)
+        return replace(judged, run=None)
+    return judged
 
 
 def judged_simulated(
-    store: RunStore, plan: Plan, command: str, *, check_seconds: float, campaign: str = ""
+    store: RunStore,
+    plan: Plan,
+    command: str,
+    *,
+    check_seconds: float,
+    keep_valid: bool = False,
+    campaign: str = "",
 ) -> JudgedRun:
-    """Make that run in virtual time, and judge it; it stays in the store unless it is valid."""
+    """Likewise in virtual time."""
     simulated = simulate(plan)
     verdicts = simulated.verdicts(Budget(deadline=deadline_after(check_seconds)))
-    if isinstance(combine(verdicts.values()), Valid):
+    if isinstance(combine(verdicts.values()), Valid) and not keep_valid:
         return JudgedRun(
             run=None,
             command=command,

@@ -10,7 +10,8 @@ from typing import Final
 
 from harness.config import RunConfig
 from harness.errors import BadInput, EnvironmentFailure
-from harness.foreign_system import ForeignSystem
+from harness.fake_time import find_library
+from harness.foreign_system import ClockedForeignSystem, ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
 from harness.own_system import System
@@ -24,6 +25,7 @@ from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
 from nemesis import schedule as schedules
 from nemesis.errors import ProxyUnavailable, UnsupportedFault
+from nemesis.faults.clock import ClockFault
 from nemesis.inject import check_supported
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.runtime.errors import LiveError
@@ -65,7 +67,7 @@ async def run_live(
     driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
     try:
-        running = _system(config, chosen, run, system)
+        running = _system(config, chosen, schedule, run, system)
         with JournalWriter(run.journal) as journal:
             async with running:
                 _check_supported(schedule, running)
@@ -96,12 +98,20 @@ def _check_supported(schedule: Schedule, system: RunningSystem) -> None:
 
 
 def _system(
-    config: RunConfig, chosen: Workload, run: RunDirectory, given: System | None
+    config: RunConfig,
+    chosen: Workload,
+    schedule: Schedule,
+    run: RunDirectory,
+    given: System | None,
 ) -> RunningSystem:
     rng = derive(config.seed, "system")
     if config.system is None:
         return LiveSystem(config, chosen, run.nodes, rng)
-    return ForeignSystem(given or load_system(config.system), config.nodes, run.nodes, rng)
+    theirs = given or load_system(config.system)
+    if any(isinstance(step.fault, ClockFault) for step in schedule.steps):
+        library = find_library()
+        return ClockedForeignSystem(theirs, config.nodes, run.nodes, rng, library)
+    return ForeignSystem(theirs, config.nodes, run.nodes, rng)
 
 
 def _allow_many_connections() -> None:

@@ -150,6 +150,14 @@ class RunStore:
         self._link(LATEST_FAILED, moved)
         return moved
 
+    def forget(self, run: RunDirectory) -> None:
+        """Delete a run, and the links that would lead nowhere."""
+        shutil.rmtree(run.path, ignore_errors=True)
+        for name in (LATEST, LATEST_FAILED):
+            link = self.root / name
+            if link.is_symlink() and not link.exists():
+                link.unlink(missing_ok=True)
+
     def judged(self, run: RunDirectory, verdict: Verdict) -> None:
         """Point ``latest-failed`` at a run that did not pass, and let the index look again."""
         if not isinstance(verdict, Valid):

@@ -118,14 +118,12 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
         for name in Given.__dataclass_fields__
     }
     drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
-    chosen["options"] = drawn_options | dict(given.options)
+    chosen["options"] = drawn_options | draft.config.options | dict(given.options)
     config = RunConfig(seed=seed, at_once=draft.at_once, **chosen)
     config.check()
     config = scheduled(config)
-    if given.faults is None and config.reads == Consistency.LEASE.value:
-        # A lease is only promised to hold while clocks drift within bounds.
-        kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
-        config = structs.replace(config, faults=kept)
+    if given.faults is None:
+        config = _safe_for_leases(config)
     world = WorldOptions(
         nodes=config.nodes,
         node=draft.node,
@@ -139,12 +137,21 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     return Plan(config=config, schedule=schedule, world=world)
 
 
+def _safe_for_leases(config: RunConfig) -> RunConfig:
+    """Where reads go by lease, which is only promised to hold while clocks drift within bounds."""
+    if config.reads != Consistency.LEASE.value:
+        return config
+    kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
+    return structs.replace(config, faults=kept)
+
+
 def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
     """What clients of whatever workload may do, and who is asked most; mostly the default."""
     drawn: dict[str, Setting] = {
         "clients": rng.choice(("pinned", "pinned", "roaming")),
         "reconnect-ops": rng.choice((0, 0, 0, 1, 5)),
         "retries": rng.choice(("none", "exactly-once", "exactly-once")),
+        "refused-percent": rng.choice((0, 0, 10)),
         "key-distribution": rng.choice(("uniform", "uniform", "zipf", "hot")),
     }
     known = {option.name: option.default for option in options(workload)}

@@ -80,7 +80,7 @@ LINK_VARIANTS: Final[dict[str, tuple[NetworkFault, ...]]] = {
         FlappingPrimary(Nanos(1_000 * MS)),
         FlappingPrimary(Nanos(300 * MS)),
     ),
-    "non-transitive": (NonTransitive(),),
+    "non-transitive": (NonTransitive(), NonTransitive(how=_CRAWL)),
     "slow-partition": (
         Isolate(Leader(), how=_CRAWL),
         Halves(how=_CRAWL),

@@ -269,8 +269,8 @@ def _membership_changes(nodes: Sequence[NodeId]) -> Sequence[Variant]:
 
 
 def _replacements(nodes: Sequence[NodeId]) -> Sequence[Variant]:
-    if len(nodes) < 3:
-        raise ImpossiblePlan("replace: of so few nodes none can be spared")
+    if len(nodes) < 2:
+        raise ImpossiblePlan("replace: one node alone cannot be spared")
     return (ReplaceNode(Leader()), ReplaceNode(Follower()))
 
 

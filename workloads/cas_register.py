@@ -18,7 +18,7 @@ from checker.linearizability.check import LinearizabilityChecker
 from checker.models.register import CasRegister
 from histories.call import Call, CompareAndSet, Write
 from histories.op import ProcessId
-from workloads.keyed import Key, KeyedWorkload
+from workloads.keyed import Distribution, Key, KeyedWorkload, pick
 from workloads.options import option
 from workloads.register import RegisterOptions, register_call
 
@@ -30,12 +30,13 @@ class CasRegisterOptions(RegisterOptions):
     reads_percent: int = option(25, "share of reads", most=100)
     writes_percent: int = option(30, "share of blind writes in what is not read", most=100)
     ops_per_key: int = option(60, "calls after which a key is replaced by a new one", least=1)
-    values: int = option(5, "values that a register may hold, beside nothing", least=1)
+    values: int = option(5, "values that a register may hold, beside nothing", least=1, most=1000)
+    value_distribution: Distribution = option(Distribution.UNIFORM, "of the values installed")
 
 
 def _call(options: CasRegisterOptions, key: Key, process: ProcessId, number: int) -> Call:
     rest = number // 100
-    value = 1 + rest % options.values
+    value = 1 + pick(options.value_distribution, options.values, rest)
     match register_call(options, key, process, number):
         case Write(key=name):
             return Write(name, value)

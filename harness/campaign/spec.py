@@ -3,6 +3,7 @@
 ::
 
     canary = "stale-read"            # a bug that must be caught, or nothing here means anything
+    keep = "failures"                # or "all" runs
 
     [budget]
     seconds = 3600                   # of the whole campaign
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.campaign.task import Task
 from harness.config import settings_of
@@ -90,11 +92,18 @@ class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A campaign file.  ``name``: by default that of the file."""
+    """A campaign file.
+
+    Attributes:
+        name: By default that of the file.
+        canary: A bug of the zoo, or "none".
+        keep: Which runs stay in the store: those that are not valid, or all.
+    """
 
     matrix: tuple[Matrix, ...]
     name: str = ""
     canary: str = "stale-read"
+    keep: Literal["failures", "all"] = "failures"
     budget: Budget = Budget()
 
 
@@ -124,24 +133,21 @@ def read_spec(path: Path) -> tuple[Spec, str]:
 def tasks_of(spec: Spec, first_fresh: int) -> tuple[Task, ...]:
     """All runs in the order in which they are to be made.
 
-    The matrices take turns according to their sizes, and in each of them every combination
-    meets its first seed before any meets its second: whenever time is up, all were looked at.
+    Each matrix gets as much time as any other, until it is done; and in each every combination
+    meets its first seed before any meets its second.  So whenever time is up, all were looked at.
 
     Args:
         first_fresh: The first of the seeds where a file asks for fresh ones.
     """
-    places: list[tuple[float, int, int, Given]] = []
+    places: list[tuple[float, int, Task]] = []
     for number, matrix in enumerate(spec.matrix):
-        plans = _plans(matrix, first_fresh)
-        places += [
-            ((index + 0.5) / len(plans), number, seed, given)
-            for index, (seed, given) in enumerate(plans)
-        ]
+        seconds = 0.0
+        for seed, given in _plans(matrix, first_fresh):
+            task = _task(0, matrix, seed, given)
+            places.append((seconds + task.expected_seconds / 2, number, task))
+            seconds += task.expected_seconds
     places.sort(key=lambda place: place[:2])
-    return tuple(
-        _task(number, spec.matrix[matrix], seed, given)
-        for number, (_, matrix, seed, given) in enumerate(places)
-    )
+    return tuple(replace(task, number=number) for number, (_, _, task) in enumerate(places))
 
 
 def combinations(matrix: Matrix) -> list[Given]:
@@ -194,7 +200,7 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 
 def _named(spec: Spec, name: str) -> Spec:
-    return Spec(matrix=spec.matrix, name=name, canary=spec.canary, budget=spec.budget)
+    return replace(spec, name=name)
 
 
 def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:

@@ -42,10 +42,16 @@ CLOSEST_WORLDS: Final = 10
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Where results belong.  ``store``: a directory that all workers see under this name."""
+    """Where results belong.
+
+    Attributes:
+        store: A directory that all workers see under this name.
+        keep: Which runs stay there; see ``Spec``.
+    """
 
     store: str
     campaign: str
+    keep: str
     budget: Budget
 
 
@@ -158,16 +164,21 @@ def _broken(item: Item, error: Exception, seconds: float) -> Record:
 
 
 def _do(place: Place, task: Task) -> JudgedRun:
-    seconds = place.budget.check_seconds
+    seconds, keep = place.budget.check_seconds, place.keep == "all"
     if task.live:
         return judged_live(
-            _store(place), task.config(), check_seconds=seconds, campaign=place.campaign
+            _store(place),
+            task.config(),
+            check_seconds=seconds,
+            keep_valid=keep,
+            campaign=place.campaign,
         )
     return judged_simulated(
         _store(place),
         task.plan(),
         task.command(),
         check_seconds=seconds,
+        keep_valid=keep,
         campaign=place.campaign,
     )
 

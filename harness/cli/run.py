@@ -85,7 +85,8 @@ class Chosen:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
         if config.system is not None:
             load_system(config.system)
-        plan_faults(config, suffers)
+        more = () if config.system is None else foreign_system.CLOCK_KINDS
+        plan_faults(config, (*suffers, *more))
         return config
 
 

@@ -37,7 +37,7 @@ _FILTERS: Final = tuple(Filter.__dataclass_fields__)
 def pages(root: Path) -> Starlette:
     """The application for the store at ``root``.  Nothing it does changes a run."""
     site = _Site(root)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", site.runs),
             Route("/runs/{workload}/{run}", site.run),
@@ -51,6 +51,8 @@ def pages(root: Path) -> Starlette:
         middleware=[Middleware(Guard)],
         exception_handlers={HTTPException: _problem},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Site:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histories.call import Call, CompareAndSet, Ok, Read
+from histories.call import Call, CompareAndSet, Ok, Read, Write
 from histories.op import Nanos
 from system_under_test.gossip_raft.core.client_session import ClientPolicy, Retries
 from workloads.base import Workload
@@ -137,6 +137,14 @@ def test_a_hot_key_is_replaced_before_the_others_are() -> None:
     calls = Counter(one.call.key for one in played(chosen))
     assert sum(count == 50 for count in calls.values()) >= 15
     assert all(calls[f"k{number}"] < 100 for number in range(5))
+
+
+def test_values_of_a_cas_register_are_few_and_distributed_as_told() -> None:
+    chosen = workload("cas-register", {"values": 3, "value-distribution": "hot"})
+    calls = [one.call for one in played(chosen, 2_000)]
+    written = Counter(call.value for call in calls if isinstance(call, Write))
+    assert set(written) == {1, 2, 3}
+    assert written[1] > 3 * (written[2] + written[3])
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

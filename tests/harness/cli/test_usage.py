@@ -29,6 +29,8 @@ from workloads.catalogue import WORKLOADS
         (("--repeat", "0"), "--repeat"),
         (("--workload", "poetry"), "--workload: no workload is named 'poetry'"),
         (("--faults", "plague"), "--faults"),
+        (("--at-once", "0"), "--at-once: 0"),
+        (("--schedule", "nowhere.toml"), "--schedule: nowhere.toml: No such file"),
         (("--option", "colour=red"), "--option: colour: register has no such option"),
         (("--option", "keys-active=none"), "--option: keys-active: 'none' is no whole number"),
         (("--option", "keys-active"), "--option: keys-active: has no value"),
@@ -140,3 +142,27 @@ def test_a_workload_says_what_it_finds_and_what_may_be_chosen() -> None:
 def test_no_runs_at_all_is_an_empty_list(tmp_path: Path) -> None:
     done = hearsay("runs", "--json", "--store", tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, "[]")
+
+
+def test_a_wrong_schedule_is_told_with_file_line_and_field(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text('[[fault]]\nat = 3\nlasts = "2 hours"\nkind = "kill"\ntarget = "leader"\n')
+    for command in (("run",), ("simulate", "--seeds", "1")):
+        done = hearsay(*command, "--schedule", file, "--store", tmp_path / "runs")
+        assert done.returncode == 2, done
+        assert f"{file}:3: lasts: '2 hours' is no time" in done.stderr
+
+
+def test_a_schedule_written_by_hand_is_what_happens(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text('[[fault]]\nat = 2\nlasts = 3\nkind = "kill"\ntarget = "leader"\n')
+    done = hearsay(
+        *("simulate", "--seeds", "1", "--schedule", file, "--keep"),
+        *("--jobs", "1", "--store", tmp_path / "runs"),
+    )
+    assert done.returncode == 0, done
+    (stored,) = tmp_path.glob("runs/*/*/schedule.json")
+    assert [step["fault"]["kind"] for step in json.loads(stored.read_bytes())["steps"]] == [
+        "kill",
+        "heal-all",
+    ]
