@@ -1,6 +1,8 @@
 // The space-time diagram (Lamport 1978): who told whom what around the picked moment.
 
-import { ROLES, OUTCOMES, answerOf, anomalies, callOf, completedAt, lastBefore, messages, names, nodes, ops, rowOf, valueAt } from "./data.js";
+import {
+  OUTCOMES, ROLES, anomalies, answerOf, callOf, completedAt, lastBefore, messages, names, nodes, ops, rowOf, valueAt,
+} from "./data.js";
 import { closeUp, picked, pickOp, pickMoment } from "./chosen.js";
 import { eachStep, rowLabel, stateAt } from "./cluster.js";
 import { markMoment, shadeFaults } from "./faults.js";
@@ -62,8 +64,8 @@ function visible() {
 function lineOf(i, width, bars) {
   const y1 = yOf(messages.source[i], bars), y2 = yOf(messages.target[i], bars);
   if (y1 === null || y2 === null) return null;
-  const x1 = view.xOf(messages.departed[i], width);
-  if (messages.took[i] >= 0) return { x1, y1, x2: view.xOf(messages.departed[i] + messages.took[i], width), y2, arrived: true };
+  const x1 = view.xOf(messages.departed[i], width), arrived = messages.departed[i] + messages.took[i];
+  if (messages.took[i] >= 0) return { x1, y1, x2: view.xOf(arrived, width), y2, arrived: true };
   return { x1, y1, x2: x1 + 14, y2: y1 + (y2 - y1) * 0.45, arrived: false };
 }
 
@@ -261,13 +263,14 @@ export function start() {
       return /** @type {Line[]} */ ([
         [messages.texts[messages.text[i]], "title"],
         [`${names[messages.source[i]]} to ${names[messages.target[i]]}, ${messages.kinds[messages.kind[i]]}`, ""],
-        [took < 0 ? `left at ${instant(gone)}; not known to have arrived` : `${instant(gone)} to ${instant(gone + took)}, ${duration(took)}`, "dim"],
+        [took < 0 ? `left at ${instant(gone)}; not known to have arrived`
+          : `${instant(gone)} to ${instant(gone + took)}, ${duration(took)}`, "dim"],
       ]);
     },
     click: (event) => {
       const row = barAt(event);
       if (row >= 0) pickOp(row);
-      else pickMoment(view.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth));
+      else pickMoment(view.timeUnder(event, plot));
     },
   });
 }
