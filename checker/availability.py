@@ -66,13 +66,13 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leadership:
-    """``node`` led ``term`` within [since, until]; ``ended`` by itself, or by the end of a life
-    or of the trace."""
+    """``node`` led ``term`` within [since, until]; ``ended`` by itself, and not because its life
+    did; infinity: it still did when the trace ended."""
 
     node: str
     term: int
     since: int
-    until: int
+    until: float
     ended: bool
 
 
@@ -245,7 +245,7 @@ class _Life:
                     self.commits.append((at, index))
                 case _:
                     at = event.at
-        self._end(at, ended=False)
+        self._end(inf, ended=False)
 
     def _wait(self, events: Sequence[NodeEvent]) -> None:
         since: int | None = None
@@ -268,7 +268,7 @@ class _Life:
                 case _:
                     pass
 
-    def _end(self, at: int, *, ended: bool) -> None:
+    def _end(self, at: float, *, ended: bool) -> None:
         if self._led is not None:
             term, since = self._led
             self._led = None
@@ -324,7 +324,7 @@ def _stubborn(
     for node, since, until in peace.isolations:
         by = since + patience.abdicate
         spans = peace.over(since, by) if by <= until else None
-        if spans is None or 2 * len(peace.nodes) <= 2:
+        if spans is None or len(peace.nodes) == 1:
             continue
         for led in leaderships:
             if led.node == node and led.since <= since and led.until >= by:
