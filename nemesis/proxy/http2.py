@@ -299,7 +299,7 @@ class Hop:
         Raises:
             RelayError: The frame is none of its kind.
         """
-        size = _number(frame)
+        size = number_in(frame) & 0x7FFFFFFF
         if frame.stream:
             if (flow := self.flows.get(frame.stream)) is not None:
                 flow.widen(size)
@@ -335,7 +335,12 @@ def _unpadded(frame: Frame) -> bytes:
     return frame.payload[1 : len(frame.payload) - frame.payload[0]]
 
 
-def _number(frame: Frame) -> int:
+def number_in(frame: Frame) -> int:
+    """All that some kinds of frames hold.
+
+    Raises:
+        RelayError: It is none.
+    """
     if len(frame.payload) != 4:
         raise RelayError(f"{len(frame.payload)} bytes where a number is due")
-    return int.from_bytes(frame.payload, "big") & 0x7FFFFFFF
+    return int.from_bytes(frame.payload, "big")

@@ -34,6 +34,7 @@ from nemesis.proxy.http2 import (
     Outflow,
     RelayError,
     Reset,
+    number_in,
 )
 from nemesis.proxy.messages import COPY, InnerCall, Messages, Multiplexed, framed
 from system_under_test.conditions import (
@@ -382,7 +383,7 @@ class Relay:
         call = self._calls.pop(frame.stream, None)
         if call is None:
             return
-        code = int.from_bytes(frame.payload, "big")
+        code = number_in(frame)
         for flow in call.requests:
             flow.reset(code)
             self._forget(flow.stream)
@@ -494,7 +495,7 @@ class Relay:
             if flow.stream == frame.stream:
                 flow.close()
         if number and not call.reply_lost:
-            call.reply.put(Reset(int.from_bytes(frame.payload, "big")))
+            call.reply.put(Reset(number_in(frame)))
             self._calls.pop(number, None)
 
     def _forget(self, stream: int) -> None:
