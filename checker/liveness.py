@@ -16,8 +16,10 @@ SPARES_DISKS: Final = frozenset(
         *("isolate", "halves", "majorities-ring", "bridge", "one-way", "shun", "sieve"),
         *("non-transitive", "flapping-primary", "refuse", "throttle", "half-open", "crowd"),
         *("drop-request", "drop-reply", "duplicate", "delay", "reorder", "fail", "slow-close"),
-        *("slow", "reset", "weather", "bump-clock", "drift-clock"),
-        *("kill", "pause", "crash-at", "lose-power", "remove-node", "transfer-leadership"),
+        *("slow", "reset", "weather"),
+        *("bump-clock", "skew-clock", "drift-clock", "strobe-clock"),
+        *("kill", "terminate", "pause", "crash-at", "lose-power", "tear-log"),
+        *("remove-node", "transfer-leadership"),
         *("fill-disk", "slow-disk", "read-only-disk", "fail-sync"),
     }
 )
