@@ -136,6 +136,12 @@ class Outflow:
         self._hop.flows[stream] = self
         self.flush()
 
+    def drop_waiting(self) -> bool:
+        """Lose what waits; whether anything did."""
+        had = bool(self._items)
+        self._items.clear()
+        return had
+
     def release(self) -> None:
         """It is held no more."""
         self.held = False
@@ -307,6 +313,10 @@ class Hop:
         self.window += size
         for flow in tuple(self.flows.values()):
             flow.flush()
+
+    def drop_waiting(self) -> bool:
+        """Lose what waits for windows; whether anything did."""
+        return sum(flow.drop_waiting() for flow in self.flows.values()) > 0
 
     def grant(self, stream: int, size: int) -> None:
         """Let the peer send more."""

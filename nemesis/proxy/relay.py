@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from nemesis.proxy.gate import Gate
@@ -92,6 +93,7 @@ class _Waiting:
 
     due: float
     overtaken: bool
+    to_server: bool
     go: Callable[[], None]
 
 
@@ -216,19 +218,19 @@ class Relay:
         for waiting in sorted(due, key=lambda waiting: waiting.due):
             waiting.go()
 
-    def drop_held(self) -> bool:
-        """Lose what is held back; whether there was anything."""
-        had = bool(self._waiting)
-        self._waiting.clear()
-        return had
+    def drop_held(self, *, to_server: bool) -> bool:
+        """Lose what is held back on that way, for whatever reason; whether there was anything."""
+        lost = [waiting for waiting in self._waiting if waiting.to_server == to_server]
+        self._waiting = [waiting for waiting in self._waiting if waiting.to_server != to_server]
+        return (self._server if to_server else self._client).drop_waiting() or bool(lost)
 
-    def _hold(self, fate: Fate, go: Callable[[], None]) -> None:
+    def _hold(self, fate: Fate, go: Callable[[], None], *, to_server: bool = True) -> None:
         if fate.how is Meddling.REORDER:
             self._forward.counts.requests_overtaken += 1
             due = self._now + OVERTAKEN_MAX_NS / 1e9
         else:
             due = self._now + fate.late_ns / 1e9
-        self._waiting.append(_Waiting(due, fate.how is Meddling.REORDER, go))
+        self._waiting.append(_Waiting(due, fate.how is Meddling.REORDER, to_server, go))
 
     # --- requests ----------------------------------------------------------------------
 
@@ -362,7 +364,7 @@ class Relay:
             if fate.status:
                 failed.append(self._multiplexed.failure(request.number, fate.status, DETAILS))
             elif fate.late_ns or fate.how is Meddling.REORDER:
-                self._hold(fate, lambda copies=copies: self._pass_on(flow, copies))  # type: ignore[misc]
+                self._hold(fate, partial(self._pass_on, flow, copies))
             elif not fate.lost:
                 passed += copies
         if passed:
@@ -419,7 +421,7 @@ class Relay:
         call.reply_lost = fate.lost
         if fate.late_ns:
             call.reply.held = True
-            self._hold(fate, call.reply.release)
+            self._hold(fate, call.reply.release, to_server=False)
 
     def _reply_fate(self) -> Fate:
         counts = self._backward.counts
@@ -466,7 +468,7 @@ class Relay:
                 continue
             fate = self._reply_fate()
             if fate.late_ns:
-                self._hold(fate, lambda reply=reply: self._answer(call, [reply]))  # type: ignore[misc]
+                self._hold(fate, partial(self._answer, call, [reply]), to_server=False)
             elif not fate.lost:
                 passed.append(reply)
         if passed:

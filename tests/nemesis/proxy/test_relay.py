@@ -162,3 +162,13 @@ def test_a_farewell_names_the_streams_as_the_other_side_counts() -> None:
     relay.receive(False, frame(Kind.GOAWAY, 0, 0, struct.pack("!II", 1, 0)), 0.0)
     (farewell,) = heard(relay.to_client, preface=False)
     assert farewell.payload == struct.pack("!II", 3, 0)
+
+
+def test_what_waits_for_a_window_is_lost_when_its_way_is_cut() -> None:
+    relay = relay_of()
+    relay.receive(True, asked()[:-17], 0.0)
+    for _ in range(5):
+        relay.receive(True, frame(Kind.DATA, 0, 1, bytes(16_384)), 0.0)
+    assert not relay.drop_held(to_server=False)
+    assert relay.drop_held(to_server=True)
+    assert not relay.drop_held(to_server=True)
