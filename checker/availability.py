@@ -33,16 +33,12 @@ LEAVES_THE_REST: Final = frozenset(
 """Faults that take away the nodes they hit, and leave the others as they were."""
 LEAVES_EVERYBODY: Final = frozenset({"shun"})
 """Faults that gossip is there to make up for."""
-HANDS_OVER: Final = frozenset({"transfer-leadership"})
-"""Not a fault at all, but it replaces a leader."""
-LEAVES_SCARS: Final = frozenset(
-    {"lose-disk", "flip-bit", "tear-log", "remove-node", "replace-node"}
-)
+HANDS_OVER: Final = frozenset({"transfer-leadership", "terminate"})
+"""They replace a leader that nothing is wrong with."""
+LEAVES_SCARS: Final = frozenset({"lose-disk", "flip-bit", "remove-node", "replace-node"})
 """Faults after which nodes are others than before: nothing is expected from then on."""
-TAKES_TIME: Final = LEAVES_SCARS | {"terminate"}
-"""Faults that others take part in, and that are told only when they are done."""
 DOING_MAX: Final = 10_000_000_000
-"""So long, in nanoseconds, before that they may have begun."""
+"""So long, in nanoseconds, before it is told those may have begun to act."""
 
 WAITS_MIN: Final = 5
 """So many time-outs drawn from a range are not all within a hundredth of each other."""
@@ -169,10 +165,10 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
     for event in events:
         match event:
             case FaultBegan(time=time, fault=number, kind=kind):
-                doing = max(since, time - DOING_MAX) if kind in TAKES_TIME else time
+                doing = max(since, time - DOING_MAX) if kind in LEAVES_SCARS else time
                 yield span(doing)
                 if doing < time:
-                    yield _Span(doing, time, frozenset(), calm=False)
+                    yield _Span(doing, time, frozenset(), calm=False, transfers=False)
                 held[number], since = event, time
                 scarred |= kind in LEAVES_SCARS
             case FaultEnded(time=time, fault=number):
