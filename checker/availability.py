@@ -27,13 +27,22 @@ from histories.trace import (
 
 SOURCE: Final = "Ongaro 2014, sections 3.9, 6.2, 9.6; Howard & Abraham 2020"
 
-LEAVES_THE_REST: Final = frozenset({"kill", "pause", "lose-power", "crash-at", "isolate"})
+LEAVES_THE_REST: Final = frozenset(
+    {"kill", "terminate", "pause", "lose-power", "tear-log", "crash-at", "isolate"}
+)
 """Faults that take away the nodes they hit, and leave the others as they were."""
 LEAVES_EVERYBODY: Final = frozenset({"shun"})
 """Faults that gossip is there to make up for."""
-LEAVES_SCARS: Final = frozenset({"lose-disk", "flip-bit", "remove-node", "transfer-leadership"})
+HANDS_OVER: Final = frozenset({"transfer-leadership"})
+"""Not a fault at all, but it replaces a leader."""
+LEAVES_SCARS: Final = frozenset(
+    {"lose-disk", "flip-bit", "tear-log", "remove-node", "replace-node"}
+)
 """Faults after which nodes are others than before: nothing is expected from then on."""
-
+TAKES_TIME: Final = LEAVES_SCARS | {"terminate"}
+"""Faults that others take part in, and that are told only when they are done."""
+DOING_MAX: Final = 10_000_000_000
+"""So long, in nanoseconds, before that they may have begun."""
 
 WAITS_MIN: Final = 5
 """So many time-outs drawn from a range are not all within a hundredth of each other."""
@@ -80,6 +89,7 @@ def check_availability(
     3. A leader cut off from it leads no more.
     4. What its leader appends is committed, by all nodes that were never disturbed.
     5. Its nodes do not all wait equally long before they campaign.
+    6. Whoever campaigns without a pre-vote, as the leader asked it to, is elected.
 
     Each is judged only where what is expected had ``patience`` enough; while or after anything
     else goes wrong (bad weather, clocks, disks, changes of the membership) nothing is expected.
@@ -94,6 +104,7 @@ def check_availability(
         *_needless(peace, leaderships, patience),
         *_stubborn(peace, leaderships, patience),
         *_marching(lives),
+        *_unprepared(peace, lives, leaderships, patience),
         *_stalled(peace, {life.node: life for life in lives}, leaderships, patience),
     ]
     if found:
@@ -111,6 +122,7 @@ class _Span:
     until: float
     away: frozenset[str]
     calm: bool
+    transfers: bool
 
 
 class _Peace:
@@ -122,6 +134,7 @@ class _Peace:
         self.spans = list(_spans(events))
         self._starts = [span.since for span in self.spans]
         self.isolations = tuple(_isolations(events))
+        self.transfers = any(span.transfers for span in self.spans)
 
     def over(self, since: float, until: float) -> list[_Span] | None:
         """The spans of [since, until]; ``None`` where something is expected of nobody."""
@@ -147,15 +160,19 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
     since, scarred = 0, False
 
     def span(until: float) -> _Span:
-        kinds = {fault.kind for fault in held.values()}
+        kinds = {_kind(fault) for fault in held.values()}
         taken = (fault.nodes for fault in held.values() if fault.kind in LEAVES_THE_REST)
-        calm = not scarred and kinds <= LEAVES_THE_REST | LEAVES_EVERYBODY
-        return _Span(since, until, frozenset(dead).union(*taken), calm)
+        calm = not scarred and kinds <= LEAVES_THE_REST | LEAVES_EVERYBODY | HANDS_OVER
+        away = frozenset(dead).union(*taken)
+        return _Span(since, until, away, calm, bool(kinds & HANDS_OVER))
 
     for event in events:
         match event:
             case FaultBegan(time=time, fault=number, kind=kind):
-                yield span(time)
+                doing = max(since, time - DOING_MAX) if kind in TAKES_TIME else time
+                yield span(doing)
+                if doing < time:
+                    yield _Span(doing, time, frozenset(), calm=False)
                 held[number], since = event, time
                 scarred |= kind in LEAVES_SCARS
             case FaultEnded(time=time, fault=number):
@@ -171,12 +188,17 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
     yield span(inf)
 
 
+def _kind(fault: FaultBegan) -> str:
+    """ "isolate" only if the links are cut, and not slow, say, which is told before them."""
+    return fault.kind if ": " not in fault.detail else f"{fault.kind}, but not cut"
+
+
 def _isolations(events: Iterable[Event]) -> Iterator[tuple[str, int, float]]:
     """(node, since, until) of each node that a fault cut off from all others."""
     held: dict[int, FaultBegan] = {}
     for event in events:
         match event:
-            case FaultBegan(fault=number, kind="isolate"):
+            case FaultBegan(fault=number) if _kind(event) == "isolate":
                 held[number] = event
             case FaultEnded(time=time, fault=number) if number in held:
                 began = held.pop(number)
@@ -198,6 +220,8 @@ class _Life:
         self.waits: list[int] = []
         """How long it waited each time it had nothing else to wait for than its time-out: from
         the beginning of all to its first campaign, from one campaign to the next."""
+        self.asked: list[tuple[int, int]] = []
+        """(time, term) of its campaigns without a pre-vote."""
         self._led: tuple[int, int] | None = None
         self._lead(events)
         self._wait(events)
@@ -225,7 +249,12 @@ class _Life:
 
     def _wait(self, events: Sequence[NodeEvent]) -> None:
         since: int | None = None
+        role = "follower"
         for event in events:
+            if isinstance(event, RoleChanged):
+                if (role, event.role) == ("follower", "candidate"):
+                    self.asked.append((event.at, event.term))
+                role = event.role
             match event:
                 case Booted(at=0) | RoleChanged(role="candidate"):
                     since = event.at
@@ -279,6 +308,8 @@ def _needless(
     peace: _Peace, leaderships: Sequence[Leadership], patience: Patience
 ) -> Iterator[Anomaly]:
     for led in leaderships:
+        if peace.transfers:
+            return  # A transfer is told when it is over, and a leader may be meant to go.
         if led.ended and led.node in peace.undisturbed(led.until - patience.elect, led.until):
             yield _anomaly(
                 "needless election",
@@ -312,6 +343,24 @@ def _marching(lives: Sequence[_Life]) -> Iterator[Anomaly]:
             f"{len(waits)} times a node waited for its time-out before it campaigned, and always"
             f" for {waits[0] / 1e6:.0f} ms: nodes that begin together divide the votes for ever",
         )
+
+
+def _unprepared(
+    peace: _Peace,
+    lives: Sequence[_Life],
+    leaderships: Sequence[Leadership],
+    patience: Patience,
+) -> Iterator[Anomaly]:
+    won = {led.term for led in leaderships}
+    for life in lives:
+        for at, term in life.asked:
+            rest = peace.undisturbed(at - patience.elect, at + patience.abdicate)
+            if peace.transfers and life.node in rest and term not in won:
+                yield _anomaly(
+                    "handed over to nobody",
+                    f"{life.node} was asked to lead at {at / 1e9:.3f} s, and lost the election of"
+                    f" term {term}, although {', '.join(sorted(rest))} were in peace",
+                )
 
 
 def _stalled(

@@ -16,7 +16,7 @@ from harness.exchange_calls import ExchangeCalls
 from harness.live_client import SessionClient
 from harness.planning import session_timeouts
 from harness.proxied import Proxied
-from harness.running_system import DeathWatch
+from harness.running_system import DeathWatch, all_of
 from harness.troubled import Troubled
 from harness.waiting import waits
 from harness.wall_clock import deadline_after, pause
@@ -148,7 +148,10 @@ class LiveSystem(Proxied, Troubled):
         await self._processes.nodes[node].terminate()
         self._proxies.untarget(node)
 
-    async def start(self, node: NodeId) -> None:
+    async def start(self, *nodes: NodeId) -> None:
+        await all_of(map(self._start, nodes))
+
+    async def _start(self, node: NodeId) -> None:
         try:
             started = await self._processes.nodes[node].start(rebuild=node in self._hurt)
         except ProcessFailed as failure:

@@ -66,7 +66,7 @@ def _patience(world: WorldOptions, node: NodeConfig) -> Patience | None:
     # From one node to another and onto its disk.
     step = int(network.latency_max_ns * (1 + network.jitter)) + disk.sync_max_ns
     timeout = node.election_timeout_max_ns
-    if timeout < 10 * step or node.fanout < world.nodes - 1:
+    if timeout < 10 * step:
         return None
     if timeout - node.election_timeout_min_ns < timeout // 20:
         return None  # There is nothing to draw from: such nodes may well divide the votes for ever.

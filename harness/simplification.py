@@ -28,8 +28,14 @@ from nemesis.fault import (
     LoseDisk,
     LosePower,
     OneWay,
+    RemoveNode,
+    ReplaceNode,
+    SkewClock,
     SlowDisk,
     SlowLinks,
+    StrobeClock,
+    TearLog,
+    Terminate,
     kind_of,
 )
 from nemesis.schedule import Schedule, Timed, heal_at
@@ -350,6 +356,12 @@ def simpler_faults(fault: Fault) -> Iterator[Fault]:
             yield Kill(target)
             if torn:
                 yield LosePower(target)
+        case Terminate(target=target) | TearLog(target=target):
+            yield Kill(target)
+        case ReplaceNode(target=target):
+            yield Kill(target)
+            yield LoseDisk(target)
+            yield RemoveNode(target)
         case FlipBit(target=target) | LoseDisk(target=target):
             yield Kill(target)
             yield LosePower(target)
@@ -373,6 +385,11 @@ def simpler_faults(fault: Fault) -> Iterator[Fault]:
         case BumpClock(target=target, offset_ns=offset):
             sign = 1 if offset > 0 else -1
             yield from (BumpClock(target, sign * ns) for ns in _rounder(abs(offset), 1))
+        case SkewClock(target=target, offset_ns=offset):
+            yield BumpClock(target, offset)
+        case StrobeClock(target=target, offset_ns=offset):
+            yield BumpClock(target, offset)
+            yield SkewClock(target, offset)
         case DriftClock(target=target, ppm=ppm) if ppm % 1_000:
             yield DriftClock(target, round(ppm, -3))
         case _:

@@ -37,8 +37,8 @@ FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
     Need.BIT_FLIP: ("flip-bit",),
     Need.PARTITION: ("partition",),
     Need.ONE_WAY_PARTITION: ("one-way",),
+    Need.FLAPPING: ("isolate",),
     Need.LOSS: ("weather",),
-    Need.DELAY: ("weather", "slow"),
     Need.DUPLICATION: ("weather",),
     Need.PAUSE: ("pause",),
     Need.MEMBERSHIP: ("membership",),
@@ -55,6 +55,10 @@ SHOWN_BY: Final[dict[Need, tuple[str, ...]]] = {
     Need.READS: ("register", "list"),
 }
 """Workloads that cannot overlook it."""
+
+
+HOT: Final = {"keys-active": 2, "reads-percent": 60, "concurrency-per-key-max": 20}
+"""So few keys that whoever reads reads what was just written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,10 @@ def suspected(rng: random.Random, needs: Collection[Need], draft: Draft) -> Draf
     for need, workloads in SHOWN_BY.items():
         if need in needs:
             config = structs.replace(config, workload=rng.choice(workloads))
+    if Need.REFUSALS in needs:
+        config = structs.replace(config, options={"refused-percent": 10})
+    if Need.READS in needs:
+        config = structs.replace(config, concurrency=20, options=HOT)
     if Need.LEASE_READS in needs:
         config = structs.replace(config, reads=Consistency.LEASE.value)
     if Need.COMPACTION in needs:
@@ -102,9 +110,13 @@ def suspected(rng: random.Random, needs: Collection[Need], draft: Draft) -> Draf
     if Need.GATEWAY in needs:
         draft = replace(draft, forwarding=True)
     if Need.CLOCK_DRIFT in needs:
-        draft = coarse(draft)
+        draft = replace(coarse(draft), network=NetworkOptions(), disk=DiskOptions())
     if Need.DELAY in needs:
         draft = _sluggish(rng, draft)
+    if Need.STRAGGLING in needs:
+        draft = _straggling(rng, draft)
+    if Need.FLAPPING in needs:
+        draft = _flapping(rng, draft)
     return _peaceful(rng, draft) if Need.PEACE in needs else draft
 
 
@@ -122,6 +134,8 @@ def _brisk(rng: random.Random, draft: Draft) -> Draft:
             "election_timeout_min_ns": unit,
             "election_timeout_max_ns": 2 * unit,
             "heartbeat_interval_ns": unit // 5,
+            "request_timeout_ns": 2 * unit,
+            "pull_wait_ns": unit * rng.choice((0, 1)),
         },
         network=NetworkOptions(latency_max_ns=unit // rng.choice((20, 100)), jitter=1.0),
         disk=DiskOptions(sync_max_ns=unit // rng.choice((20, 100))),
@@ -141,6 +155,7 @@ def _sluggish(rng: random.Random, draft: Draft) -> Draft:
     unit = int(draft.node["election_timeout_min_ns"] or 0)
     return replace(
         draft,
+        node=draft.node | {"commit_news_delay_ns": unit // rng.choice((10, 2))},
         network=NetworkOptions(
             latency_max_ns=int(unit * rng.choice((0.05, 0.1, 0.2))),
             jitter=rng.choice((1.0, 3.0)),
@@ -150,6 +165,41 @@ def _sluggish(rng: random.Random, draft: Draft) -> Draft:
                 straggle_max_ns=unit * rng.choice((1, 3)),
             ),
         ),
+    )
+
+
+def _straggling(rng: random.Random, draft: Draft) -> Draft:
+    """What was said in one election is heard in the next ones."""
+    unit = int(draft.node["election_timeout_min_ns"] or 0)
+    weather = Weather(
+        loss=rng.choice((0.0, 0.1)),
+        straggling=rng.choice((0.2, 0.5)),
+        straggle_max_ns=unit * rng.choice((2, 4)),
+    )
+    return replace(
+        draft,
+        # Whoever gives up sooner than messages come never catches up.
+        node=draft.node | {"request_timeout_ns": 5 * unit, "entries_max": 256},
+        network=replace(draft.network, weather=weather),
+        at_once=rng.choice((1, 2, 3)),
+    )
+
+
+def _flapping(rng: random.Random, draft: Draft) -> Draft:
+    """There is just time for an election between one fault and the next, and so many calls that
+    whoever leads meanwhile gets some."""
+    unit = int(draft.node["election_timeout_min_ns"] or 0)
+    return replace(
+        draft,
+        config=structs.replace(draft.config, concurrency=20, rate_hz=150.0),
+        pace=replace(
+            draft.pace,
+            duration_min_ns=unit * 3 // 2,
+            duration_max_ns=unit * rng.choice((3, 5)),
+            recovery_ns=unit // rng.choice((10, 2)),
+            interval_ns=5 * unit // 2,
+        ),
+        at_once=1,
     )
 
 
@@ -186,7 +236,7 @@ def _peaceful(rng: random.Random, draft: Draft) -> Draft:
 def coarse(draft: Draft) -> Draft:
     """Clocks that run apart by far, as the nodes are told they may: what leases leave to them
     then is felt."""
-    allowed = 300_000
+    allowed = 600_000
     # Two clocks that are off by this in opposite directions just keep to it.
     drift = allowed * PPM // (2 * PPM + allowed)
     return replace(

@@ -118,7 +118,7 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
         for name in Given.__dataclass_fields__
     }
     drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
-    chosen["options"] = drawn_options | dict(given.options)
+    chosen["options"] = drawn_options | draft.config.options | dict(given.options)
     config = RunConfig(seed=seed, at_once=draft.at_once, **chosen)
     config.check()
     config = scheduled(config)
@@ -151,6 +151,7 @@ def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
         "clients": rng.choice(("pinned", "pinned", "roaming")),
         "reconnect-ops": rng.choice((0, 0, 0, 1, 5)),
         "retries": rng.choice(("none", "exactly-once", "exactly-once")),
+        "refused-percent": rng.choice((0, 0, 10)),
         "key-distribution": rng.choice(("uniform", "uniform", "zipf", "hot")),
     }
     known = {option.name: option.default for option in options(workload)}

@@ -14,6 +14,7 @@ from typing import Final
 from checker.base import Budget
 from checker.verdict import Invalid, Verdict
 from harness.exploration import Explorer, RandomSearch, Trial, explore
+from harness.simulated import CORRECT as NO_MUTANT
 from harness.simulated import Plan, Simulated, simulate
 from harness.swarm import Given, draw_plan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
@@ -49,6 +50,7 @@ class Hunt:
         runs: Tried, that one included.
         virtual_ns: Simulated time in all of them together.
         seconds: Of computing.
+        false_alarms: Runs before that which were invalid, and are so with correct nodes, too.
         plan: Of the run that caught it.
     """
 
@@ -58,6 +60,7 @@ class Hunt:
     runs: int
     virtual_ns: int
     seconds: float
+    false_alarms: int = 0
     plan: Plan | None = None
 
     @property
@@ -122,14 +125,17 @@ def hunt(
     mutant = None if bug == CORRECT else CATALOGUE[bug]
     first, began, virtual_ns, runs = number * SEEDS_PER_HUNT, spent(), 0, 0
     found: tuple[str, ...] = ()
+    false_alarms = 0
     plan: Plan | None = None
     search = explorer(lambda seed: plan_of(seed, mutant, guided=seed % 2 == 0))
     seeds = range(first, first + budget.runs_max)
     for _, simulated in explore(search, seeds, _in_turn, Simulated.states):
         found = anomalies(simulated.verdicts(judging()))
-        plan = simulated.plan if found else None
         virtual_ns += simulated.time
         runs += 1
+        if found and mutant is not None and _accuses_correct(simulated.plan, judging()):
+            found, false_alarms = (), false_alarms + 1
+        plan = simulated.plan if found else None
         if found or spent() - began >= budget.seconds_max:
             break
     return Hunt(
@@ -139,8 +145,13 @@ def hunt(
         runs=runs,
         virtual_ns=virtual_ns,
         seconds=spent() - began,
+        false_alarms=false_alarms,
         plan=plan,
     )
+
+
+def _accuses_correct(plan: Plan, judging: Budget) -> bool:
+    return bool(anomalies(simulate(plan, NO_MUTANT).verdicts(judging)))
 
 
 def _in_turn(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Simulated]]:

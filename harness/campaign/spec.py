@@ -133,24 +133,21 @@ def read_spec(path: Path) -> tuple[Spec, str]:
 def tasks_of(spec: Spec, first_fresh: int) -> tuple[Task, ...]:
     """All runs in the order in which they are to be made.
 
-    The matrices take turns according to their sizes, and in each of them every combination
-    meets its first seed before any meets its second: whenever time is up, all were looked at.
+    Each matrix gets as much time as any other, until it is done; and in each every combination
+    meets its first seed before any meets its second.  So whenever time is up, all were looked at.
 
     Args:
         first_fresh: The first of the seeds where a file asks for fresh ones.
     """
-    places: list[tuple[float, int, int, Given]] = []
+    places: list[tuple[float, int, Task]] = []
     for number, matrix in enumerate(spec.matrix):
-        plans = _plans(matrix, first_fresh)
-        places += [
-            ((index + 0.5) / len(plans), number, seed, given)
-            for index, (seed, given) in enumerate(plans)
-        ]
+        seconds = 0.0
+        for seed, given in _plans(matrix, first_fresh):
+            task = _task(0, matrix, seed, given)
+            places.append((seconds + task.expected_seconds / 2, number, task))
+            seconds += task.expected_seconds
     places.sort(key=lambda place: place[:2])
-    return tuple(
-        _task(number, spec.matrix[matrix], seed, given)
-        for number, (_, matrix, seed, given) in enumerate(places)
-    )
+    return tuple(replace(task, number=number) for number, (_, _, task) in enumerate(places))
 
 
 def combinations(matrix: Matrix) -> list[Given]:

@@ -30,6 +30,12 @@ _OPTIONS: Final = {
 """Of ``hearsay simulate``, by the field of ``Given``."""
 
 
+LIVE_OVERHEAD_S: Final = 12.0
+"""Of a live run beyond its time under load: starting, healing, the final reads, the checks."""
+
+SIMULATED_S: Final = 2.0
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """``number``: its place in the campaign, by which its result is known.
 
@@ -50,6 +56,11 @@ class Task(Struct, frozen=True, kw_only=True):
         world = "live" if self.live else "simulated"
         system = [] if self.system is None else [f"system={self.system}"]
         return " ".join((world, workload, *system, *words, *self._settings(), f"seed={self.seed}"))
+
+    @property
+    def expected_seconds(self) -> float:
+        """That it will take, about."""
+        return self.config().time_s + LIVE_OVERHEAD_S if self.live else SIMULATED_S
 
     def config(self) -> RunConfig:
         """Of a live run."""

@@ -191,7 +191,6 @@ MUTANTS = (
         breaks=("linearizability",),
         needs=(
             Need.READS,
-            Need.PARTITION,
             Need.PAUSE,
         ),
         revealed_by=("linearizability",),
@@ -207,7 +206,7 @@ MUTANTS = (
             Need.READS,
             Need.LEASE_READS,
             Need.CLOCK_DRIFT,
-            Need.PARTITION,
+            Need.FLAPPING,
         ),
         revealed_by=("linearizability",),
         random=False,
@@ -278,9 +277,8 @@ MUTANTS = (
         breaks=("linearizability",),
         needs=(
             Need.READS,
-            Need.ELECTION,
+            Need.FLAPPING,
             Need.DELAY,
-            Need.TRANSFER,
         ),
         revealed_by=("linearizability",),
         random=False,

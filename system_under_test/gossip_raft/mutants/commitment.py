@@ -183,8 +183,8 @@ MUTANTS = (
         summary="The leader counts positions whatever the term of whoever reports them.",
         breaks=("leader completeness",),
         needs=(
-            Need.PARTITION,
-            Need.DELAY,
+            Need.ELECTION,
+            Need.STRAGGLING,
         ),
         revealed_by=(
             "leader completeness",

@@ -289,7 +289,7 @@ MUTANTS = (
         breaks=("leader completeness", "durability"),
         needs=(
             Need.ELECTION,
-            Need.PARTITION,
+            Need.FLAPPING,
             Need.DELAY,
         ),
         revealed_by=("leader completeness",),
@@ -325,7 +325,7 @@ MUTANTS = (
         breaks=("election safety",),
         needs=(
             Need.ELECTION,
-            Need.DELAY,
+            Need.STRAGGLING,
         ),
         revealed_by=("elected by a majority",),
         random=False,
@@ -348,8 +348,7 @@ MUTANTS = (
         needs=(
             Need.READS,
             Need.ELECTION,
-            Need.DELAY,
-            Need.PARTITION,
+            Need.STRAGGLING,
         ),
         revealed_by=("linearizability",),
         random=False,

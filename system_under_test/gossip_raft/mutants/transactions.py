@@ -170,7 +170,10 @@ MUTANTS = (
         ids=("R30",),
         summary="What a refused transaction wrote before it was refused stays.",
         breaks=("atomicity",),
-        needs=(Need.TRANSACTIONS,),
+        needs=(
+            Need.TRANSACTIONS,
+            Need.REFUSALS,
+        ),
         revealed_by=("linearizability",),
         random=False,
         rules=KeepsPartOfRefused,

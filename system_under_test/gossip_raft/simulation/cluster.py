@@ -208,9 +208,10 @@ class SimulatedCluster:
             life.end()
             self._down(node)
 
-    async def start(self, node: NodeId) -> None:
-        if not self.lives[node].alive:
-            self._begin_life(node)
+    async def start(self, *nodes: NodeId) -> None:
+        for node in nodes:
+            if not self.lives[node].alive:
+                self._begin_life(node)
 
     async def pause(self, node: NodeId) -> None:
         self.lives[node].pause()
