@@ -340,10 +340,12 @@ class SimulatedNetwork:
             if route.impairment is not None:
                 route.impairment.admitted.pop(client, None)
 
-    def slow_close_ns(self, link: Link) -> int:
-        """How much later the end of a connection is heard that travels there."""
-        impairment = self._routes[link.source][link.target].impairment
-        return 0 if impairment is None else impairment.slow_close_ns
+    def late_ns(self, link: Link) -> int:
+        """How much later the end of a connection is heard that travels there now."""
+        route = self._routes[link.source][link.target]
+        late = 0 if route.impairment is None else route.impairment.slow_close_ns
+        route.did["late ends"] += late > 0
+        return late
 
     def _resume(self, route: Route, waiting: Sequence[Message]) -> None:
         for message in waiting:
@@ -403,6 +405,7 @@ def _limited(deliver: Deliver, bytes_max: int) -> Deliver:
 _SAID: Final = (
     ("dropped", "dropped", "message"),
     ("refused", "refused", "request"),
+    ("late ends", "told late", "end"),
     ("narrowed", "let through one by one", "message"),
     (Meddling.DROP_REQUEST.value, "dropped", "request"),
     ("unanswered", "left unanswered", "request"),
