@@ -77,7 +77,7 @@ function drawArrows(context, width, bars) {
   context.font = `10.5px ${colour("sans")}`;
   context.textBaseline = "middle";
   context.textAlign = "left";
-  /** @type {{x: number, y: number}[]} */
+  /** @type {{x: number, y: number, length: number}[]} */
   const placed = [];
   for (const i of found) {
     const line = lineOf(i, width, bars);
@@ -94,10 +94,10 @@ function drawArrows(context, width, bars) {
     else cross(context, x2, y2);
     if (!labelled) continue;
     const x = Math.max((x1 + x2) / 2 + 5, GUTTER + 4), y = (y1 + y2) / 2;
-    if (placed.some((other) => Math.abs(other.y - y) < 12 && Math.abs(other.x - x) < 130)) continue;
-    placed.push({ x, y });
     const text = messages.texts[messages.text[i]], short = text.length > 38 ? `${text.slice(0, 37)}…` : text;
     const length = context.measureText(short).width;
+    if (placed.some((other) => Math.abs(other.y - y) < 13 && other.x < x + length && x < other.x + other.length)) continue;
+    placed.push({ x, y, length });
     context.fillStyle = tinted("paper", 0.8);
     context.fillRect(x - 2, y - 6, length + 4, 13);
     context.fillStyle = colour("ink");
