@@ -27,17 +27,18 @@ from histories.trace import (
 
 SOURCE: Final = "Ongaro 2014, sections 3.9, 6.2, 9.6; Howard & Abraham 2020"
 
-LEAVES_THE_REST: Final = frozenset({"kill", "pause", "lose-power", "crash-at", "isolate"})
+LEAVES_THE_REST: Final = frozenset(
+    {"kill", "terminate", "pause", "lose-power", "tear-log", "crash-at", "isolate"}
+)
 """Faults that take away the nodes they hit, and leave the others as they were."""
 LEAVES_EVERYBODY: Final = frozenset({"shun"})
 """Faults that gossip is there to make up for."""
-HANDS_OVER: Final = frozenset({"transfer-leadership"})
-"""Not a fault at all, but it replaces a leader."""
-LEAVES_SCARS: Final = frozenset(
-    {"lose-disk", "flip-bit", "tear-log", "remove-node", "replace-node"}
-)
+HANDS_OVER: Final = frozenset({"transfer-leadership", "terminate"})
+"""They replace a leader that nothing is wrong with."""
+LEAVES_SCARS: Final = frozenset({"lose-disk", "flip-bit", "remove-node", "replace-node"})
 """Faults after which nodes are others than before: nothing is expected from then on."""
-
+DOING_MAX: Final = 10_000_000_000
+"""So long, in nanoseconds, before it is told those may have begun to act."""
 
 WAITS_MIN: Final = 5
 """So many time-outs drawn from a range are not all within a hundredth of each other."""
@@ -164,7 +165,10 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
     for event in events:
         match event:
             case FaultBegan(time=time, fault=number, kind=kind):
-                yield span(time)
+                doing = max(since, time - DOING_MAX) if kind in LEAVES_SCARS else time
+                yield span(doing)
+                if doing < time:
+                    yield _Span(doing, time, frozenset(), calm=False, transfers=False)
                 held[number], since = event, time
                 scarred |= kind in LEAVES_SCARS
             case FaultEnded(time=time, fault=number):

@@ -14,8 +14,12 @@ SOURCE = "Ongaro 2014, section 3.9 (availability); Jepsen: a system must survive
 SPARES_DISKS: Final = frozenset(
     {
         *("isolate", "halves", "majorities-ring", "bridge", "one-way", "shun", "sieve"),
-        *("slow", "reset", "weather", "bump-clock", "drift-clock"),
-        *("kill", "pause", "crash-at", "lose-power", "remove-node", "transfer-leadership"),
+        *("non-transitive", "flapping-primary", "refuse", "throttle", "half-open", "crowd"),
+        *("drop-request", "drop-reply", "duplicate", "delay", "reorder", "fail", "slow-close"),
+        *("slow", "reset", "weather"),
+        *("bump-clock", "skew-clock", "drift-clock", "strobe-clock"),
+        *("kill", "terminate", "pause", "crash-at", "lose-power", "tear-log"),
+        *("remove-node", "transfer-leadership"),
         *("fill-disk", "slow-disk", "read-only-disk", "fail-sync"),
     }
 )

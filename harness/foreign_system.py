@@ -13,7 +13,7 @@ import msgspec
 from harness.fake_time import FakeTime
 from harness.own_system import Client, Node, System
 from harness.proxied import Proxied
-from harness.running_system import DeathWatch
+from harness.running_system import DeathWatch, all_of
 from harness.wall_clock import deadline_after, pause
 from histories.call import Call, Failed, Outcome
 from histories.event import Wait
@@ -28,7 +28,7 @@ from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 from system_under_test.machine import ClockCondition
 
 KINDS: Final = (
-    *("partition", "kill", "pause", "slow", "reset"),
+    *("partition", "kill", "pause", "slow", "reset", "slow-close"),
     *("terminate", "restart", "crash-loop", "rolling"),
     *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
 )
@@ -55,7 +55,7 @@ class ForeignSystem(Proxied):
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.gather(*map(self.start, self.nodes))
+            await self.start(*self.nodes)
         except BaseException:  # Whatever it was: no process may outlive a failed start.
             await self.__aexit__()
             raise
@@ -85,7 +85,10 @@ class ForeignSystem(Proxied):
         await self._processes[node].terminate()
         self._proxies.untarget(node)
 
-    async def start(self, node: NodeId) -> None:
+    async def start(self, *nodes: NodeId) -> None:
+        await all_of(map(self._start, nodes))
+
+    async def _start(self, node: NodeId) -> None:
         try:
             await self._processes[node].start()
         except ProcessFailed as failure:

@@ -149,8 +149,7 @@ async def heal_all(system: SystemUnderTest) -> str:
         for node in system.nodes:
             await _try(system.resume(node), errors)
     if isinstance(system, Killable):
-        for node in system.nodes:
-            await _try(system.start(node), errors)
+        await _try(system.start(*system.nodes), errors)
     if isinstance(system, Reconfigurable):
         readmitted = await _try(system.readmit(system.nodes), errors) or ""
         said = "; ".join(filter(None, (said, readmitted)))

@@ -52,8 +52,8 @@ class Killable(Protocol):
     async def kill(self, node: NodeId) -> None:
         """End the process at once (SIGKILL); returns when it is dead."""
 
-    async def start(self, node: NodeId) -> None:
-        """Start it again on its data; returns when it serves.  Harmless if it runs."""
+    async def start(self, *nodes: NodeId) -> None:
+        """Start them again on their data; returns when they serve.  Harmless if they run."""
 
 
 @runtime_checkable

@@ -33,10 +33,6 @@ from harness.run_index import Filter, RunIndex
 from harness.store import CAMPAIGNS, RunDirectory, RunStore
 from harness.wall_clock import RunClock, fresh_seed, utc_now
 
-LIVE_OVERHEAD_S: Final = 12.0
-"""Of a live run beyond its time under load: starting, healing, the final reads, the checks."""
-
-SIMULATED_S: Final = 2.0
 KEPT_BACK: Final = 1 / 3
 """Of the whole time at most for looking into failures."""
 
@@ -152,7 +148,7 @@ class Conductor:
     def _runs(self, waiting: Iterable[Task]) -> Iterator[Item]:
         """Asked for one at a time, so that what has been found meanwhile counts."""
         for task in waiting:
-            if self._fits(_expected_seconds(task) + self._kept_back()):
+            if self._fits(task.expected_seconds + self._kept_back()):
                 yield Run(task=task)
             else:
                 self._skipped = True
@@ -182,7 +178,7 @@ class Conductor:
         groups = [group for group in grouped(self._failures()) if group.proven]
         needed = sum(
             self.spec.budget.shrink_seconds
-            + self.spec.budget.reruns * _expected_seconds(self.tasks[group.first.task])
+            + self.spec.budget.reruns * self.tasks[group.first.task].expected_seconds
             for group in groups[: self.spec.budget.groups]
         )
         return min(self.spec.budget.seconds * KEPT_BACK, needed / self._workers.count)
@@ -197,7 +193,7 @@ class Conductor:
             case Shrink():
                 return min(self.spec.budget.shrink_seconds, 5.0)
             case Run(task=task) | RunAgain(task=task):
-                return _expected_seconds(task)
+                return task.expected_seconds
             case Watch():
                 return 0.0
 
@@ -240,7 +236,3 @@ def _make_unique(folder: Path, stem: str) -> Path:
             attempt += 1
         else:
             return path
-
-
-def _expected_seconds(task: Task) -> float:
-    return task.config().time_s + LIVE_OVERHEAD_S if task.live else SIMULATED_S

@@ -30,11 +30,13 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness import foreign_system
 from harness.campaign.task import Task
 from harness.config import settings_of
 from harness.errors import BadInput
 from harness.swarm import Given
 from harness.toml_file import Field, TomlFile
+from nemesis.plan import KINDS
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import WORKLOADS
 
@@ -68,6 +70,8 @@ class Matrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reads: str | None = None
     options: tuple[str, ...] = ()
     system: str | None = None
+    schedule: str | None = None
+    at_once: int = 1
 
 
 class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,24 +137,21 @@ def read_spec(path: Path) -> tuple[Spec, str]:
 def tasks_of(spec: Spec, first_fresh: int) -> tuple[Task, ...]:
     """All runs in the order in which they are to be made.
 
-    The matrices take turns according to their sizes, and in each of them every combination
-    meets its first seed before any meets its second: whenever time is up, all were looked at.
+    Each matrix gets as much time as any other, until it is done; and in each every combination
+    meets its first seed before any meets its second.  So whenever time is up, all were looked at.
 
     Args:
         first_fresh: The first of the seeds where a file asks for fresh ones.
     """
-    places: list[tuple[float, int, int, Given]] = []
+    places: list[tuple[float, int, Task]] = []
     for number, matrix in enumerate(spec.matrix):
-        plans = _plans(matrix, first_fresh)
-        places += [
-            ((index + 0.5) / len(plans), number, seed, given)
-            for index, (seed, given) in enumerate(plans)
-        ]
+        seconds = 0.0
+        for seed, given in _plans(matrix, first_fresh):
+            task = _task(0, matrix, seed, given)
+            places.append((seconds + task.expected_seconds / 2, number, task))
+            seconds += task.expected_seconds
     places.sort(key=lambda place: place[:2])
-    return tuple(
-        _task(number, spec.matrix[matrix], seed, given)
-        for number, (_, matrix, seed, given) in enumerate(places)
-    )
+    return tuple(replace(task, number=number) for number, (_, _, task) in enumerate(places))
 
 
 def combinations(matrix: Matrix) -> list[Given]:
@@ -158,7 +159,8 @@ def combinations(matrix: Matrix) -> list[Given]:
     return [
         Given(
             workload=workload,
-            faults=None if faults is None else _kinds(faults),
+            faults=None if faults is None else _kinds(faults, matrix),
+            schedule=matrix.schedule,
             nodes=nodes,
             time_s=time,
             bug=None if bug == "none" else bug,
@@ -176,12 +178,19 @@ def combinations(matrix: Matrix) -> list[Given]:
     ]
 
 
-_FIELDS: Final = {"workload": "workloads", "bug": "bugs", "option": "options"}
+_FIELDS: Final = {"workload": "workloads", "bug": "bugs", "option": "options", "at-once": "at_once"}
 
 
 def _task(number: int, matrix: Matrix, seed: int, given: Given) -> Task:
     live = matrix.world == "live"
-    return Task(number=number, live=live, seed=seed, given=given, system=matrix.system)
+    return Task(
+        number=number,
+        live=live,
+        seed=seed,
+        given=given,
+        system=matrix.system,
+        at_once=matrix.at_once,
+    )
 
 
 def _plans(matrix: Matrix, first_fresh: int) -> list[tuple[int, Given]]:
@@ -198,7 +207,9 @@ def _seeds(seeds: str | Fresh, first_fresh: int) -> range:
     return range(first, int(match[2] or first) + 1)
 
 
-def _kinds(text: str) -> tuple[str, ...]:
+def _kinds(text: str, matrix: Matrix) -> tuple[str, ...]:
+    if text == "all":
+        return KINDS if matrix.system is None else foreign_system.KINDS
     return () if text == "none" else tuple(kind.strip() for kind in text.split(","))
 
 
@@ -226,6 +237,8 @@ def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:
             return
         if matrix.system is not None and matrix.world != "live":
             yield (*place, "system"), "a user's own system runs live only"
+        if matrix.at_once != 1 and matrix.world != "live":
+            yield (*place, "at_once"), "simulated runs draw it"
         for name in matrix.workloads:
             if name not in WORKLOADS:
                 known = ", ".join(WORKLOADS)

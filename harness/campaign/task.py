@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from harness import foreign_system
 from harness.config import RunConfig
-from harness.planning import plan_faults
+from harness.planning import plan_faults, scheduled
 from harness.simulated import Plan
 from harness.swarm import Given, draw_plan
 from harness.system_file import load_system
@@ -30,10 +30,16 @@ _OPTIONS: Final = {
 """Of ``hearsay simulate``, by the field of ``Given``."""
 
 
+LIVE_OVERHEAD_S: Final = 12.0
+"""Of a live run beyond its time under load: starting, healing, the final reads, the checks."""
+
+SIMULATED_S: Final = 2.0
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """``number``: its place in the campaign, by which its result is known.
 
-    ``system``: a user's own, for a live run.
+    For a live run, ``system``: a user's own; ``at_once``: so many faults may hold at once.
     """
 
     number: int
@@ -41,6 +47,7 @@ class Task(Struct, frozen=True, kw_only=True):
     seed: int
     given: Given
     system: str | None = None
+    at_once: int = 1
 
     @property
     def title(self) -> str:
@@ -49,7 +56,14 @@ class Task(Struct, frozen=True, kw_only=True):
         workload = self.given.workload or ("register" if self.live else "any")
         world = "live" if self.live else "simulated"
         system = [] if self.system is None else [f"system={self.system}"]
-        return " ".join((world, workload, *system, *words, *self._settings(), f"seed={self.seed}"))
+        at_once = [] if self.at_once == 1 else [f"at-once={self.at_once}"]
+        more = (*system, *words, *at_once, *self._settings(), f"seed={self.seed}")
+        return " ".join((world, workload, *more))
+
+    @property
+    def expected_seconds(self) -> float:
+        """That it will take, about."""
+        return self.config().time_s + LIVE_OVERHEAD_S if self.live else SIMULATED_S
 
     def config(self) -> RunConfig:
         """Of a live run."""
@@ -59,7 +73,15 @@ class Task(Struct, frozen=True, kw_only=True):
             for name in Given.__dataclass_fields__
             if (value := getattr(self.given, name)) is not None
         }
-        return RunConfig(seed=self.seed, system=self.system, **chosen)
+        config = RunConfig(seed=self.seed, system=self.system, at_once=self.at_once, **chosen)
+        return scheduled(config)
+
+    @property
+    def suffers(self) -> tuple[str, ...]:
+        """The kinds of faults that its nodes can suffer."""
+        if self.system is None:
+            return KINDS
+        return (*foreign_system.KINDS, *foreign_system.CLOCK_KINDS)
 
     def plan(self) -> Plan:
         """Of a simulated run."""
@@ -84,7 +106,7 @@ class Task(Struct, frozen=True, kw_only=True):
             config.check()
             if self.system is not None:
                 load_system(self.system)
-            plan_faults(config, KINDS if self.system is None else foreign_system.KINDS)
+            plan_faults(config, self.suffers)
         else:
             self.plan()
 

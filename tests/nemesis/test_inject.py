@@ -289,6 +289,7 @@ async def test_a_shape_says_what_is_so_on_its_links() -> None:
     how = Meddled(Meddling.DROP_REQUEST, methods=("HeartbeatRPC",))
     injected = await inject(Isolate(Leader(), how=how), system, rng())
     cut_off = partition.isolate(system.nodes, [NodeId("n1")])
+    assert injected.kind == "drop-request"
     assert dict(system.imposed) == dict.fromkeys(cut_off, how)
     assert injected.detail == ("leader; HeartbeatRPC never arrive: n0 <-x-> n1, n1 <-x-> n2")
     assert Isolate(Leader(), how=how).describe() == (

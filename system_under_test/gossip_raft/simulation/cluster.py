@@ -208,9 +208,10 @@ class SimulatedCluster:
             life.end()
             self._down(node)
 
-    async def start(self, node: NodeId) -> None:
-        if not self.lives[node].alive:
-            self._begin_life(node)
+    async def start(self, *nodes: NodeId) -> None:
+        for node in nodes:
+            if not self.lives[node].alive:
+                self._begin_life(node)
 
     async def pause(self, node: NodeId) -> None:
         self.lives[node].pause()
@@ -395,7 +396,7 @@ class SimulatedCluster:
     def _down(self, node: NodeId) -> None:
         """The process is gone: what it was writing may survive, its connections do not."""
         self.disks[node].process_killed()
-        late = self.network.slow_close_ns(Link(node, CLIENTS))
+        late = self.network.late_ns(Link(node, CLIENTS))
         if late:
             for client in tuple(self._clients.values()):
                 if asked := client.open_at(node):
