@@ -79,10 +79,8 @@ def test_the_page_says_what_the_catalogue_does(request: pytest.FixtureRequest) -
 
 
 def test_the_catalogue_believes_what_the_hunts_have_shown() -> None:
-    shown = hunted()
-    assert set(shown) == set(CATALOGUE)
-    for name, mutant in CATALOGUE.items():
-        assert mutant.random == (2 * shown[name].caught >= shown[name].hunts), name
+    for name, shown in hunted().items():
+        assert CATALOGUE[name].random == (2 * shown.caught >= shown.hunts), name
 
 
 def hunted() -> dict[str, Hunted]:
