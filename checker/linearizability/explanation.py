@@ -74,12 +74,13 @@ def explain(
         within: A closed part that is bad by itself, if one is known.
     """
     suspects = part.ops if within is None else within
-    reduced = minimal_part(suspects, stuck, model, budget)
+    prefix = _first_stuck(part.ops, model, budget)
+    known = prefix if within is None else None
+    reduced = minimal_part(suspects, known or stuck, model, budget, is_first=known is not None)
     evidence = reduced.ops
     culprit = _first_stuck(evidence, model, budget) or stuck or _last_answer(evidence)
     story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
     sentence = story.sentence(model, budget)
-    prefix = _first_stuck(part.ops, model, budget)
     return Anomaly(
         kind=KIND,
         source=SOURCE,
