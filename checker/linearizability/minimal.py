@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Generic
+from typing import Final, Generic, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from histories.call import Indeterminate, Ok
 from histories.columns import Columns, to_columns
 from histories.op import FOREVER, Nanos, Op, changed
 
+NOT_MINIMAL: Final = "the search for fewer operations that show it was given up: it took too long"
 _OPEN: Final = Indeterminate("no answer by then")
 _WINDOW_AT_FIRST: Final = 64
 _STATES_MAX: Final = 5_000
@@ -58,7 +59,7 @@ def minimal_part(
     while reduced.is_minimal:
         # Of fewer ops more may be known: whom a lock's owner does without, say.
         again = _Oracle(reduced.ops, model, budget)
-        less = _Reduction(reduced.ops, model, budget, again).halved()
+        less = Reduction(reduced.ops, dependencies(reduced.ops, model), again).halved()
         if len(less.ops) == len(reduced.ops):
             break
         reduced = less
@@ -68,14 +69,17 @@ def minimal_part(
 def _reduced(
     ops: Sequence[Op], stuck: Stuck | None, model: Model[State], budget: Budget, is_first: bool
 ) -> Reduced:
+    def reduction(part: Sequence[Op]) -> Reduction:
+        return Reduction(part, dependencies(part, model), _Oracle(part, model, budget))
+
     if stuck is not None:
         part = _beginning(ops, stuck.op.completed) if is_first else ops
-        window = _Reduction(part, model, budget, _Oracle(part, model, budget)).window(stuck)
+        window = reduction(part).window(stuck)
         if window is not None:
-            reduced = _Reduction(window, model, budget, _Oracle(window, model, budget)).halved()
+            reduced = reduction(window).halved()
             whole = {op.index: op for op in ops}
             return replace(reduced, ops=tuple(whole[op.index] for op in reduced.ops))
-    return _Reduction(ops, model, budget, _Oracle(ops, model, budget)).halved()
+    return reduction(ops).halved()
 
 
 def _beginning(ops: Sequence[Op], until: Nanos) -> list[Op]:
@@ -154,15 +158,35 @@ class _Oracle(Generic[State]):
         return isinstance(found, Stuck)
 
 
-class _Reduction(Generic[State]):
-    def __init__(
-        self, ops: Sequence[Op], model: Model[State], budget: Budget, oracle: _Oracle[State]
-    ) -> None:
+class Oracle(Protocol):
+    """Says of parts of some ops whether they are certainly bad."""
+
+    @property
+    def left_open(self) -> bool:
+        """Whether some part was too hard to judge."""
+        ...
+
+    def is_bad(self, positions: Sequence[int]) -> bool: ...
+
+    def is_spent(self) -> bool:
+        """Whether it should not be asked again."""
+        ...
+
+
+class Reduction:
+    """Looks for less that is still bad.
+
+    Args:
+        ops: All that there is, bad.
+        sources: Per position those without which the op there proves nothing, as
+            ``dependencies`` has it.
+        oracle: Of the same ops.
+    """
+
+    def __init__(self, ops: Sequence[Op], sources: Sequence[Sequence[int]], oracle: Oracle) -> None:
         self._ops = ops
-        self._model = model
-        self._budget = budget
         self._oracle = oracle
-        self._sources = dependencies(ops, model)
+        self._sources = sources
 
     def window(self, stuck: Stuck) -> list[Op] | None:
         """The shortest stretch before the stuck operation that is bad, closed, if one is."""
