@@ -7,6 +7,7 @@ that a job costs no second installation.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ nox.options.default_venv_backend = "none"
 
 PYTHON = sys.executable
 HEARSAY = str(Path(PYTHON).parent / "hearsay")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TYPED = (
     "histories",
     "checker",
@@ -37,8 +39,16 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Reports in headless Chromium, which must be installed."""
-    session.run(PYTHON, "-m", "pytest", "-m", "browser", "tests/harness/report", *session.posargs)
+    """Reports and pages in headless Chromium, which apt installs if there is none."""
+    if not any(map(shutil.which, CHROMIUM)):
+        sudo = () if os.geteuid() == 0 else ("sudo",)
+        session.run(*sudo, "apt-get", "update", "-q", external=True)
+        session.run(*sudo, "apt-get", "install", "-q", "-y", "chromium", external=True)
+    if shutil.which("npm"):
+        session.run(PYTHON, "-m", "harness.report.bundle", "--check")
+    else:
+        session.log("no npm: the report's script is not compared with its modules")
+    session.run(PYTHON, "-m", "pytest", "-m", "browser", "tests/harness", *session.posargs)
 
 
 @nox.session
@@ -49,6 +59,12 @@ def lint(session: nox.Session) -> None:
     session.run(PYTHON, "-m", "mypy", *TYPED, "tests", "noxfile.py")
     session.run(PYTHON, "-m", "protos.generate", "--check")
     session.run(PYTHON, "-m", "tests.tidy.committed")
+
+
+@nox.session
+def protos(session: nox.Session) -> None:
+    """The code for the wire made anew; ``--check`` only looks whether it is up to date."""
+    session.run(PYTHON, "-m", "protos.generate", *session.posargs)
 
 
 @nox.session
@@ -73,8 +89,8 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def campaign(session: nox.Session) -> None:
-    """One live fault campaign; arguments go to ``hearsay run``."""
-    session.run(HEARSAY, "run", *session.posargs)
+    """A small campaign, live and simulated; arguments go to ``hearsay campaign``."""
+    session.run(HEARSAY, "campaign", *(session.posargs or ("campaigns/smoke.toml",)))
 
 
 @nox.session
@@ -90,15 +106,22 @@ def zoo(session: nox.Session) -> None:
 
 
 @nox.session
-def benchmark(session: nox.Session) -> None:
+def bench(session: nox.Session) -> None:
     """Ours beside PySyncObj and etcd; arguments go to ``benchmarks.cluster``."""
     session.run(PYTHON, "-m", "benchmarks.cluster", *session.posargs)
 
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """Twenty live campaigns in a row; arguments go to ``hearsay run``."""
-    session.run(HEARSAY, "run", "--repeat", "20", *session.posargs)
+    """An hour of other runs every night, and one page; arguments go to ``hearsay campaign``."""
+    session.run(HEARSAY, "campaign", "campaigns/nightly.toml", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as pages in build/docs; arguments go to ``mkdocs build``."""
+    environment = {"NO_MKDOCS_2_WARNING": "1"}
+    session.run(PYTHON, "-m", "mkdocs", "build", "--strict", *session.posargs, env=environment)
 
 
 @nox.session

@@ -7,9 +7,12 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Final
+
+import grpc
 
 from benchmarks.measure import now_ns
 
@@ -87,7 +90,40 @@ def _serve_one(connection: socket.socket) -> None:
             connection.sendall(b".")
 
 
+def serve_calls() -> Address:
+    """Serve gRPC calls from now on, each with an echo; where."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=4))
+    server.add_generic_rpc_handlers((_Echo(),))
+    port = server.add_insecure_port(f"{_HOST}:0")
+    server.start()
+    _SERVING.append(server)
+    return _HOST, port
+
+
+class _Echo(grpc.GenericRpcHandler):
+    def service(self, _: Any) -> Any:
+        return grpc.unary_unary_rpc_method_handler(lambda request, _: request)
+
+
+_SERVING: Final[list[grpc.Server]] = []
+"""Kept alive, as nobody else knows of it."""
+
 # --- the client --------------------------------------------------------------------------
+
+
+def call(address: Address, size: int, rounds: int) -> list[int]:
+    """How long each of so many gRPC calls with ``size`` bytes took, in nanoseconds."""
+    taken = []
+    data = bytes(size)
+    options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+    with grpc.insecure_channel("{}:{}".format(*address), options=options) as channel:
+        echo: Any = channel.unary_unary("/benchmark.Echo/Echo")
+        echo(data, wait_for_ready=True, timeout=DEADLINE_S)
+        for _ in range(rounds):
+            before = now_ns()
+            echo(data, timeout=DEADLINE_S)
+            taken.append(now_ns() - before)
+    return taken
 
 
 def ping_pong(address: Address, size: int, rounds: int) -> list[int]:

@@ -6,10 +6,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verdict
-from histories.event import Event, NodeDied, Settled
-from histories.trace import NodeEvent, RoleChanged, Voted
+from histories.event import Event, FaultBegan, FaultEnded, NodeDied, Settled
+from histories.trace import Booted, NodeEvent, RoleChanged, Voted
 
 SOURCE = "Ongaro 2014, section 3.9 (availability); Jepsen: a system must survive its faults"
+
+SPARES_DISKS: Final = frozenset(
+    {
+        *("isolate", "halves", "majorities-ring", "bridge", "one-way", "shun", "sieve"),
+        *("non-transitive", "flapping-primary", "refuse", "throttle", "half-open", "crowd"),
+        *("drop-request", "drop-reply", "duplicate", "delay", "reorder", "fail", "slow-close"),
+        *("slow", "reset", "weather"),
+        *("bump-clock", "skew-clock", "drift-clock", "strobe-clock"),
+        *("kill", "terminate", "pause", "crash-at", "lose-power", "tear-log"),
+        *("remove-node", "transfer-leadership"),
+        *("fill-disk", "slow-disk", "read-only-disk", "fail-sync"),
+    }
+)
+"""Faults after which all is there that a node was told to be durable."""
 
 ELECTIONS_TOLD: Final = 3
 """The latest ones say why there is no leader; those before were as vain."""
@@ -19,7 +33,8 @@ def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEv
     """Judge what the harness saw of the nodes themselves.
 
     Invalid if a node died that nobody killed, or if the healed cluster did not
-    settle, with who waited for whom and how the last elections went; unknown if the run
+    settle, with who waited for whom and how the last elections went, or if a node forgot what
+    it had written though its disk was spared; unknown if the run
     ended before that could be seen.
     """
     seen = tuple(events)
@@ -37,6 +52,7 @@ def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEv
         )
         for death in deaths
     ]
+    anomalies += _forgotten(seen, traces)
     anomalies += [
         Anomaly(
             kind="never settles",
@@ -45,6 +61,7 @@ def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEv
             explanation=f"after every fault was healed the cluster did not settle: {event.detail}",
             details=(*_waits(event), *_elections(traces)),
             at=event.time,
+            since=max((end.time for end in seen if isinstance(end, FaultEnded)), default=None),
             nodes=tuple(dict.fromkeys(wait.node for wait in event.waits)),
         )
         for event in settled
@@ -57,6 +74,30 @@ def check_liveness(events: Iterable[Event], traces: Mapping[str, Sequence[NodeEv
             UnknownCause.INCOMPLETE_EVIDENCE, "the run ended before the cluster could settle"
         )
     return Valid(f"settled: {settled[-1].detail}")
+
+
+def _forgotten(
+    events: Iterable[Event], traces: Mapping[str, Sequence[NodeEvent]]
+) -> Iterator[Anomaly]:
+    """Of nodes that start with nothing, or with what they cannot believe, for no reason."""
+    excused = {
+        node
+        for event in events
+        if isinstance(event, FaultBegan) and event.kind not in SPARES_DISKS
+        for node in event.nodes
+    }
+    for node in sorted(traces.keys() - excused):
+        for event in traces[node]:
+            if isinstance(event, Booted) and event.recovering:
+                yield Anomaly(
+                    kind="forgets",
+                    source=SOURCE,
+                    evidence=(),
+                    explanation=f"{node} started without what it had written, at"
+                    f" {event.at / 1e9:.3f} s, although nothing had happened to its disk but, at"
+                    " most, that writing failed",
+                )
+                break
 
 
 def _waits(event: Settled) -> Iterator[str]:

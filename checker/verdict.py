@@ -44,6 +44,7 @@ class Anomaly:
         details: Further lines: the events, the states that were possible.
         at: The nanosecond of the run at which it was there for all to see, where node
             events say so; else it is when the last of the evidence was answered.
+        since: When what led to it began, if that is told as well.
         nodes: Those whose events show it.
         culprit: The operation whose answer is the first that nothing explains.
         order: Operations answered before that, in one order that explains them (its end,
@@ -57,6 +58,7 @@ class Anomaly:
     explanation: str
     details: tuple[str, ...] = ()
     at: int | None = None
+    since: int | None = None
     nodes: tuple[str, ...] = ()
     culprit: int | None = None
     order: tuple[int, ...] = ()

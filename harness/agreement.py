@@ -14,8 +14,7 @@ def disconnection(nodes: tuple[NodeId, ...], statuses: Mapping[NodeId, Status]) 
         status = statuses.get(node)
         if status is None:
             return f"{node} does not answer"
-        reachable = next((r.reachable for r in status.records if r.node == node), ())
-        deaf = [peer for peer in nodes if peer != node and peer not in reachable]
+        deaf = [peer for peer in nodes if peer != node and peer not in status.reachable]
         if deaf:
             return f"{node} does not hear {', '.join(deaf)}"
     return None

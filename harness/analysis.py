@@ -8,6 +8,8 @@ from functools import partial
 
 from msgspec import structs
 
+from checker.availability import check_availability
+from checker.backlog import check_backlog
 from checker.base import Budget
 from checker.liveness import check_liveness
 from checker.raft.invariants import check_traces
@@ -17,6 +19,7 @@ from checker.verdict import Verdict, combine
 from harness.config import RunRecord
 from harness.errors import BadInput
 from harness.judging import guarded, judge
+from harness.promises import NONE, Promises, promises_of
 from harness.store import RunDirectory
 from histories.event import Event
 from histories.history import History
@@ -75,6 +78,7 @@ def analyze(run: RunDirectory, budget: Budget) -> Analysis:
             history,
             None if record.config.system is not None else traces,
             budget,
+            promises=promises_of(record.world),
         ),
         stats=stats(history),
         life=cluster_life(traces),
@@ -89,12 +93,15 @@ def verdicts_of(
     history: History,
     traces: Mapping[str, Sequence[NodeEvent]] | None,
     budget: Budget,
+    *,
+    promises: Promises = NONE,
 ) -> dict[str, Verdict]:
     """What every checker says of a run; ``history`` is that of ``events``.
 
     ``traces``: what the nodes recorded; ``None`` of a system that records nothing for us.
+    What they did while faults held is judged only by what they have promised.
     """
-    checks = checks_of(workload, events, history, traces, budget)
+    checks = checks_of(workload, events, history, traces, budget, promises=promises)
     return {name: check() for name, check in checks.items()}
 
 
@@ -104,14 +111,24 @@ def checks_of(
     history: History,
     traces: Mapping[str, Sequence[NodeEvent]] | None,
     budget: Budget,
+    *,
+    promises: Promises = NONE,
 ) -> dict[str, Callable[[], Verdict]]:
     """All checks of a run by the name of their checker, to be made by whoever wants to know."""
     checks: dict[str, Callable[[], Verdict]] = {
         checker.name: partial(judge, checker, history, budget) for checker in workload.checkers()
     }
-    if traces is not None:
-        checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
     checks["liveness"] = partial(guarded, lambda: check_liveness(events, traces or {}))
+    if traces is None:
+        return checks
+    checks["raft"] = partial(guarded, lambda: check_traces(traces, budget=budget))
+    patience, backlog_max = promises.patience, promises.backlog_max
+    if patience is not None:
+        checks["availability"] = partial(
+            guarded, lambda: check_availability(events, traces, patience)
+        )
+    if backlog_max is not None:
+        checks["backlog"] = partial(guarded, lambda: check_backlog(traces, backlog_max))
     return checks
 
 

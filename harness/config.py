@@ -37,6 +37,10 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     """A user's own, where ``harness.system_file`` finds it; ``None`` for our cluster."""
     nodes: int = 3
     faults: tuple[str, ...] = ("partition", "kill", "pause")
+    at_once: int = 1
+    """So many faults may hold at once."""
+    schedule: str | None = None
+    """The file that says which faults come when; ``None`` draws them."""
     time_s: float = 30.0
     concurrency: int = 10
     rate_hz: float = 100.0
@@ -60,6 +64,8 @@ class RunConfig(Struct, frozen=True, kw_only=True):
             raise BadInput(f"--nodes: {self.nodes} is not between 1 and {NODES_MAX}")
         if self.concurrency < 1:
             raise BadInput(f"--concurrency: {self.concurrency} is not at least 1")
+        if self.at_once < 1:
+            raise BadInput(f"--at-once: {self.at_once} is not at least 1")
         if self.time_s <= 0:
             raise BadInput(f"--time: {self.time_s:g} is not more than 0 seconds")
         if self.rate_hz <= 0:
@@ -97,7 +103,12 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """The one command that runs the same plan again."""
         words = ["hearsay", "run", "--workload", self.workload, "--nodes", str(self.nodes)]
-        words += ["--faults", ",".join(self.faults) or "none", "--time", f"{self.time_s:g}"]
+        if self.schedule is None:
+            words += ["--faults", ",".join(self.faults) or "none"]
+            words += ["--at-once", str(self.at_once)] if self.at_once > 1 else []
+        else:
+            words += ["--schedule", self.schedule]
+        words += ["--time", f"{self.time_s:g}"]
         words += ["--concurrency", str(self.concurrency), "--rate", f"{self.rate_hz:g}"]
         words += ["--timeout", str(self.operation_timeout_ms), "--seed", str(self.seed)]
         if self.system is not None:

@@ -22,7 +22,8 @@ Laws:
     raises; then nothing more is invoked.
 7.  ``Finished`` is the last effect, and every run has one.
 8.  A fault begins when the steps before it are done, so that faults overlap no more than
-    in their schedule; not at all, if its own time is over by then.
+    in their schedule; not at all, if its own time is over by then, or ``LATE_MAX`` if it is
+    to last for no time.
 
 How to obey: effects in order.  ``Inject``, ``Undo``, ``HealAll``,
 ``ProbeConnectivity`` and ``AwaitSettled`` go one after the other through one
@@ -87,6 +88,9 @@ PATIENCE: Final = Nanos(20_000_000_000)
 
 ANSWER_MARGIN: Final = Nanos(5_000_000_000)
 """After the end of ``AwaitSettled``: to look once more, and to tell."""
+
+LATE_MAX: Final = Nanos(2_000_000_000)
+"""How late something may be done to the system that is undone at once."""
 
 CALLS_REMEMBERED: Final = 1_000
 """How many of the latest calls the final generator is told."""
@@ -400,7 +404,7 @@ class Driver:
                 return
             self._faults_begun += 1
             fault = self._faults[number]
-            if self._now >= self._start + fault.at + max(1, fault.duration):
+            if self._now >= self._start + fault.at + (fault.duration or LATE_MAX):
                 self._note(f"fault {number} skipped: the one before took too long")
             else:
                 self._effects.append(Inject(number))

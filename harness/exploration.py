@@ -19,9 +19,9 @@ from harness.config import RunConfig
 from harness.errors import BadInput
 from harness.seeds import derive
 from harness.simulated import Plan
-from nemesis.fault import BumpClock, DriftClock, Fault
+from nemesis.fault import BumpClock, DriftClock, Fault, SkewClock, StrobeClock
 from nemesis.mutation import mutate
-from nemesis.plan import DRIFT_PPM
+from nemesis.packages import DRIFT_PPM
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.core.types import NodeId
@@ -235,7 +235,7 @@ def _suitable(schedule: Schedule, config: RunConfig) -> Schedule:
 def _suits(fault: Fault, config: RunConfig) -> bool:
     leases = config.reads == Consistency.LEASE.value
     match fault:
-        case BumpClock():
+        case BumpClock() | SkewClock() | StrobeClock():
             return not leases
         case DriftClock(ppm=ppm):
             return not leases or abs(ppm) <= DRIFT_PPM

@@ -10,29 +10,38 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from harness.fake_time import FakeTime
 from harness.own_system import Client, Node, System
 from harness.proxied import Proxied
-from harness.running_system import DeathWatch
+from harness.running_system import DeathWatch, all_of
 from harness.wall_clock import deadline_after, pause
 from histories.call import Call, Failed, Outcome
 from histories.event import Wait
 from histories.op import ProcessId
+from nemesis.link_kinds import CALL_KINDS, LINK_KINDS
 from nemesis.proxy.control import ProxyLayer
 from system_under_test.control import CLIENTS
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.runtime.child_process import ChildProcess, Death, describe
 from system_under_test.gossip_raft.runtime.cluster import ReservedPort
 from system_under_test.gossip_raft.runtime.errors import ProcessFailed
+from system_under_test.machine import ClockCondition
 
-KINDS: Final = ("partition", "kill", "pause", "slow", "reset")
+KINDS: Final = (
+    *("partition", "kill", "pause", "slow", "reset", "slow-close"),
+    *("terminate", "restart", "crash-loop", "rolling"),
+    *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
+)
 """What a system that we know nothing of can suffer."""
+CLOCK_KINDS: Final = ("clock", "drift", "skew", "strobe")
+"""And with libfaketime."""
 
 LAUNCHER: Final = "harness.launcher"
 POLL_INTERVAL_S: Final = 0.05
 
 
 class ForeignSystem(Proxied):
-    """Killable, pausable, partitionable: what processes and proxies can suffer."""
+    """Killable, terminable, pausable, partitionable: what processes and proxies can suffer."""
 
     def __init__(self, system: System, nodes: int, directory: Path, rng: random.Random) -> None:
         """``directory`` gets one directory for each node; ``rng`` draws delays."""
@@ -46,7 +55,7 @@ class ForeignSystem(Proxied):
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.gather(*map(self.start, self.nodes))
+            await self.start(*self.nodes)
         except BaseException:  # Whatever it was: no process may outlive a failed start.
             await self.__aexit__()
             raise
@@ -72,7 +81,14 @@ class ForeignSystem(Proxied):
         await self._processes[node].kill()
         self._proxies.untarget(node)
 
-    async def start(self, node: NodeId) -> None:
+    async def terminate(self, node: NodeId) -> None:
+        await self._processes[node].terminate()
+        self._proxies.untarget(node)
+
+    async def start(self, *nodes: NodeId) -> None:
+        await all_of(map(self._start, nodes))
+
+    async def _start(self, node: NodeId) -> None:
         try:
             await self._processes[node].start()
         except ProcessFailed as failure:
@@ -103,6 +119,11 @@ class ForeignSystem(Proxied):
                 return False, problem, ()
             await pause(POLL_INTERVAL_S)
 
+    def _environment(self, node: NodeId, directory: Path) -> Mapping[str, str]:
+        """What its processes are given beyond our own."""
+        del node, directory
+        return {}
+
     def _process(self, node: NodeId, directory: Path) -> ChildProcess:
         directory.mkdir(parents=True)
         address = self._ports[node].address
@@ -116,10 +137,11 @@ class ForeignSystem(Proxied):
         )
         arguments = ("--listens", address, "--directory", str(directory.resolve()))
         encoded = msgspec.json.encode([str(word) for word in command]).decode()
+        environment = msgspec.json.encode(self._environment(node, directory)).decode()
         return ChildProcess(
             node,
             LAUNCHER,
-            (*arguments, "--command", encoded),
+            (*arguments, "--command", encoded, "--environment", environment),
             directory / "server.log",
             self._died,
         )
@@ -131,6 +153,32 @@ class ForeignSystem(Proxied):
         self._proxies.untarget(NodeId(death.name))
         if self.on_death is not None:
             self.on_death(death.name, describe(death.status), death.last_log_lines)
+
+
+class ClockedForeignSystem(ForeignSystem):
+    """One whose clocks can be wrong, too."""
+
+    def __init__(
+        self, system: System, nodes: int, directory: Path, rng: random.Random, library: Path
+    ) -> None:
+        """``library``: libfaketime."""
+        self._library = library
+        self._clocks: dict[NodeId, FakeTime] = {}
+        super().__init__(system, nodes, directory, rng)
+
+    def _environment(self, node: NodeId, directory: Path) -> Mapping[str, str]:
+        clock = FakeTime(self._library, directory.resolve() / "faketime.rc")
+        self._clocks[node] = clock
+        return clock.environment
+
+    async def impose_on_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        self._clocks[node].impose(condition)
+
+    async def lift_from_clock(self, node: NodeId, condition: ClockCondition) -> None:
+        self._clocks[node].lift(condition)
+
+    async def heal_clock(self, node: NodeId) -> None:
+        self._clocks[node].heal()
 
 
 class ForeignClient:

@@ -28,9 +28,11 @@ def main() -> None:
     parser.add_argument("--listens", required=True)
     parser.add_argument("--directory", required=True)
     parser.add_argument("--command", required=True)
+    parser.add_argument("--environment", default="{}")
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args()
     command = msgspec.json.decode(options.command, type=list[str])
+    environment = msgspec.json.decode(options.environment, type=dict[str, str])
     try:
         die_with_parent(options.parent)
         program = os.getpid()
@@ -40,7 +42,8 @@ def main() -> None:
             return
         os.dup2(2, 1)  # Its output goes to its log; the pipe is the helper's.
         os.chdir(options.directory)
-        os.execvp(command[0], command)  # noqa: S606  The user's own program.
+        # The user's own program.
+        os.execvpe(command[0], command, {**os.environ, **environment})  # noqa: S606
     except (OSError, LiveError) as error:
         sys.exit(f"{command[0]}: {error}")
 

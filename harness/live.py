@@ -9,10 +9,12 @@ import threading
 from typing import Final
 
 from harness.config import RunConfig
-from harness.errors import EnvironmentFailure
-from harness.foreign_system import ForeignSystem
+from harness.errors import BadInput, EnvironmentFailure
+from harness.fake_time import find_library
+from harness.foreign_system import ClockedForeignSystem, ForeignSystem
 from harness.live_run import LiveRun, Watcher
 from harness.live_system import LiveSystem
+from harness.own_system import System
 from harness.planning import driver_of
 from harness.running_system import RunningSystem
 from harness.seeds import derive
@@ -22,7 +24,9 @@ from harness.system_file import load_system
 from harness.wall_clock import RunClock
 from histories.journal import JournalWriter
 from nemesis import schedule as schedules
-from nemesis.errors import ProxyUnavailable
+from nemesis.errors import ProxyUnavailable, UnsupportedFault
+from nemesis.faults.clock import ClockFault
+from nemesis.inject import check_supported
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.runtime.errors import LiveError
 from workloads.base import Workload
@@ -37,6 +41,7 @@ async def run_live(
     clock: RunClock,
     watcher: Watcher,
     *,
+    system: System | None = None,
     stop_on_violation: bool = False,
 ) -> str | None:
     """Run a cluster, clients and faults; the journal and traces in ``run`` say what happened.
@@ -44,13 +49,15 @@ async def run_live(
     SIGINT and SIGTERM heal, stop and leave what was recorded.
 
     Args:
+        system: The user's that ``config`` names, if it is at hand already.
         stop_on_violation: Whether to end the run as soon as a violation is certain.
 
     Returns:
         Why the run is incomplete ("interrupted"), or ``None``.
 
     Raises:
-        BadInput: There is no such workload, or it is not judged while it runs.
+        BadInput: There is no such workload, or it is not judged while it runs; or the system
+            cannot suffer one of the faults.
         EnvironmentFailure: A process or port could not be had.
         UnwritableHistory: The journal could not be written.
     """
@@ -60,13 +67,14 @@ async def run_live(
     driver = driver_of(config, chosen, schedule)
     _allow_many_connections()
     try:
-        system = _system(config, chosen, run)
+        running = _system(config, chosen, schedule, run, system)
         with JournalWriter(run.journal) as journal:
-            async with system:
-                await system.settled(FIRST_LEADER_S)
+            async with running:
+                _check_supported(schedule, running)
+                await running.settled(FIRST_LEADER_S)
                 live = LiveRun(
                     driver=driver,
-                    system=system,
+                    system=running,
                     schedule=schedule,
                     journal=journal,
                     clock=clock,
@@ -76,15 +84,34 @@ async def run_live(
                 if monitor is not None:
                     live.watcher = Sentry(watcher, monitor, live.interrupt)
                 return await _interruptible(live)
+    except UnsupportedFault as error:
+        raise BadInput(f"--faults: {error}") from error
     except (LiveError, ProxyUnavailable) as error:
         raise EnvironmentFailure(str(error)) from error
 
 
-def _system(config: RunConfig, chosen: Workload, run: RunDirectory) -> RunningSystem:
+def _check_supported(schedule: Schedule, system: RunningSystem) -> None:
+    try:
+        check_supported((step.fault for step in schedule.steps), system)
+    except UnsupportedFault as error:
+        raise BadInput(f"--faults: {error}") from error
+
+
+def _system(
+    config: RunConfig,
+    chosen: Workload,
+    schedule: Schedule,
+    run: RunDirectory,
+    given: System | None,
+) -> RunningSystem:
     rng = derive(config.seed, "system")
     if config.system is None:
         return LiveSystem(config, chosen, run.nodes, rng)
-    return ForeignSystem(load_system(config.system), config.nodes, run.nodes, rng)
+    theirs = given or load_system(config.system)
+    if any(isinstance(step.fault, ClockFault) for step in schedule.steps):
+        library = find_library()
+        return ClockedForeignSystem(theirs, config.nodes, run.nodes, rng, library)
+    return ForeignSystem(theirs, config.nodes, run.nodes, rng)
 
 
 def _allow_many_connections() -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final, Self
 
 from harness.agreement import disagreement, disconnection, rest
+from harness.attempts import ClientLog
 from harness.certificates import make_security
 from harness.config import RunConfig
 from harness.exchange_calls import ExchangeCalls
 from harness.live_client import SessionClient
 from harness.planning import session_timeouts
 from harness.proxied import Proxied
-from harness.running_system import DeathWatch
+from harness.running_system import DeathWatch, all_of
 from harness.troubled import Troubled
 from harness.waiting import waits
 from harness.wall_clock import deadline_after, pause
@@ -76,6 +77,7 @@ class LiveSystem(Proxied, Troubled):
         self._workload: Final = workload
         self._reads: Final = Consistency(config.reads)
         self._policy: Final = config.clients.policy
+        self._client_log: Final = ClientLog(directory.parent / "clients.jsonl")
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
@@ -114,6 +116,7 @@ class LiveSystem(Proxied, Troubled):
         await self._processes.stop_all()
         for connections in self._control.values():
             await connections.close()
+        self._client_log.close()
         self._proxies.close()
 
     def client(self, process: ProcessId, contact: int) -> SessionClient:
@@ -126,6 +129,7 @@ class LiveSystem(Proxied, Troubled):
             self._timeouts,
             policy=self._policy,
             security=self._security,
+            witness=self._client_log.ended,
         )
         return SessionClient(session, self._workload, self._reads)
 
@@ -136,6 +140,10 @@ class LiveSystem(Proxied, Troubled):
         claims = [(status.term, node) for node, status in statuses.items() if _leads(status)]
         return max(claims)[1] if claims else None
 
+    async def sources(self) -> dict[NodeId, NodeId]:
+        statuses = await self.statuses()
+        return {node: s.source for node, s in statuses.items() if s.source is not None}
+
     async def kill(self, node: NodeId) -> None:
         await self._processes.nodes[node].kill()
         self._proxies.untarget(node)
@@ -144,7 +152,10 @@ class LiveSystem(Proxied, Troubled):
         await self._processes.nodes[node].terminate()
         self._proxies.untarget(node)
 
-    async def start(self, node: NodeId) -> None:
+    async def start(self, *nodes: NodeId) -> None:
+        await all_of(map(self._start, nodes))
+
+    async def _start(self, node: NodeId) -> None:
         try:
             started = await self._processes.nodes[node].start(rebuild=node in self._hurt)
         except ProcessFailed as failure:

@@ -1,17 +1,21 @@
-"""From a configuration to what a run does, for live and simulated runs alike.  Pure."""
+"""From a configuration to what a run does, for live and simulated runs alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from harness.config import RunConfig, Script
 from harness.driver import PATIENCE, Driver, DriverOptions, FaultTime
 from harness.errors import BadInput
+from harness.schedule_file import load_schedule
 from harness.seeds import derive
 from histories.call import Call
 from histories.op import Nanos
 from nemesis.errors import ImpossiblePlan
+from nemesis.fault import kind_of
 from nemesis.plan import KINDS, Pace, plan
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.core import types as core
@@ -38,8 +42,11 @@ def plan_faults(
     """The faults that ``config`` means, all of ``known`` kinds; see ``nemesis.plan.plan``.
 
     Raises:
-        BadInput: A kind of fault is unknown, or cannot be had in this cluster or time.
+        BadInput: A kind of fault is unknown, or cannot be had in this cluster or time; or the
+            file that has them is wrong.
     """
+    if config.schedule is not None:
+        return load_schedule(config.schedule)
     for kind in config.faults:
         if kind in KINDS and kind not in known:
             raise BadInput(f"--faults: {kind}: this system suffers only {', '.join(known)}")
@@ -53,9 +60,24 @@ def plan_faults(
             until,
             pace=pace,
             leader_first=leader_first,
+            at_once=config.at_once,
         )
     except ImpossiblePlan as error:
         raise BadInput(f"--faults: {error}") from error
+
+
+def scheduled(config: RunConfig) -> RunConfig:
+    """``config`` with the kinds of faults of its schedule, if it has one, and time for them.
+
+    Raises:
+        BadInput: The file is wrong.
+    """
+    if config.schedule is None:
+        return config
+    steps = load_schedule(config.schedule).steps
+    kinds = dict.fromkeys(kind_of(step.fault) for step in steps[:-1])
+    time_s = max(config.time_s, steps[-1].at_ns / 1e9)
+    return replace(config, faults=tuple(kinds), time_s=time_s)
 
 
 def driver_of(

@@ -7,23 +7,26 @@ from typing import Final
 
 from checker.verdict import Invalid
 from harness.analysis import Analysis
+from harness.attempts import by_operation, read_attempts
 from harness.config import RunRecord
 from harness.errors import ReportError
 from harness.overhearing import overhear
 from harness.report.data import CheckResult, ReportData, span_of
-from harness.report.messages import Messages, derived_messages, nearest
+from harness.report.messages import NO_MESSAGES, Messages, derived_messages, nearest
 from harness.report.page import render
+from harness.report.wording import visible
 from harness.simulated import read_plan
 from harness.store import RunDirectory, RunStore
 from harness.trails import trails_from_attempts, trails_from_traces, writes_of
 from harness.verdict_file import write_verdicts
 from histories.event import Note
-from workloads.catalogue import workload
 
 MOMENTS_MAX: Final = 8
 """Around so many moments messages are asked for."""
 
-OVERHEARD: Final = "Every message of the simulated run, within two seconds of what went wrong."
+OVERHEARD: Final = (
+    "Messages of the simulated run, within two seconds of what broke, or else of faults."
+)
 
 
 def store_verdict(store: RunStore, run: RunDirectory, analysis: Analysis) -> str:
@@ -45,7 +48,12 @@ def write_report(run: RunDirectory, analysis: Analysis) -> None:
         ReportError: It could not be made or written; the verdict stands all the same.
     """
     record = analysis.record
-    messages, trails = communication(run, analysis)
+    try:
+        messages, trails = communication(run, analysis)
+    # As in ``render``: what is drawn must never decide over a run; the rest is drawn all the same.
+    except Exception as error:  # noqa: BLE001
+        remark = f"Not known: {type(error).__name__}: {visible(str(error))}"
+        messages, trails = Messages(arrows=(), remark=remark), {}
     page = render(
         ReportData(
             run_name=f"{run.path.parent.name}/{run.path.name}",
@@ -77,16 +85,21 @@ def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapp
     verdict = analysis.verdict
     found = verdict.anomalies if isinstance(verdict, Invalid) else ()
     spans = [span_of(anomaly, history) for anomaly in found]
-    moments = sorted({span.at for span in spans if span is not None})
+    known = [span for span in spans if span is not None]
+    broken = dict.fromkeys([*(each.at for each in known), *(each.began for each in known)])
+    near = list(broken or dict.fromkeys(fault.began for fault in history.faults))[:MOMENTS_MAX]
     if analysis.record.world is not None:
-        plan = read_plan(run)
-        near = moments[:MOMENTS_MAX] or [fault.began for fault in history.faults[:MOMENTS_MAX]]
-        again, overheard = overhear(plan, near)
+        again, overheard = overhear(read_plan(run), near)
         if again.history() == history:
-            arrows = nearest(overheard.arrows(), near, OVERHEARD)
-            return arrows, trails_from_attempts(history, overheard.attempts)
-    writes = writes_of(history, workload(config.workload))
-    messages = derived_messages(analysis.traces, history, writes, moments)
+            messages = nearest(overheard.arrows(), near, OVERHEARD)
+            return messages, trails_from_attempts(by_operation(history, overheard.attempts))
+    if config.system is not None:
+        return NO_MESSAGES, {}  # Such nodes record nothing for us.
+    writes = writes_of(history, config.made_workload())
+    attempts = by_operation(history, read_attempts(run.clients, analysis.record.clock_origin_ns))
+    messages = derived_messages(analysis.traces, history, writes, attempts, near)
+    if attempts:
+        return messages, trails_from_attempts(attempts, analysis.traces, writes)
     return messages, trails_from_traces(config, history, analysis.traces, writes)
 
 

@@ -213,11 +213,11 @@ class RunIndex:
         known, complete, changed = self._rows_of(folder), True, 0
         fresh: list[str] = []
         for entry in os.scandir(self._root / folder):
-            if not (Path(entry.path) / "run.json").is_file():
-                complete = False
-                continue
             name = f"{folder}/{entry.name}"
-            if known.pop(name, None) != _judged_at(Path(entry.path)):
+            judged = known.pop(name, None)
+            if judged is None and not Path(entry.path, "run.json").is_file():
+                complete = False
+            elif judged != _judged_at(entry.path):
                 fresh.append(name)
         changed += self._forget(known)
         return changed + self._read(fresh), complete
@@ -226,7 +226,7 @@ class RunIndex:
         """Runs under way, or broken off before their folder's time was moved."""
         rows = self._database.execute("select name from run where judged = 0")
         names = [str(row[0]) for row in rows]
-        return self._read([name for name in names if _judged_at(self._root / name)])
+        return self._read([name for name in names if _judged_at(f"{self._root}/{name}")])
 
     def _rows_of(self, folder: str) -> dict[str, int]:
         query = "select name, judged from run where name > ? and name < ?"
@@ -300,17 +300,20 @@ def _folders(root: Path) -> dict[str, int]:
     }
 
 
-def _judged_at(run: Path) -> int:
-    """When the verdict was written, in nanoseconds; 0 for no verdict."""
+def _judged_at(run: str) -> int:
+    """When the verdict was written, in nanoseconds; 0 for no verdict.
+
+    A plain name, since this is asked of every run in a folder that changed.
+    """
     try:
-        return (run / "verdict.json").stat().st_mtime_ns
+        return os.stat(f"{run}/verdict.json").st_mtime_ns  # noqa: PTH116
     except OSError:
         return 0
 
 
 def _row(root: Path, name: str) -> tuple[object, ...]:
     run = RunDirectory(root / name)
-    judged = _judged_at(run.path)
+    judged = _judged_at(str(run.path))
     summary = _read_summary(run, name)
     return (*(_stored(getattr(summary, column)) for column in _COLUMNS), judged)
 

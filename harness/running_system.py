@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, Self
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol, Self
 
 from histories.call import Call, Outcome
 from histories.event import Wait
@@ -49,3 +50,11 @@ class RunningSystem(SystemUnderTest, Protocol):
             Whether that came within ``seconds``; how it is, or what is missing; and in that
             case who waits for whom.
         """
+
+
+async def all_of(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all at once; if some fail, the first is told when all are done."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

@@ -9,10 +9,11 @@ from typing import Final
 from checker.base import Budget
 from checker.raft.coverage import visited
 from checker.verdict import Verdict, combine
-from harness.analysis import checks_of, verdicts_of
+from harness.analysis import checks_of
 from harness.config import RunConfig, Script
 from harness.errors import BadInput
 from harness.planning import driver_of, session_timeouts
+from harness.promises import promises_of
 from harness.simulated_run import SimulatedRun
 from harness.store import RunDirectory
 from harness.traces import node_events
@@ -104,13 +105,22 @@ class Simulated:
 
     def verdicts(self, budget: Budget) -> dict[str, Verdict]:
         """What every checker says."""
-        chosen = self.plan.config.made_workload()
-        return verdicts_of(chosen, self.events, self.history(), self.traces, budget)
+        return {name: check() for name, check in self._checks(budget).items()}
 
     def verdict_by(self, checker: str, budget: Budget) -> Verdict:
         """What one of them says.  Raises: KeyError: There is none of that name."""
-        chosen = self.plan.config.made_workload()
-        return checks_of(chosen, self.events, self.history(), self.traces, budget)[checker]()
+        return self._checks(budget)[checker]()
+
+    def _checks(self, budget: Budget) -> dict[str, Callable[[], Verdict]]:
+        plan = self.plan
+        return checks_of(
+            plan.config.made_workload(),
+            self.events,
+            self.history(),
+            self.traces,
+            budget,
+            promises=promises_of(plan.world),
+        )
 
     def verdict(self, budget: Budget) -> Verdict:
         return combine(self.verdicts(budget).values())

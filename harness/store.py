@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ class RunDirectory:
     @property
     def journal(self) -> Path:
         return self.path / "journal.jsonl"
+
+    @property
+    def clients(self) -> Path:
+        """What clients of a live run transmitted (``harness.attempts``)."""
+        return self.path / "clients.jsonl"
 
     @property
     def verdict(self) -> Path:
@@ -122,6 +128,35 @@ class RunStore:
             ) from error
         self._link(LATEST, run)
         return run
+
+    def adopt(self, run: RunDirectory) -> RunDirectory:
+        """Move a judged run from another store, where it was not valid, into this one.
+
+        Raises:
+            EnvironmentFailure: It cannot be moved.
+        """
+        parent = self.root / run.path.parent.name
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            place = _make_unique(parent, run.path.name).resolve()
+            shutil.copytree(run.path, place, dirs_exist_ok=True)
+            shutil.rmtree(run.path)
+        except OSError as error:
+            raise EnvironmentFailure(
+                f"cannot move {run.path} below {self.root}: {error.strerror}"
+            ) from error
+        moved = RunDirectory(place)
+        self._link(LATEST, moved)
+        self._link(LATEST_FAILED, moved)
+        return moved
+
+    def forget(self, run: RunDirectory) -> None:
+        """Delete a run, and the links that would lead nowhere."""
+        shutil.rmtree(run.path, ignore_errors=True)
+        for name in (LATEST, LATEST_FAILED):
+            link = self.root / name
+            if link.is_symlink() and not link.exists():
+                link.unlink(missing_ok=True)
 
     def judged(self, run: RunDirectory, verdict: Verdict) -> None:
         """Point ``latest-failed`` at a run that did not pass, and let the index look again."""

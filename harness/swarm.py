@@ -8,25 +8,43 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from harness.config import RunConfig
-from harness.planning import plan_faults
+from harness.planning import plan_faults, scheduled
 from harness.seeds import derive
 from harness.simulated import Plan
-from nemesis.plan import KINDS, SECOND, Pace
+from harness.suspicion import (
+    ENTRIES_BYTES_MAX,
+    Draft,
+    Settings,
+    coarse,
+    compacting,
+    narrow,
+    suspected,
+)
+from nemesis.packages import SECOND, UNSAFE_FOR_LEASES
+from nemesis.plan import KINDS, Pace
 from system_under_test.gossip_raft.core.messages import Consistency
+from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
-from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
+from system_under_test.gossip_raft.simulation.network import FAIR, NetworkOptions, Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
 from workloads.catalogue import WORKLOADS, options
 from workloads.options import Setting
 
+US: Final = 1_000
 MS: Final = 1_000_000
+
+ELECTIONS_MS: Final = (100, 100, 200, 300, 500, 1000, 1000, 2000)
+"""The shortest election time-outs.  Small ones make many elections of a second, and faults that
+last no longer than they do."""
+BRISK_BELOW_MS: Final = 300
+"""With such time-outs a few seconds are a long time, and cost as much to simulate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +54,7 @@ class Given:
     workload: str | None = None
     nodes: int | None = None
     faults: tuple[str, ...] | None = None
+    schedule: str | None = None
     time_s: float | None = None
     concurrency: int | None = None
     rate_hz: float | None = None
@@ -46,8 +65,9 @@ class Given:
     """Of the workload; those that are not given are drawn, or the default."""
 
 
-def draw_plan(seed: int, given: Given) -> Plan:
-    """The run that ``seed`` stands for, under what is ``given``.
+def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
+    """The run that ``seed`` stands for, under what is ``given``; one in which that may well
+    happen which ``needs`` name, as somebody would choose it who suspects something.
 
     Raises:
         BadInput: What is given cannot be.
@@ -55,48 +75,74 @@ def draw_plan(seed: int, given: Given) -> Plan:
     rng = derive(seed, "swarm")
     # Everything is drawn, in one order, whatever is given: what one option fixes must not
     # change what the others become.
+    election_ms = rng.choice(ELECTIONS_MS)
+    brisk = election_ms < BRISK_BELOW_MS
     drawn = RunConfig(
         seed=seed,
         workload=derive(seed, "swarm", "workload").choice(tuple(WORKLOADS)),
         nodes=rng.choice((3, 3, 3, 3, 4, 5, 5, 5, 6, 7)),
         faults=_faults(rng),
-        time_s=rng.choice((10.0, 15.0, 20.0)),
+        time_s=rng.choice((5.0, 6.0, 8.0) if brisk else (10.0, 15.0, 20.0)),
         concurrency=rng.choice((5, 10, 10, 20)),
         # Fewer calls, and a run may be too poor to mean anything.
-        rate_hz=rng.choice((20.0, 30.0, 50.0)),
+        rate_hz=rng.choice((50.0, 100.0) if brisk else (20.0, 30.0, 50.0)),
         operation_timeout_ms=rng.choice((500, 1000, 1000, 3000)),
         reads=rng.choice((Consistency.LINEARIZABLE.value, Consistency.LEASE.value)),
     )
-    node = _node(rng)
-    network = _network(rng)
-    disk = _disk(rng)
-    # What is given does not matter here, either.
-    drawn, node = _fitting(drawn, node, network, disk)
+    calm = rng.random() < 0.35
+    node = _node(rng, election_ms)
+    network = _network(rng, election_ms, calm=calm)
+    disk = _disk(rng, election_ms, calm=calm)
     drift = rng.choice((0, 0, 100, 4_000))
-    rare = rng.choice((0.0, 0.0, 0.001, 0.01))
-    pace = _pace(rng, int(node["election_timeout_max_ns"] or 0))
-    chosen = {
-        name: getattr(drawn, name) if getattr(given, name) is None else getattr(given, name)
-        for name in Given.__dataclass_fields__
-    }
-    drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
-    chosen["options"] = drawn_options | dict(given.options)
-    config = RunConfig(seed=seed, **chosen)
-    config.check()
-    if given.faults is None and config.reads == Consistency.LEASE.value:
-        # A lease is only promised to hold while clocks drift within bounds.
-        kept = tuple(kind for kind in config.faults if kind != "clock")
-        config = replace(config, faults=kept)
-    world = WorldOptions(
-        nodes=config.nodes,
+    is_coarse = rng.random() < 0.1
+    rare = rng.choice((0.0,) if calm else (0.0, 0.0, 0.001, 0.01))
+    draft = Draft(
+        config=drawn,
         node=node,
         network=network,
         disk=disk,
         clock=ClockOptions(drift_max_ppm=drift),
+        pace=_pace(rng, node),
         rare=rare,
+        forwarding=rng.random() < 0.2,
+        at_once=rng.choice((1, 1, 1, 2, 3)),
     )
-    schedule = plan_faults(config, pace=pace, leader_first=False)
+    if is_coarse:
+        draft = coarse(draft)
+    # What is given does not matter here, either.
+    if needs:
+        draft = suspected(derive(seed, "suspicion"), needs, draft)
+    draft = _fitting(draft)
+    chosen = {
+        name: getattr(draft.config, name) if getattr(given, name) is None else getattr(given, name)
+        for name in Given.__dataclass_fields__
+    }
+    drawn_options = _options(derive(seed, "swarm", "options"), chosen["workload"])
+    chosen["options"] = drawn_options | draft.config.options | dict(given.options)
+    config = RunConfig(seed=seed, at_once=draft.at_once, **chosen)
+    config.check()
+    config = scheduled(config)
+    if given.faults is None:
+        config = _safe_for_leases(config)
+    world = WorldOptions(
+        nodes=config.nodes,
+        node=draft.node,
+        network=draft.network,
+        disk=draft.disk,
+        clock=draft.clock,
+        rare=draft.rare,
+        forwarding=draft.forwarding,
+    )
+    schedule = plan_faults(config, pace=draft.pace, leader_first=False)
     return Plan(config=config, schedule=schedule, world=world)
+
+
+def _safe_for_leases(config: RunConfig) -> RunConfig:
+    """Where reads go by lease, which is only promised to hold while clocks drift within bounds."""
+    if config.reads != Consistency.LEASE.value:
+        return config
+    kept = tuple(kind for kind in config.faults if kind not in UNSAFE_FOR_LEASES)
+    return structs.replace(config, faults=kept)
 
 
 def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
@@ -105,6 +151,7 @@ def _options(rng: random.Random, workload: str) -> dict[str, Setting]:
         "clients": rng.choice(("pinned", "pinned", "roaming")),
         "reconnect-ops": rng.choice((0, 0, 0, 1, 5)),
         "retries": rng.choice(("none", "exactly-once", "exactly-once")),
+        "refused-percent": rng.choice((0, 0, 10)),
         "key-distribution": rng.choice(("uniform", "uniform", "zipf", "hot")),
     }
     known = {option.name: option.default for option in options(workload)}
@@ -117,26 +164,31 @@ def _faults(rng: random.Random) -> tuple[str, ...]:
     return tuple(sorted(chosen, key=KINDS.index))
 
 
-def _pace(rng: random.Random, election_timeout_max_ns: int) -> Pace:
-    """From calm, where the cluster comes to rest between faults, to one after the other."""
+def _pace(rng: random.Random, node: Settings) -> Pace:
+    """From calm, where the cluster comes to rest between faults, to one after the other.
+
+    Either in seconds, or in time-outs of the nodes: faults that end about when an election
+    does interfere with it.
+    """
+    longest = int(node["election_timeout_max_ns"] or 0)
     shortest, recovery = rng.choice(((2000, 1500), (500, 1500), (500, 200), (100, 100)))
+    unit = rng.choice((MS, longest // 2_000))
     return Pace(
-        first_ns=rng.choice((0, 1, 3)) * SECOND,
-        duration_min_ns=shortest * MS,
-        duration_max_ns=max(shortest * 2, rng.choice((1000, 5000))) * MS,
-        recovery_ns=recovery * MS,
-        interval_ns=(shortest + recovery) * rng.choice((1, 2)) * MS,
+        first_ns=rng.choice((0, 1000, 3000)) * unit,
+        duration_min_ns=shortest * unit,
+        duration_max_ns=max(shortest * 2, rng.choice((1000, 5000))) * unit,
+        recovery_ns=recovery * unit,
+        interval_ns=(shortest + recovery) * rng.choice((1, 2)) * unit,
         # Time for an election, and for calls that show what the faults have done.
-        tail_ns=election_timeout_max_ns + 2 * SECOND,
+        tail_ns=longest + 2 * SECOND,
     )
 
 
-def _node(rng: random.Random) -> Mapping[str, int | str | None]:
-    election_ms = rng.choice((300, 500, 1000, 1000, 2000))
-    settings: dict[str, int | str | None] = {
+def _node(rng: random.Random, election_ms: int) -> Settings:
+    settings: Settings = {
         "election_timeout_min_ns": election_ms * MS,
         "election_timeout_max_ns": election_ms * rng.choice((15, 20)) // 10 * MS,
-        "heartbeat_interval_ns": election_ms * rng.choice((100, 200, 200)) // 1000 * MS,
+        "heartbeat_interval_ns": election_ms * rng.choice((100, 200, 200, 200)) // 1000 * MS,
         "pull_wait_ns": rng.choice((0, 200, 500, 500)) * MS,
         "request_timeout_ns": rng.choice((200, 500, 500)) * MS,
         "commit_news_delay_ns": rng.choice((0, 10, 10, 50)) * MS,
@@ -144,50 +196,57 @@ def _node(rng: random.Random) -> Mapping[str, int | str | None]:
         "entries_max": rng.choice((1, 2, 256)),
     }
     if rng.random() < 0.5:
-        settings["snapshot_entries_max"] = rng.choice((1, 3, 10, 100))
-        settings["log_keep"] = rng.choice((0, 1, 5, 50))
-        settings["snapshot_chunk_bytes"] = rng.choice((2_000, 20_000, 256 * 1024))
+        settings |= compacting(rng)
     if rng.random() < 0.3:
         settings["children_max"] = rng.choice((1, 2))
+    if rng.random() < 0.2:
+        settings |= narrow(rng)
     return settings
 
 
-def _network(rng: random.Random) -> NetworkOptions:
+def _network(rng: random.Random, election_ms: int, *, calm: bool) -> NetworkOptions:
     weather = Weather(
         loss=rng.choice((0.0, 0.0, 0.01, 0.05)),
         duplication=rng.choice((0.0, 0.0, 0.01, 0.05)),
         straggling=rng.choice((0.0, 0.0, 0.01, 0.05)),
     )
-    slowest = rng.choice((2, 2, 10, 40))
+    slowest_us = min(rng.choice((2_000, 2_000, 10_000, 40_000)), election_ms * 20)
     return NetworkOptions(
-        latency_max_ns=slowest * MS, jitter=rng.choice((0.2, 1.0, 5.0)), weather=weather
+        latency_min_ns=min(200, slowest_us) * US,
+        latency_max_ns=slowest_us * US,
+        jitter=rng.choice((0.2, 1.0, 5.0)),
+        weather=FAIR if calm else weather,
     )
 
 
-def _disk(rng: random.Random) -> DiskOptions:
+def _disk(rng: random.Random, election_ms: int, *, calm: bool) -> DiskOptions:
+    hiccup = rng.choice((0.0, 0.0, 0.0, 0.001, 0.01))
     return DiskOptions(
-        sync_max_ns=rng.choice((1, 3, 10, 50)) * MS,
-        hiccup=rng.choice((0.0, 0.0, 0.0, 0.001, 0.01)),
+        sync_max_ns=min(rng.choice((1, 3, 10, 50)), election_ms // 20) * MS,
+        hiccup=0.0 if calm else hiccup,
         hiccup_max_ns=rng.choice((100, 1000, 4000)) * MS,
     )
 
 
-def _fitting(
-    drawn: RunConfig,
-    node: Mapping[str, int | str | None],
-    network: NetworkOptions,
-    disk: DiskOptions,
-) -> tuple[RunConfig, Mapping[str, int | str | None]]:
+def _fitting(draft: Draft) -> Draft:
     """Batches so large, and clients so patient, that a healthy cluster can do what it is asked.
 
     With one entry a pull over slow links a backlog grows all the time: nearly every call times
     out, so the run means nothing, and nobody can say how long the nodes need to agree.
     """
+    config, node, network = draft.config, draft.node, draft.network
     one_way_ns = int(network.latency_max_ns * (1 + network.jitter / 3))
-    pull_ns = 2 * one_way_ns + disk.sync_max_ns
-    entries_min = math.ceil(drawn.rate_hz * pull_ns / SECOND)
+    pull_ns = 2 * one_way_ns + draft.disk.sync_max_ns
+    entries_min = math.ceil(config.rate_hz * pull_ns / SECOND)
     entries_max = max(int(node["entries_max"] or 0), entries_min)
     # To the leader, to a follower, back, and to the client; by half of a call's time.
-    answer_ms = 2 * (4 * one_way_ns + 2 * disk.sync_max_ns) // MS
-    timeout_ms = max(drawn.operation_timeout_ms, answer_ms)
-    return replace(drawn, operation_timeout_ms=timeout_ms), {**node, "entries_max": entries_max}
+    answer_ms = 2 * (4 * one_way_ns + 2 * draft.disk.sync_max_ns) // MS
+    timeout_ms = max(config.operation_timeout_ms, answer_ms)
+    if "batch_bytes_max" in node:
+        network = replace(network, entries_bytes_max=3 * ENTRIES_BYTES_MAX // 2)
+    return replace(
+        draft,
+        config=structs.replace(config, operation_timeout_ms=timeout_ms),
+        node={**node, "entries_max": entries_max},
+        network=network,
+    )

@@ -34,8 +34,7 @@ def waits(nodes: tuple[NodeId, ...], statuses: Statuses) -> tuple[Wait, ...]:
 
 
 def _deafness(node: NodeId, nodes: tuple[NodeId, ...], statuses: Statuses) -> Iterator[Wait]:
-    own = _record(statuses[node], node)
-    heard = () if own is None else own.reachable
+    heard = statuses[node].reachable
     unheard = tuple(peer for peer in nodes if peer != node and peer not in heard)
     if unheard:
         yield Wait(node, unheard, "it has not lately heard them")

@@ -14,37 +14,17 @@ from typing import Final
 from checker.base import Budget
 from checker.verdict import Invalid, Verdict
 from harness.exploration import Explorer, RandomSearch, Trial, explore
+from harness.simulated import CORRECT as NO_MUTANT
 from harness.simulated import Plan, Simulated, simulate
 from harness.swarm import Given, draw_plan
-from nemesis.plan import KINDS
-from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
+from system_under_test.gossip_raft.mutants.mutant import Mutant
 
 CORRECT: Final = "correct"
 """The name under which correct nodes stand in the table: the control."""
 
 SEEDS_PER_HUNT: Final = 100_000
 """Hunts do not share seeds."""
-
-FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
-    Need.ELECTION: ("kill", "partition"),
-    Need.CRASH: ("kill", "crash"),
-    Need.POWER_LOSS: ("power",),
-    Need.WIPED_DISK: ("disk",),
-    Need.DISK_ERROR: ("disk",),
-    Need.BIT_FLIP: ("disk",),
-    Need.PARTITION: ("partition",),
-    Need.ONE_WAY_PARTITION: ("partition",),
-    Need.LOSS: ("weather",),
-    Need.DELAY: ("weather", "slow"),
-    Need.DUPLICATION: ("weather",),
-    Need.CLOCK_DRIFT: ("drift",),
-    Need.PAUSE: ("pause",),
-    Need.MEMBERSHIP: ("membership",),
-    Need.TRANSFER: ("membership",),
-    Need.RETRIES: ("weather", "slow"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +46,7 @@ class Hunt:
         runs: Tried, that one included.
         virtual_ns: Simulated time in all of them together.
         seconds: Of computing.
+        false_alarms: Runs before that which were invalid, and are so with correct nodes, too.
         plan: Of the run that caught it.
     """
 
@@ -75,6 +56,7 @@ class Hunt:
     runs: int
     virtual_ns: int
     seconds: float
+    false_alarms: int = 0
     plan: Plan | None = None
 
     @property
@@ -139,14 +121,17 @@ def hunt(
     mutant = None if bug == CORRECT else CATALOGUE[bug]
     first, began, virtual_ns, runs = number * SEEDS_PER_HUNT, spent(), 0, 0
     found: tuple[str, ...] = ()
+    false_alarms = 0
     plan: Plan | None = None
     search = explorer(lambda seed: plan_of(seed, mutant, guided=seed % 2 == 0))
     seeds = range(first, first + budget.runs_max)
     for _, simulated in explore(search, seeds, _in_turn, Simulated.states):
         found = anomalies(simulated.verdicts(judging()))
-        plan = simulated.plan if found else None
         virtual_ns += simulated.time
         runs += 1
+        if found and mutant is not None and _accuses_correct(simulated.plan, judging()):
+            found, false_alarms = (), false_alarms + 1
+        plan = simulated.plan if found else None
         if found or spent() - began >= budget.seconds_max:
             break
     return Hunt(
@@ -156,8 +141,13 @@ def hunt(
         runs=runs,
         virtual_ns=virtual_ns,
         seconds=spent() - began,
+        false_alarms=false_alarms,
         plan=plan,
     )
+
+
+def _accuses_correct(plan: Plan, judging: Budget) -> bool:
+    return bool(anomalies(simulate(plan, NO_MUTANT).verdicts(judging)))
 
 
 def _in_turn(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Simulated]]:
@@ -165,23 +155,16 @@ def _in_turn(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Simulated]]:
 
 
 def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
-    """The run of ``seed`` on nodes with that bug; ``guided`` by what the bug needs."""
-    if mutant is None:
-        return draw_plan(seed, Given())
-    plan = draw_plan(seed, Given(bug=mutant.name, nodes=_nodes(mutant, seed)))
-    if not guided or not mutant.needs:
-        return plan
-    kinds = {kind for need in mutant.needs for kind in FAULTS_FOR.get(need, ())}
-    return draw_plan(
-        seed,
-        Given(
-            bug=mutant.name,
-            nodes=plan.config.nodes,
-            faults=tuple(sorted(kinds, key=KINDS.index)) or None,
-            workload="append" if Need.TRANSACTIONS in mutant.needs else None,
-            reads=Consistency.LEASE.value if Need.LEASE_READS in mutant.needs else None,
-        ),
-    )
+    """The run of ``seed`` on nodes with that bug; ``guided`` by what the bug needs.
+
+    Correct nodes, without ``mutant``, have by turns what every bug needs.
+    """
+    suspected = list(CATALOGUE.values())[seed // 2 % len(CATALOGUE)] if mutant is None else mutant
+    bug = None if mutant is None else mutant.name
+    if guided and suspected.needs:
+        nodes = None if suspected.nodes_min <= 3 else suspected.nodes_min
+        return draw_plan(seed, Given(bug=bug, nodes=nodes), suspected.needs)
+    return draw_plan(seed, Given(bug=bug, nodes=_nodes(suspected, seed)))
 
 
 def anomalies(verdicts: dict[str, Verdict]) -> tuple[str, ...]:

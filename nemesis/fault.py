@@ -30,6 +30,7 @@ from nemesis.faults.membership import (
     TransferLeadership,
 )
 from nemesis.faults.network import (
+    CUT,
     BadWeather,
     Bridge,
     FlappingPrimary,
@@ -41,8 +42,11 @@ from nemesis.faults.network import (
     NetworkFault,
     NonTransitive,
     OneWay,
+    Partition,
     PartitionFault,
     ResetConnections,
+    Shun,
+    Sieve,
     SlowLinks,
 )
 from nemesis.faults.process import CrashAt, Kill, Pause, ProcessFault, Terminate
@@ -76,6 +80,8 @@ __all__ = [
     "RemoveNode",
     "ReplaceNode",
     "ResetConnections",
+    "Shun",
+    "Sieve",
     "SkewClock",
     "SlowDisk",
     "SlowLinks",
@@ -100,9 +106,13 @@ Fault: TypeAlias = (
 
 
 def kind_of(fault: Fault) -> str:
-    """The fault's name in journals: "isolate", "kill" ..."""
-    if isinstance(fault, Impair):
-        return name_of(fault.what)
+    """The fault's name in journals: "isolate", "kill" ...
+
+    A shape whose links are not cut is called by what is so there, as checkers rely on what a
+    partition means.
+    """
+    if isinstance(fault, Impair) or (isinstance(fault, Partition) and fault.how != CUT):
+        return name_of(fault.condition)
     tag = fault.__struct_config__.tag
     assert isinstance(tag, str)
     return tag

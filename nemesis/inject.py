@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Collection, Iterable
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, assert_never
 
@@ -11,8 +11,9 @@ from nemesis.errors import UnsupportedFault
 from nemesis.fault import Fault, HealAll, kind_of
 from nemesis.faults.base import LinkFault, NodeFault, Scene
 from nemesis.outage import Outage
-from nemesis.target import Resolved
+from nemesis.target import NO_SOURCES, ChainRole, Resolved
 from system_under_test.control import (
+    Chained,
     Crashable,
     DiskFaulty,
     Killable,
@@ -69,7 +70,7 @@ async def inject(
     """
     check_supported((fault,), system)
     capable: Any = system  # Of what the fault needs, as has just been seen.
-    scene = Scene(system.nodes, await system.leader(), rng)
+    scene = Scene(system.nodes, await system.leader(), rng, await _sources(fault, system))
     outage = Outage.of((other.fault, other.nodes) for other in held)
     links: frozenset[Link] = frozenset()
     match fault:
@@ -92,6 +93,14 @@ async def inject(
         detail="; ".join(dict.fromkeys(filter(None, (hit.note, *said)))),
         links=links,
     )
+
+
+async def _sources(fault: Fault, system: SystemUnderTest) -> Mapping[NodeId, NodeId]:
+    """Whom each node pulls from, if that matters to ``fault`` and is to be had."""
+    aims = (getattr(fault, name) for name in fault.__struct_fields__)
+    if isinstance(system, Chained) and any(isinstance(aim, ChainRole) for aim in aims):
+        return await system.sources()
+    return NO_SOURCES
 
 
 async def undo(injected: Injected, system: SystemUnderTest) -> str:
@@ -140,8 +149,7 @@ async def heal_all(system: SystemUnderTest) -> str:
         for node in system.nodes:
             await _try(system.resume(node), errors)
     if isinstance(system, Killable):
-        for node in system.nodes:
-            await _try(system.start(node), errors)
+        await _try(system.start(*system.nodes), errors)
     if isinstance(system, Reconfigurable):
         readmitted = await _try(system.readmit(system.nodes), errors) or ""
         said = "; ".join(filter(None, (said, readmitted)))

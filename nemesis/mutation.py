@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from nemesis.fault import Bridge, Fault, Halves, HealAll, MajoritiesRing, OneWay
+from nemesis.fault import Bridge, Fault, Halves, HealAll, MajoritiesRing, OneWay, Sieve
 from nemesis.schedule import Schedule, Timed, arranged
 from nemesis.target import AnyNode, Follower, Leader, Minority, Named, Target
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
@@ -136,7 +136,7 @@ def retarget(rng: random.Random, fault: Fault, nodes: Sequence[NodeId]) -> Fault
     """``fault`` aimed at somebody else by role or by name, at a minority at most; the same where
     it has no target."""
     match fault:
-        case Halves() | MajoritiesRing() | Bridge() | HealAll():
+        case Halves() | MajoritiesRing() | Bridge() | Sieve() | HealAll():
             return fault
         case OneWay(source=source, dest=dest):
             if rng.random() < 0.5:

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from nemesis.errors import ImpossiblePlan
-from nemesis.fault import (
-    BadWeather,
-    Bridge,
-    BumpClock,
-    CrashAt,
-    DriftClock,
-    FailSync,
-    Fault,
-    FillDisk,
-    FlipBit,
-    Halves,
-    HealAll,
-    Isolate,
-    Kill,
-    LeaderSide,
-    LoseDisk,
-    LosePower,
-    MajoritiesRing,
-    OneWay,
-    Pause,
-    ReadOnlyDisk,
-    RemoveNode,
-    ResetConnections,
-    SlowDisk,
-    SlowLinks,
-    TransferLeadership,
-)
-from nemesis.partition import RING_MIN
+from nemesis.fault import HealAll
+from nemesis.packages import PACKAGES, SECOND, Series, Variant, variants_of
 from nemesis.schedule import Schedule, Timed
-from nemesis.target import All, AnyNode, Follower, Leader, Minority, Target, minority_size
-from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 
-SECOND: Final = 1_000_000_000
 _MILLISECOND: Final = 1_000_000
 
 DEFAULT_KINDS: Final = ("partition", "kill", "pause")
+KINDS: Final = tuple(PACKAGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,22 +63,23 @@ def plan(
     pace: Pace | None = None,
     beyond_minority: bool = False,
     leader_first: bool = True,
+    at_once: int = 1,
 ) -> Schedule:
     """A schedule for a run of ``until_ns``, wholly determined by the arguments.
 
     The kinds take turns; each goes through its variants before it repeats one.
-    Windows never overlap.  A run too short for the pace has one fault, over its middle
-    half.
+    A run too short for the pace has one fault, over its middle half.
 
     Args:
         rng: The only source of chance.
-        kinds: Some of ``KINDS``; none at all gives ``HealAll`` only.
-        nodes: All nodes; only how many matters.
+        kinds: Some of ``KINDS``, or names of single faults; none at all gives ``HealAll`` only.
+        nodes: All nodes.
         until_ns: When the run ends.
         pace: How faults are spread; the default has six in 30 s.
         beyond_minority: Also kill or pause all nodes at once.  Otherwise never more
             than a minority (of one or two nodes: one).
         leader_first: Each kind begins with the variant aimed at the leader.
+        at_once: So many faults may hold at once: so many plans are laid over each other.
 
     Raises:
         ImpossiblePlan: A kind is unknown, or has nothing to do to so few nodes, or
@@ -112,27 +87,47 @@ def plan(
     """
     if until_ns <= 0:
         raise ImpossiblePlan(f"until_ns: {until_ns} is not above 0")
-    decks = [
-        _dealt(
-            rng,
-            _variants(kind, len(nodes), beyond_minority=beyond_minority),
-            leader_first=leader_first,
-        )
+    if at_once < 1:
+        raise ImpossiblePlan(f"at_once: {at_once} is not at least 1")
+    pace = pace or Pace()
+    variants = [
+        variants_of(kind, nodes, beyond_minority=beyond_minority)
         for kind in sorted(frozenset(kinds))
     ]
-    pace = pace or Pace()
-    steps = []
-    if decks:
-        windows = _windows(rng, until_ns, pace)
-        faults = _in_turn(rng, decks)
-        steps = [
-            Timed(at_ns=Nanos(at), duration_ns=Nanos(duration), fault=next(faults))
-            for at, duration in windows
-        ]
-    ended_ns = steps[-1].at_ns + steps[-1].duration_ns if steps else 0
+    steps: list[Timed] = []
+    for _ in range(at_once if variants else 0):
+        decks = [_dealt(rng, known, leader_first=leader_first) for known in variants]
+        steps += _layer(_windows(rng, until_ns, pace), _in_turn(rng, decks), until_ns, pace)
+    steps.sort(key=lambda step: step.at_ns)
+    ended_ns = max((step.at_ns + step.duration_ns for step in steps), default=0)
     healed_ns = Nanos(max(ended_ns, until_ns - pace.tail_ns))
     last = Timed(at_ns=healed_ns, duration_ns=Nanos(0), fault=HealAll())
     return Schedule(steps=(*steps, last))
+
+
+def _layer(
+    windows: Sequence[tuple[int, int]], variants: Iterator[Variant], until_ns: int, pace: Pace
+) -> list[Timed]:
+    """One variant after the other; a series that takes longer than its window puts off the next
+    one, and what would then last into the quiet at the end is left out."""
+    steps: list[Timed] = []
+    free_ns = 0
+    for window_ns, duration_ns in windows:
+        at_ns = max(window_ns, free_ns)
+        coming = _steps(next(variants), at_ns, duration_ns)
+        last_ns = max(until_ns - pace.tail_ns, window_ns + duration_ns)
+        fitting = [step for step in coming if step.at_ns + step.duration_ns <= last_ns]
+        if not fitting and at_ns == window_ns:
+            fitting = [replace(coming[0], duration_ns=Nanos(duration_ns))]
+        steps += fitting
+        free_ns = coming[-1].at_ns + coming[-1].duration_ns + pace.recovery_ns
+    return steps
+
+
+def _steps(variant: Variant, at_ns: int, duration_ns: int) -> Sequence[Timed]:
+    if isinstance(variant, Series):
+        return variant.steps(at_ns, duration_ns)
+    return (Timed(at_ns=Nanos(at_ns), duration_ns=Nanos(duration_ns), fault=variant),)
 
 
 def _windows(rng: random.Random, until_ns: int, pace: Pace) -> list[tuple[int, int]]:
@@ -162,13 +157,15 @@ def _whole(time_ns: int) -> int:
     return time_ns // _MILLISECOND * _MILLISECOND
 
 
-def _in_turn(rng: random.Random, decks: Sequence[Iterator[Fault]]) -> Iterator[Fault]:
+def _in_turn(rng: random.Random, decks: Sequence[Iterator[Variant]]) -> Iterator[Variant]:
     while True:
         for deck in rng.sample(decks, len(decks)):
             yield next(deck)
 
 
-def _dealt(rng: random.Random, variants: Sequence[Fault], *, leader_first: bool) -> Iterator[Fault]:
+def _dealt(
+    rng: random.Random, variants: Sequence[Variant], *, leader_first: bool
+) -> Iterator[Variant]:
     """The variants again and again in random order, but perhaps the first one first."""
     first, *others = variants
     if leader_first:
@@ -176,129 +173,3 @@ def _dealt(rng: random.Random, variants: Sequence[Fault], *, leader_first: bool)
         yield from rng.sample(others, len(others))
     while True:
         yield from rng.sample(variants, len(variants))
-
-
-def variants_of(kind: str) -> Sequence[Fault]:
-    """The faults that ``kind`` stands for at most, as in a cluster of five nodes."""
-    return _variants(kind, 5, beyond_minority=True)
-
-
-def _variants(kind: str, node_count: int, *, beyond_minority: bool) -> Sequence[Fault]:
-    """The faults that ``kind`` stands for, the one aimed at the leader first."""
-    match kind:
-        case "partition":
-            return _partitions(node_count)
-        case "kill":
-            return _on_nodes(Kill, node_count, beyond_minority=beyond_minority)
-        case "pause":
-            return _on_nodes(Pause, node_count, beyond_minority=beyond_minority)
-        case "slow":
-            return (
-                SlowLinks(Leader(), Nanos(100 * _MILLISECOND), Nanos(50 * _MILLISECOND)),
-                SlowLinks(AnyNode(), Nanos(300 * _MILLISECOND), Nanos(100 * _MILLISECOND)),
-                SlowLinks(All(), Nanos(20 * _MILLISECOND), Nanos(20 * _MILLISECOND)),
-            )
-        case "reset":
-            return (ResetConnections(Leader()), ResetConnections(All()))
-        case "membership":
-            return _membership_changes(node_count)
-        case "weather":
-            return (
-                BadWeather(All(), loss=0.1, duplication=0.1, straggling=0.1),
-                BadWeather(Leader(), loss=0.3),
-                BadWeather(AnyNode(), straggling=0.5),
-                BadWeather(All(), duplication=0.5),
-            )
-        case "clock":
-            return (
-                BumpClock(Leader(), 10 * SECOND),
-                BumpClock(AnyNode(), -2 * SECOND),
-                BumpClock(AnyNode(), 500 * _MILLISECOND),
-                DriftClock(Leader(), -400_000),
-                DriftClock(AnyNode(), 1_000_000),
-            )
-        case "drift":
-            return (DriftClock(Leader(), -DRIFT_PPM), DriftClock(Follower(), DRIFT_PPM))
-        case _:
-            return _machine_faults(kind)
-
-
-def _machine_faults(kind: str) -> Sequence[Fault]:
-    match kind:
-        case "power":
-            return (
-                LosePower(Leader()),
-                LosePower(AnyNode(), torn=True),
-                LosePower(All()),
-                LosePower(All(), torn=True),
-            )
-        case "crash":
-            return (
-                CrashAt(Leader(), Moment.PERSISTED),
-                CrashAt(Leader(), Moment.SEND, 2),
-                CrashAt(AnyNode(), Moment.PERSIST, 3),
-                CrashAt(Follower(), Moment.PERSISTED, 2),
-                CrashAt(AnyNode(), Moment.ANY, 25),
-            )
-        case "disk":
-            return (
-                FlipBit(Leader()),
-                SlowDisk(Leader(), Nanos(300 * _MILLISECOND)),
-                FillDisk(Leader()),
-                FailSync(AnyNode()),
-                LoseDisk(AnyNode()),
-                ReadOnlyDisk(Leader()),
-                FlipBit(Follower()),
-                FillDisk(All()),
-                SlowDisk(AnyNode(), Nanos(2 * SECOND)),
-            )
-        case _:
-            raise ImpossiblePlan(f"unknown kind of fault {kind!r}; there are {', '.join(KINDS)}")
-
-
-LIVE_KINDS: Final = ("partition", "kill", "pause", "slow", "reset", "membership")
-"""What a live system can suffer as well."""
-SIMULATED_KINDS: Final = ("weather", "clock", "drift", "power", "crash", "disk")
-KINDS: Final = LIVE_KINDS + SIMULATED_KINDS
-
-DRIFT_PPM: Final = 4_000
-"""Two clocks that drift apart by this stay within what leases allow for."""
-
-
-def _partitions(node_count: int) -> tuple[Fault, ...]:
-    if node_count < 2:
-        raise ImpossiblePlan("partition: one node alone cannot be partitioned")
-    shapes: list[Fault] = [
-        Isolate(Leader()),
-        OneWay(Leader(), All()),
-        OneWay(All(), Leader()),
-    ]
-    if node_count >= 3:
-        shapes += [Isolate(Follower()), Bridge(), Halves()]
-    if node_count >= RING_MIN:
-        shapes += [Halves(LeaderSide.MINORITY), Halves(LeaderSide.MAJORITY), MajoritiesRing()]
-    return tuple(shapes)
-
-
-def _membership_changes(node_count: int) -> tuple[Fault, ...]:
-    if node_count < 2:
-        raise ImpossiblePlan("membership: one node alone cannot be removed")
-    changes: list[Fault] = [
-        RemoveNode(Leader()),
-        TransferLeadership(Follower()),
-        RemoveNode(Follower()),
-    ]
-    if minority_size(node_count) > 1:
-        changes.append(RemoveNode(Minority()))
-    return tuple(changes)
-
-
-def _on_nodes(
-    fault: Callable[[Target], Fault], node_count: int, *, beyond_minority: bool
-) -> tuple[Fault, ...]:
-    targets: list[Target] = [Leader(), Follower()]
-    if minority_size(node_count) > 1:
-        targets.append(Minority())
-    if beyond_minority:
-        targets.append(All())
-    return tuple(fault(target) for target in targets)

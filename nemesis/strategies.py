@@ -20,25 +20,63 @@ from nemesis.fault import (
     FailSync,
     Fault,
     FillDisk,
+    FlappingPrimary,
     FlipBit,
     Halves,
+    Impair,
     Isolate,
     Kill,
     LeaderSide,
     LoseDisk,
     LosePower,
     MajoritiesRing,
+    NonTransitive,
     OneWay,
     PartitionFault,
     Pause,
     ReadOnlyDisk,
+    RemoveNode,
+    ReplaceNode,
     ResetConnections,
+    Shun,
+    Sieve,
+    SkewClock,
     SlowDisk,
     SlowLinks,
+    StrobeClock,
+    TearLog,
+    Terminate,
+    TransferLeadership,
 )
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Schedule, Timed, arranged
-from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named, Target
+from nemesis.target import (
+    All,
+    AnyNode,
+    ChainEnd,
+    Follower,
+    Leader,
+    Minority,
+    Named,
+    Puller,
+    Relay,
+    Target,
+)
+from system_under_test.conditions import (
+    Condition,
+    Crowded,
+    Cut,
+    Distribution,
+    Flapping,
+    HalfOpen,
+    Meddled,
+    Meddling,
+    Refused,
+    Slow,
+    SlowClose,
+    Throttled,
+    Weather,
+)
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 
@@ -51,22 +89,56 @@ def targets(nodes: Sequence[NodeId]) -> st.SearchStrategy[Target]:
     """By role or by name."""
     named = st.lists(st.sampled_from(nodes), min_size=1, unique=True)
     return st.one_of(
-        st.sampled_from((Leader(), Follower(), AnyNode(), Minority(), All())),
+        st.sampled_from(
+            (Leader(), Follower(), AnyNode(), Minority(), All(), Puller(), Relay(), ChainEnd())
+        ),
         named.map(lambda names: Named(tuple(names))),
+    )
+
+
+def conditions() -> st.SearchStrategy[Condition]:
+    """Everything that can be wrong with a link."""
+    names = st.sampled_from(("HeartbeatRPC", "PullEntriesRPC", "PutEntriesRPC", "ReadRPC"))
+    meddled = st.builds(
+        Meddled,
+        st.sampled_from(Meddling),
+        st.lists(names, unique=True, max_size=2).map(tuple),
+        PROBABILITIES,
+        LATENCIES,
+        st.integers(1, 16),
+    )
+    slow = LATENCIES.flatmap(
+        lambda latency: st.builds(
+            Slow, st.just(latency), st.just(latency), st.sampled_from(Distribution)
+        )
+    )
+    return st.one_of(
+        st.sampled_from((Cut(), Refused(), HalfOpen())),
+        slow,
+        st.builds(Throttled, st.integers(1_000, 1_000_000)),
+        st.builds(SlowClose, LATENCIES),
+        st.builds(Crowded, st.integers(1, 10)),
+        st.builds(Flapping, LATENCIES),
+        st.builds(Weather, PROBABILITIES, PROBABILITIES, PROBABILITIES),
+        meddled,
     )
 
 
 def partitions(nodes: Sequence[NodeId]) -> st.SearchStrategy[PartitionFault]:
     """Of every shape that so many nodes, at least two, can be put into."""
     target = targets(nodes)
+    how = st.one_of(st.just(Cut()), conditions())
     shapes: list[st.SearchStrategy[PartitionFault]] = [
-        st.builds(Isolate, target),
-        st.builds(Halves, st.sampled_from(LeaderSide)),
-        st.builds(OneWay, target, target),
-        st.just(Bridge()),
+        st.builds(Isolate, target, how=how),
+        st.builds(Halves, st.sampled_from(LeaderSide), how=how),
+        st.builds(OneWay, target, target, how=how),
+        st.builds(Bridge, how=how),
+        st.builds(NonTransitive, how=how),
+        st.builds(Shun, target, how=how),
+        st.builds(Sieve, PROBABILITIES, how=how),
     ]
     if len(nodes) >= RING_MIN:
-        shapes.append(st.just(MajoritiesRing()))
+        shapes.append(st.builds(MajoritiesRing, how=how))
     return st.one_of(shapes)
 
 
@@ -75,9 +147,12 @@ def live_faults(nodes: Sequence[NodeId]) -> st.SearchStrategy[Fault]:
     target = targets(nodes)
     return st.one_of(
         st.builds(Kill, target),
+        st.builds(Terminate, target),
         partitions(nodes),
         st.builds(Pause, target),
         st.builds(SlowLinks, target, LATENCIES),
+        st.builds(Impair, target, conditions()),
+        st.builds(FlappingPrimary, LATENCIES),
         st.builds(ResetConnections, target),
     )
 
@@ -97,8 +172,13 @@ def faults(nodes: Sequence[NodeId]) -> st.SearchStrategy[Fault]:
             straggling=PROBABILITIES,
         ),
         st.builds(BumpClock, target, st.integers(-2_000, 10_000).map(lambda ms: ms * MS)),
+        st.builds(SkewClock, target, st.integers(-2_000, 10_000).map(lambda ms: ms * MS)),
         st.builds(DriftClock, target, st.integers(-500_000, 1_000_000)),
-        st.sampled_from((FlipBit, LoseDisk, FillDisk, ReadOnlyDisk, FailSync)).flatmap(
+        st.builds(StrobeClock, target, LATENCIES, LATENCIES),
+        st.sampled_from((FlipBit, LoseDisk, TearLog, FillDisk, ReadOnlyDisk, FailSync)).flatmap(
+            lambda kind: st.builds(kind, target)
+        ),
+        st.sampled_from((RemoveNode, ReplaceNode, TransferLeadership)).flatmap(
             lambda kind: st.builds(kind, target)
         ),
         st.builds(SlowDisk, target, LATENCIES),
@@ -114,7 +194,7 @@ def schedules(
     *,
     faults_max: int = 6,
 ) -> Schedule:
-    """At most so many faults one after the other, healed after ``healed_ns``.
+    """At most so many faults, which may overlap, healed after ``healed_ns``.
 
     ``fault``: what may happen, any of ``faults`` by default.
     """

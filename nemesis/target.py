@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from msgspec import Struct
 
@@ -43,7 +43,23 @@ class All(Struct, frozen=True, tag_field="role", tag="all"):
     """Every node."""
 
 
-Target: TypeAlias = Named | Leader | Follower | AnyNode | Minority | All
+class Puller(Struct, frozen=True, tag_field="role", tag="puller"):
+    """A random node that pulls from the leader itself; if none is known, a follower."""
+
+
+class Relay(Struct, frozen=True, tag_field="role", tag="relay"):
+    """A random node that others pull from and that does not lead; if none is, a follower."""
+
+
+class ChainEnd(Struct, frozen=True, tag_field="role", tag="chain-end"):
+    """The node between which and the leader are most others; of several a random one."""
+
+
+ChainRole: TypeAlias = Puller | Relay | ChainEnd
+"""Who pulls from whom decides who that is."""
+Target: TypeAlias = Named | Leader | Follower | AnyNode | Minority | All | ChainRole
+
+NO_SOURCES: Final[Mapping[NodeId, NodeId]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,11 @@ class Resolved:
 
 
 def resolve(
-    target: Target, nodes: Sequence[NodeId], leader: NodeId | None, rng: random.Random
+    target: Target,
+    nodes: Sequence[NodeId],
+    leader: NodeId | None,
+    rng: random.Random,
+    sources: Mapping[NodeId, NodeId] = NO_SOURCES,
 ) -> Resolved:
     """The nodes that ``target`` stands for now.
 
@@ -70,6 +90,7 @@ def resolve(
         nodes: Those that may be hit, at least one.
         leader: Who leads, if known.
         rng: Draws where the target leaves a choice.
+        sources: Whom a node pulls from, of those of whom that is known.
 
     Raises:
         UnknownNode: A named node is not among ``nodes``.
@@ -88,11 +109,13 @@ def resolve(
                 return Resolved((rng.choice(nodes),), "the leader is not to be had: a random node")
             return Resolved((leader,), "leader")
         case Follower():
-            followers = [node for node in nodes if node != leader]
-            if not followers:
-                return Resolved(tuple(nodes), "there is only the leader")
-            note = "no leader known: a random node" if leader is None else "follower"
-            return Resolved((rng.choice(followers),), note)
+            return _follower(nodes, leader, rng)
+        case Puller() | Relay() | ChainEnd():
+            found, note = _in_chain(target, nodes, leader, sources)
+            if not found:
+                follower = _follower(nodes, leader, rng)
+                return Resolved(follower.nodes, f"no {note}: a {follower.note}")
+            return Resolved((rng.choice(found),), note)
         case AnyNode():
             return Resolved((rng.choice(nodes),))
         case Minority():
@@ -123,8 +146,53 @@ def describe_target(target: Target) -> str:
             return "a random minority"
         case All():
             return "all nodes"
+        case Puller():
+            return "a node that pulls from the leader"
+        case Relay():
+            return "a follower that others pull from"
+        case ChainEnd():
+            return "the end of the longest chain"
         case _:
             assert_never(target)
+
+
+def _follower(nodes: Sequence[NodeId], leader: NodeId | None, rng: random.Random) -> Resolved:
+    followers = [node for node in nodes if node != leader]
+    if not followers:
+        return Resolved(tuple(nodes), "there is only the leader")
+    note = "no leader known: a random node" if leader is None else "follower"
+    return Resolved((rng.choice(followers),), note)
+
+
+def _in_chain(
+    role: ChainRole,
+    nodes: Sequence[NodeId],
+    leader: NodeId | None,
+    sources: Mapping[NodeId, NodeId],
+) -> tuple[list[NodeId], str]:
+    """Who of ``nodes`` has that role, and what it is called."""
+    followers = [node for node in nodes if node != leader]
+    match role:
+        case Puller():
+            return [n for n in followers if sources.get(n) == leader], "puller from the leader"
+        case Relay():
+            return [n for n in followers if n in sources.values()], "relay"
+        case ChainEnd():
+            length = {node: _chain_length(node, leader, sources) for node in followers}
+            longest = max(length.values(), default=0)
+            return [n for n in followers if longest and length[n] == longest], "chain end"
+        case _:
+            assert_never(role)
+
+
+def _chain_length(node: NodeId, leader: NodeId | None, sources: Mapping[NodeId, NodeId]) -> int:
+    """How many pulls lie between ``node`` and the leader; 0 if they do not lead there."""
+    at: NodeId | None = node
+    for length in range(1, len(sources) + 1):
+        at = sources.get(at) if at is not None else None
+        if at is not None and at == leader:
+            return length
+    return 0
 
 
 def _in_order(chosen: Sequence[NodeId], nodes: Sequence[NodeId]) -> Resolved:

@@ -7,13 +7,13 @@ is said by the capabilities it implements, tested with ``isinstance``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from system_under_test.conditions import Condition
-from system_under_test.gossip_raft.core.types import Nanos, NodeId
+from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.machine import ClockCondition, DiskCondition
 
 
@@ -40,12 +40,20 @@ class SystemUnderTest(Protocol):
 
 
 @runtime_checkable
+class Chained(Protocol):
+    """Nodes pull from each other, in chains that end at the leader."""
+
+    async def sources(self) -> Mapping[NodeId, NodeId]:
+        """Whom each node pulls from now, of those that say it."""
+
+
+@runtime_checkable
 class Killable(Protocol):
     async def kill(self, node: NodeId) -> None:
         """End the process at once (SIGKILL); returns when it is dead."""
 
-    async def start(self, node: NodeId) -> None:
-        """Start it again on its data; returns when it serves.  Harmless if it runs."""
+    async def start(self, *nodes: NodeId) -> None:
+        """Start them again on their data; returns when they serve.  Harmless if they run."""
 
 
 @runtime_checkable

@@ -16,34 +16,36 @@ from typing import Final
 
 from checker.linearizability.check import LinearizabilityChecker
 from checker.models.register import CasRegister
-from histories.call import Call, CompareAndSet, Read, Write
+from histories.call import Call, CompareAndSet, Write
 from histories.op import ProcessId
-from workloads.keyed import Key, KeyedWorkload, MixOptions
+from workloads.keyed import Distribution, Key, KeyedWorkload, pick
 from workloads.options import option
+from workloads.register import RegisterOptions, register_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CasRegisterOptions(MixOptions):
-    """The rest of the calls are compare-and-sets."""
+class CasRegisterOptions(RegisterOptions):
+    """As those of registers, but most calls are compare-and-sets."""
 
-    reads_percent: int = option(25, "share of reads", most=50)
-    writes_percent: int = option(25, "share of blind writes; the rest is cas", most=50)
+    reads_percent: int = option(25, "share of reads", most=100)
+    writes_percent: int = option(30, "share of blind writes in what is not read", most=100)
     ops_per_key: int = option(60, "calls after which a key is replaced by a new one", least=1)
-    values: int = option(5, "values that a register may hold, beside nothing", least=1)
+    values: int = option(5, "values that a register may hold, beside nothing", least=1, most=1000)
+    value_distribution: Distribution = option(Distribution.UNIFORM, "of the values installed")
 
 
 def _call(options: CasRegisterOptions, key: Key, process: ProcessId, number: int) -> Call:
-    del process
-    kind, rest = number % 100, number // 100
-    if kind < options.reads_percent:
-        return Read(key.name)
-    value = 1 + rest % options.values
-    if kind < options.reads_percent + options.writes_percent:
-        return Write(key.name, value)
-    # Half of them expect what was seen last, or hardly any would succeed.
-    guess: int = 1 + rest // options.values % options.values
-    seen = key.observed if rest // options.values // options.values % 2 else guess
-    return CompareAndSet(key.name, seen, value)
+    rest = number // 100
+    value = 1 + pick(options.value_distribution, options.values, rest)
+    match register_call(options, key, process, number):
+        case Write(key=name):
+            return Write(name, value)
+        case CompareAndSet(key=name, expected=seen):
+            # Half of them expect what was seen last, or hardly any would succeed.
+            guess, wild = 1 + rest // options.values % options.values, rest // options.values**2 % 2
+            return CompareAndSet(name, guess if wild else seen, value)
+        case call:
+            return call
 
 
 WORKLOAD: Final = KeyedWorkload(

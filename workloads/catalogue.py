@@ -58,6 +58,7 @@ def workload(name: str, settings: Mapping[str, Setting] | None = None) -> Worklo
     known = {one.name for one in options(name)}
     for foreign in sorted(given.keys() - known):
         raise BadOption(foreign, f"{name} has no such option")
+    clients(given)
     configured = with_settings(chosen.options, given)
     return dataclasses.replace(chosen, options=configured)  # type: ignore[type-var]  # By contract.
 

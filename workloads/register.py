@@ -19,7 +19,6 @@ from checker.linearizability.check import LinearizabilityChecker
 from checker.models.register import CasRegister
 from histories.call import Call, CompareAndSet, Read, Write
 from histories.op import ProcessId
-from workloads.errors import BadOption
 from workloads.keyed import Key, KeyedWorkload, MixOptions
 from workloads.options import option
 
@@ -28,22 +27,17 @@ from workloads.options import option
 class RegisterOptions(MixOptions):
     """The rest of the calls are compare-and-sets."""
 
-    writes_percent: int = option(30, "share of blind writes; the rest is cas", most=100)
-
-    def __post_init__(self) -> None:
-        if self.reads_percent + self.writes_percent > 100:
-            raise BadOption(
-                "writes-percent",
-                f"{self.writes_percent} and {self.reads_percent} % of reads are more than all",
-            )
+    writes_percent: int = option(50, "share of blind writes in what is not read", most=100)
 
 
-def _call(options: RegisterOptions, key: Key, process: ProcessId, number: int) -> Call:
+def register_call(options: RegisterOptions, key: Key, process: ProcessId, number: int) -> Call:
+    """As ``MakeCall``; the n-th call on a key writes n if it writes."""
     del process
     kind = number % 100
     if kind < options.reads_percent:
         return Read(key.name)
-    if kind < options.reads_percent + options.writes_percent:
+    changes_percent = 100 - options.reads_percent
+    if (kind - options.reads_percent) * 100 < changes_percent * options.writes_percent:
         return Write(key.name, key.unique)
     return CompareAndSet(key.name, key.observed, key.unique)
 
@@ -51,6 +45,6 @@ def _call(options: RegisterOptions, key: Key, process: ProcessId, number: int) -
 WORKLOAD: Final = KeyedWorkload(
     name="register",
     options=RegisterOptions(),
-    call=_call,
+    call=register_call,
     judges=(LinearizabilityChecker(CasRegister()),),
 )

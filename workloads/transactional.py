@@ -15,7 +15,8 @@ from checker.base import Checker
 from checker.stats import VacuityChecker
 from checker.transactions.check import TransactionChecker
 from histories.call import Append, Call, Micro, Read, Txn, Write
-from system_under_test.gossip_raft.core.client_session import Request
+from system_under_test.gossip_raft.core import types as core
+from system_under_test.gossip_raft.core.client_session import Execute, Request
 from system_under_test.gossip_raft.core.messages import Consistency
 from workloads.client import request_of
 from workloads.draws import Draws, draw, draws_from
@@ -35,6 +36,9 @@ from workloads.options import option
 STORE = ""
 """The name of the one store that all transactions are on."""
 
+SPOILT: Final = "spoilt"
+"""A key that never comes to hold anything: whoever appends to it is refused."""
+
 _LOW: Final = 2**32 - 1
 
 MakeWrite: TypeAlias = Callable[[str, int], Micro]
@@ -50,6 +54,9 @@ class TxnOptions:
     key_distribution: Distribution = option(Distribution.UNIFORM, "of steps over the keys in use")
     micro_max: int = option(4, "steps of a transaction at most; each number is as likely", least=1)
     reads_percent: int = option(50, "share of reads among the steps", most=100)
+    refused_percent: int = option(
+        0, "share of transactions that are refused, of append, and must leave nothing", most=100
+    )
     final_keys_max: int = option(20, "keys read at the end, the latest", least=1)
 
 
@@ -71,7 +78,15 @@ class TxnWorkload:
         return read_written(calls, self.options.final_keys_max)
 
     def to_request(self, call: Call) -> Request:
-        return request_of(call, Consistency.LINEARIZABLE)
+        request = request_of(call, Consistency.LINEARIZABLE)
+        match request:
+            case Execute(commands=(core.Txn(micro=(*steps, core.Append(key=key) as last)),)) if (
+                key == SPOILT
+            ):
+                # Nothing can be appended to what the step before has made a number.
+                return Execute((core.Txn((*steps, core.Put(SPOILT, 0), last)),))
+            case _:
+                return request
 
     def checkers(self) -> tuple[Checker, ...]:
         return (
@@ -108,6 +123,8 @@ class TxnCalls:
             if writes + 1 == self.options.writes_per_key:
                 keys[at] = _fresh(next_number)
                 next_number += 1
+        if self.write is Append and (length >> 32) % 100 < self.options.refused_percent:
+            steps.append(Append(SPOILT, length))
         after = TxnCalls(self.options, self.write, tuple(keys), next_number, draws)
         return Invoke(context.free[0], Txn(STORE, tuple(steps))), after
 
@@ -128,7 +145,7 @@ def read_written(calls: Iterable[Call], keys_max: int) -> Generator:
         for call in reversed(tuple(calls))
         if isinstance(call, Txn)
         for step in call.micro
-        if isinstance(step, Write | Append)
+        if isinstance(step, Write | Append) and step.key != SPOILT
     )
     keys = tuple(written)[:keys_max]
     return EachWorker(Sequence(tuple(Txn(STORE, (Read(key),)) for key in keys)))

@@ -43,9 +43,11 @@ _DOWN: Final = 4
 _FAULTS: Final = (
     frozenset({"isolate", "halves", "majorities-ring", "bridge", "one-way"}),
     frozenset({"slow", "weather", "reset"}),
-    frozenset({"kill", "lose-power", "flip-bit", "lose-disk"}),
+    frozenset(
+        {"kill", "terminate", "lose-power", "tear-log", "flip-bit", "lose-disk", "replace-node"}
+    ),
     frozenset({"pause"}),
-    frozenset({"bump-clock", "drift-clock"}),
+    frozenset({"bump-clock", "skew-clock", "drift-clock", "strobe-clock"}),
     frozenset({"fill-disk", "slow-disk", "read-only-disk", "fail-sync"}),
 )
 """What is told apart of the faults on a node; all others, such as a crash to come, are one more."""

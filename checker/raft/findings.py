@@ -118,6 +118,7 @@ def _anomaly(invariant: Invariant, finding: _Finding) -> Anomaly:
         evidence=(),
         explanation=finding.explanation,
         details=tuple(details),
+        since=min((sighting.event.at for sighting in finding.sightings), default=None),
         at=max((sighting.event.at for sighting in finding.sightings), default=None),
         nodes=tuple(dict.fromkeys(sighting.node for sighting in finding.sightings)),
     )

@@ -17,6 +17,7 @@ from checker.transactions.words import Words
 _LINE: Final = 16
 _CHARACTER: Final = 7.3
 _MARGIN: Final = 24
+_GAP: Final = 80
 _BOLD: Final = ' font-weight="bold"'
 _STYLE: Final = """
 text { font: 12px monospace; fill: #222; }
@@ -109,13 +110,18 @@ def picture(edges: Sequence[Edge], texts: Mapping[int, str], *, title: str, styl
 
 
 def _place(boxes: Mapping[int, _Box], edges: Sequence[Edge]) -> None:
-    """On a circle in the order of the cycle, wide enough that no two boxes touch."""
+    """On an ellipse in the order of the cycle, wide enough that no two boxes touch.
+
+    Neighbours on a circle of chord 1 are apart by 1 / sqrt(2) at least in one direction;
+    two alone are so by all of it.
+    """
     graph: nx.DiGraph[int] = nx.DiGraph((edge.src, edge.dst) for edge in edges)
     layout = nx.circular_layout(graph)
-    reach = max(math.hypot(box.width, box.height) for box in boxes.values()) + 90
-    radius = reach / (2 * math.sin(math.pi / max(2, len(boxes))))
+    chords = (1.0 if len(boxes) == 2 else math.sqrt(2)) / math.sin(math.pi / max(2, len(boxes)))
+    across = (max(box.width for box in boxes.values()) + _GAP) * chords / 2
+    down = (max(box.height for box in boxes.values()) + _GAP) * chords / 2
     for txn, box in boxes.items():
-        box.x, box.y = (float(part) * radius for part in layout[txn])
+        box.x, box.y = float(layout[txn][0]) * across, float(layout[txn][1]) * down
     left = min(box.x - box.width / 2 for box in boxes.values())
     top = min(box.y - box.height / 2 for box in boxes.values())
     for box in boxes.values():

@@ -10,13 +10,16 @@ from typing import Final
 from checker.base import Checker
 from checker.transactions.check import DEFAULT_MODELS, TransactionChecker
 from checker.workloads.bank import BankChecker
+from checker.workloads.causal import CausalChecker
 from checker.workloads.counter import CounterChecker
+from checker.workloads.log import LogChecker
 from checker.workloads.orders import (
     CausalReverseChecker,
     LongForkChecker,
     MonotonicChecker,
     SequentialChecker,
 )
+from checker.workloads.session_guarantees import SessionChecker
 from checker.workloads.sets import SetChecker, SetFullChecker
 from checker.workloads.total_queue import TotalQueueChecker
 from checker.workloads.unique_ids import UniqueIdsChecker
@@ -76,6 +79,9 @@ WORKLOADS: Final[Mapping[str, Workload]] = MappingProxyType(
         "monotonic": _plain(MonotonicChecker, "read", "write", "increment"),
         "sequential": _plain(SequentialChecker, "txn", "read", "write"),
         "causal-reverse": _plain(CausalReverseChecker, "txn", "read", "write"),
+        "causal": _plain(CausalChecker, "read", "write"),
+        "session-guarantees": _plain(SessionChecker, "read", "append"),
+        "log": Workload(frozenset({"txn", "read"}), lambda _: LogChecker(), frozenset({"append"})),
     }
 )
 """Names after Jepsen's tests; some have two."""

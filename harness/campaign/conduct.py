@@ -6,7 +6,6 @@ recorded is done when the campaign is taken up again.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -31,13 +30,9 @@ from harness.campaign.work import Item, Run, RunAgain, Shrink, Watch
 from harness.errors import BadInput, EnvironmentFailure
 from harness.provenance import commit
 from harness.run_index import Filter, RunIndex
-from harness.store import CAMPAIGNS
+from harness.store import CAMPAIGNS, RunDirectory, RunStore
 from harness.wall_clock import RunClock, fresh_seed, utc_now
 
-LIVE_OVERHEAD_S: Final = 12.0
-"""Of a live run beyond its time under load: starting, healing, the final reads, the checks."""
-
-SIMULATED_S: Final = 2.0
 KEPT_BACK: Final = 1 / 3
 """Of the whole time at most for looking into failures."""
 
@@ -153,7 +148,7 @@ class Conductor:
     def _runs(self, waiting: Iterable[Task]) -> Iterator[Item]:
         """Asked for one at a time, so that what has been found meanwhile counts."""
         for task in waiting:
-            if self._fits(_expected_seconds(task) + self._kept_back()):
+            if self._fits(task.expected_seconds + self._kept_back()):
                 yield Run(task=task)
             else:
                 self._skipped = True
@@ -183,7 +178,7 @@ class Conductor:
         groups = [group for group in grouped(self._failures()) if group.proven]
         needed = sum(
             self.spec.budget.shrink_seconds
-            + self.spec.budget.reruns * _expected_seconds(self.tasks[group.first.task])
+            + self.spec.budget.reruns * self.tasks[group.first.task].expected_seconds
             for group in groups[: self.spec.budget.groups]
         )
         return min(self.spec.budget.seconds * KEPT_BACK, needed / self._workers.count)
@@ -198,7 +193,7 @@ class Conductor:
             case Shrink():
                 return min(self.spec.budget.shrink_seconds, 5.0)
             case Run(task=task) | RunAgain(task=task):
-                return _expected_seconds(task)
+                return task.expected_seconds
             case Watch():
                 return 0.0
 
@@ -213,7 +208,7 @@ def sweep(store: Path, campaign: str, findings: Findings) -> int:
         found = index.search(Filter(campaign=campaign))
     orphans = [run.name for run in found if run.name not in findings.runs]
     for name in orphans:
-        shutil.rmtree(store / name, ignore_errors=True)
+        RunStore(store).forget(RunDirectory(store / name))
     return len(orphans)
 
 
@@ -241,7 +236,3 @@ def _make_unique(folder: Path, stem: str) -> Path:
             attempt += 1
         else:
             return path
-
-
-def _expected_seconds(task: Task) -> float:
-    return task.config().time_s + LIVE_OVERHEAD_S if task.live else SIMULATED_S

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, assert_never
 
-from harness.campaign.summary import NOT_RUN, VERDICTS, Ending, Summary
+from harness.campaign.summary import NOT_RUN, VERDICTS, Cell, Ending, Summary
 from harness.report.wording import counted
 from harness.web.rendering import rendered
 
@@ -27,6 +27,7 @@ def page(summary: Summary) -> str:
         sentence=sentence(summary),
         ending=_ending(summary),
         proven=sum(group.verdict == "invalid" for group in summary.groups),
+        cells=[cell for cell in summary.table if _has_runs(cell)],
         verdicts=(*VERDICTS, NOT_RUN),
         tones=_TONES,
         up=_UP,
@@ -46,6 +47,10 @@ def sentence(summary: Summary) -> str:
         return f"Nothing wrong was found in {done}."
     undecided = summary.done - summary.counts["valid"]
     return f"Nothing wrong was proven, but {undecided:,} of {done} say nothing."
+
+
+def _has_runs(cell: Cell) -> bool:
+    return any(cell.counts[verdict] for verdict in VERDICTS)
 
 
 def _ending(summary: Summary) -> str:

@@ -3,6 +3,7 @@
 ::
 
     canary = "stale-read"            # a bug that must be caught, or nothing here means anything
+    keep = "failures"                # or "all" runs
 
     [budget]
     seconds = 3600                   # of the whole campaign
@@ -20,17 +21,22 @@ What a matrix of simulated runs does not give is drawn anew for each seed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from harness import foreign_system
 from harness.campaign.task import Task
+from harness.config import settings_of
 from harness.errors import BadInput
 from harness.swarm import Given
 from harness.toml_file import Field, TomlFile
+from nemesis.plan import KINDS
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import WORKLOADS
 
@@ -62,6 +68,10 @@ class Matrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rate: float | None = None
     timeout: int | None = None
     reads: str | None = None
+    options: tuple[str, ...] = ()
+    system: str | None = None
+    schedule: str | None = None
+    at_once: int = 1
 
 
 class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,11 +96,18 @@ class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A campaign file.  ``name``: by default that of the file."""
+    """A campaign file.
+
+    Attributes:
+        name: By default that of the file.
+        canary: A bug of the zoo, or "none".
+        keep: Which runs stay in the store: those that are not valid, or all.
+    """
 
     matrix: tuple[Matrix, ...]
     name: str = ""
     canary: str = "stale-read"
+    keep: Literal["failures", "all"] = "failures"
     budget: Budget = Budget()
 
 
@@ -109,7 +126,7 @@ def read_spec(path: Path) -> tuple[Spec, str]:
     for number, matrix in enumerate(spec.matrix):
         try:
             for given in combinations(matrix):
-                Task(number=0, live=matrix.world == "live", seed=0, given=given).check()
+                _task(0, matrix, 0, given).check()
         except BadInput as error:
             option, _, problem = str(error).removeprefix("--").partition(": ")
             name = _FIELDS.get(option, option)
@@ -120,24 +137,21 @@ def read_spec(path: Path) -> tuple[Spec, str]:
 def tasks_of(spec: Spec, first_fresh: int) -> tuple[Task, ...]:
     """All runs in the order in which they are to be made.
 
-    The matrices take turns according to their sizes, and in each of them every combination
-    meets its first seed before any meets its second: whenever time is up, all were looked at.
+    Each matrix gets as much time as any other, until it is done; and in each every combination
+    meets its first seed before any meets its second.  So whenever time is up, all were looked at.
 
     Args:
         first_fresh: The first of the seeds where a file asks for fresh ones.
     """
-    places: list[tuple[float, int, int, Given]] = []
+    places: list[tuple[float, int, Task]] = []
     for number, matrix in enumerate(spec.matrix):
-        plans = _plans(matrix, first_fresh)
-        places += [
-            ((index + 0.5) / len(plans), number, seed, given)
-            for index, (seed, given) in enumerate(plans)
-        ]
+        seconds = 0.0
+        for seed, given in _plans(matrix, first_fresh):
+            task = _task(0, matrix, seed, given)
+            places.append((seconds + task.expected_seconds / 2, number, task))
+            seconds += task.expected_seconds
     places.sort(key=lambda place: place[:2])
-    return tuple(
-        Task(number=number, live=spec.matrix[matrix].world == "live", seed=seed, given=given)
-        for number, (_, matrix, seed, given) in enumerate(places)
-    )
+    return tuple(replace(task, number=number) for number, (_, _, task) in enumerate(places))
 
 
 def combinations(matrix: Matrix) -> list[Given]:
@@ -145,7 +159,8 @@ def combinations(matrix: Matrix) -> list[Given]:
     return [
         Given(
             workload=workload,
-            faults=None if faults is None else _kinds(faults),
+            faults=None if faults is None else _kinds(faults, matrix),
+            schedule=matrix.schedule,
             nodes=nodes,
             time_s=time,
             bug=None if bug == "none" else bug,
@@ -153,6 +168,7 @@ def combinations(matrix: Matrix) -> list[Given]:
             rate_hz=matrix.rate,
             operation_timeout_ms=matrix.timeout,
             reads=matrix.reads,
+            options=settings_of(workload, matrix.options),
         )
         for workload in matrix.workloads or (None,)
         for faults in matrix.faults or (None,)
@@ -162,7 +178,19 @@ def combinations(matrix: Matrix) -> list[Given]:
     ]
 
 
-_FIELDS: Final = {"workload": "workloads", "bug": "bugs"}
+_FIELDS: Final = {"workload": "workloads", "bug": "bugs", "option": "options", "at-once": "at_once"}
+
+
+def _task(number: int, matrix: Matrix, seed: int, given: Given) -> Task:
+    live = matrix.world == "live"
+    return Task(
+        number=number,
+        live=live,
+        seed=seed,
+        given=given,
+        system=matrix.system,
+        at_once=matrix.at_once,
+    )
 
 
 def _plans(matrix: Matrix, first_fresh: int) -> list[tuple[int, Given]]:
@@ -179,12 +207,14 @@ def _seeds(seeds: str | Fresh, first_fresh: int) -> range:
     return range(first, int(match[2] or first) + 1)
 
 
-def _kinds(text: str) -> tuple[str, ...]:
+def _kinds(text: str, matrix: Matrix) -> tuple[str, ...]:
+    if text == "all":
+        return KINDS if matrix.system is None else foreign_system.KINDS
     return () if text == "none" else tuple(kind.strip() for kind in text.split(","))
 
 
 def _named(spec: Spec, name: str) -> Spec:
-    return Spec(matrix=spec.matrix, name=name, canary=spec.canary, budget=spec.budget)
+    return replace(spec, name=name)
 
 
 def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:
@@ -205,6 +235,10 @@ def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:
         for problem in _bad_seeds(matrix.seeds):
             yield (*place, "seeds"), problem
             return
+        if matrix.system is not None and matrix.world != "live":
+            yield (*place, "system"), "a user's own system runs live only"
+        if matrix.at_once != 1 and matrix.world != "live":
+            yield (*place, "at_once"), "simulated runs draw it"
         for name in matrix.workloads:
             if name not in WORKLOADS:
                 known = ", ".join(WORKLOADS)
@@ -212,7 +246,8 @@ def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:
         for bug in matrix.bugs:
             if bug != "none" and bug not in CATALOGUE:
                 yield (*place, "bugs"), f"no bug is named {bug!r} (hearsay run --bug list)"
-        total += len(_seeds(matrix.seeds, 0)) * len(combinations(matrix))
+        lists = (matrix.workloads, matrix.faults, matrix.nodes, matrix.time, matrix.bugs)
+        total += len(_seeds(matrix.seeds, 0)) * math.prod(max(1, len(one)) for one in lists)
         if total > TASKS_MAX:
             yield (*place, "seeds"), f"{total:,} runs until here are more than {TASKS_MAX:,}"
 

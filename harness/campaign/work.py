@@ -6,9 +6,9 @@ counts, and runs that no record speaks of are swept away.
 
 from __future__ import annotations
 
-import asyncio
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -16,16 +16,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from checker.base import Budget as JudgingBudget
-from checker.verdict import Verdict, combine
 from harness.analysis import analyze
 from harness.campaign.records import Canary, Ran, RanAgain, Record, Shrunk
 from harness.campaign.spec import Budget
 from harness.campaign.task import Task
-from harness.driver import Phase
+from harness.closest import closest, worlds
 from harness.errors import EnvironmentFailure, HarnessError
-from harness.exit_codes import ExitCode, of_verdict
-from harness.live import run_live
-from harness.planning import plan_faults
+from harness.judged_run import JudgedRun, judged_live, judged_simulated
 from harness.provenance import record_of
 from harness.regression import Regression, pytest_file, shrunk, write_regression
 from harness.reporting import store_verdict
@@ -36,18 +33,25 @@ from harness.verdict_file import sentence, word
 from harness.wall_clock import RunClock, deadline_after, spent_after
 from harness.zoo import anomalies, plan_of
 from histories.errors import HistoryError
-from histories.event import Event, FaultBegan
+from histories.event import FaultBegan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 
 CANARY_RUNS_MAX: Final = 50
+CLOSEST_WORLDS: Final = 10
+"""In which what was done live is tried."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Where results belong.  ``store``: a directory that all workers see under this name."""
+    """Where results belong.
+
+    Attributes:
+        store: A directory that all workers see under this name.
+        keep: Which runs stay there; see ``Spec``.
+    """
 
     store: str
     campaign: str
+    keep: str
     budget: Budget
 
 
@@ -97,16 +101,8 @@ def perform(place: Place, item: Item) -> Record:
         match item:
             case Run(task=task):
                 return _ran(task, _do(place, task), clock)
-            case RunAgain(task=task, attempt=attempt):
-                done = _do(place, task)
-                return RanAgain(
-                    task=task.number,
-                    attempt=attempt,
-                    verdict=word(done.verdict),
-                    found=done.found,
-                    run=done.run,
-                    seconds=_seconds(clock),
-                )
+            case RunAgain(task=task):
+                return _ran_again(item, _do(place, task), clock)
             case Shrink():
                 return _shrink(place, item, clock)
             case Watch(bug=bug):
@@ -167,73 +163,45 @@ def _broken(item: Item, error: Exception, seconds: float) -> Record:
             assert_never(record)
 
 
-class _Done(Struct, frozen=True, kw_only=True):
-    verdict: Verdict
-    found: tuple[str, ...]
-    faults: tuple[str, ...]
-    run: str
-
-
-class _Nobody:
-    """Watches a live run."""
-
-    def saw(self, event: Event) -> None: ...
-
-    def entered(self, phase: Phase) -> None: ...
-
-
-def _do(place: Place, task: Task) -> _Done:
-    return _live(place, task) if task.live else _simulated(place, task)
-
-
-def _live(place: Place, task: Task) -> _Done:
-    store, config, clock = _store(place), task.config(), RunClock()
-    record = record_of(config, task.command(), (), clock.began_at, campaign=place.campaign)
-    run = store.create(record)
-    schedule = plan_faults(config)
-    problem = asyncio.run(run_live(config, run, schedule, clock, _Nobody()))
-    if problem is not None:
-        raise EnvironmentFailure(f"{run.path.name}: the run is incomplete: {problem}")
-    return _judged(place, run)
-
-
-def _simulated(place: Place, task: Task) -> _Done:
-    """Only what is not valid leaves a run directory: the others can be had again by their seed."""
-    simulated = simulate(task.plan())
-    verdicts = simulated.verdicts(_judging(place))
-    verdict = combine(verdicts.values())
-    if of_verdict(verdict) is ExitCode.VALID:
-        return _Done(verdict=verdict, found=(), faults=_faults(simulated.events), run="")
-    record = record_of(
-        simulated.plan.config,
+def _do(place: Place, task: Task) -> JudgedRun:
+    seconds, keep = place.budget.check_seconds, place.keep == "all"
+    if task.live:
+        return judged_live(
+            _store(place),
+            task.config(),
+            check_seconds=seconds,
+            keep_valid=keep,
+            campaign=place.campaign,
+        )
+    return judged_simulated(
+        _store(place),
+        task.plan(),
         task.command(),
-        (),
-        0,
-        world=simulated.plan.world,
+        check_seconds=seconds,
+        keep_valid=keep,
         campaign=place.campaign,
     )
-    return _judged(place, write_run(_store(place), record, simulated))
 
 
-def _judged(place: Place, run: RunDirectory) -> _Done:
-    analysis = analyze(run, _judging(place))
-    store_verdict(_store(place), run, analysis)
-    return _Done(
-        verdict=analysis.verdict,
-        found=anomalies(dict(analysis.verdicts)),
-        faults=_faults(analysis.events),
-        run=_name(run),
-    )
-
-
-def _ran(task: Task, done: _Done, clock: RunClock) -> Ran:
+def _ran(task: Task, done: JudgedRun, clock: RunClock) -> Ran:
     return Ran(
         task=task.number,
         verdict=word(done.verdict),
         sentence=sentence(done.verdict),
-        found=done.found,
+        found=anomalies(dict(done.verdicts)),
         faults=done.faults,
-        run=done.run,
+        run=_name(done.run),
+        seconds=_seconds(clock),
+    )
+
+
+def _ran_again(item: RunAgain, done: JudgedRun, clock: RunClock) -> RanAgain:
+    return RanAgain(
+        task=item.task.number,
+        attempt=item.attempt,
+        verdict=word(done.verdict),
+        found=anomalies(dict(done.verdicts)),
+        run=_name(done.run),
         seconds=_seconds(clock),
     )
 
@@ -242,16 +210,16 @@ def _ran(task: Task, done: _Done, clock: RunClock) -> Ran:
 
 
 def _shrink(place: Place, item: Shrink, clock: RunClock) -> Shrunk:
-    plan = _closest(item.task) if item.task.live else item.task.plan()
-    found = anomalies(simulate(plan).verdicts(_judging(place)))
-    if item.finding not in found:
+    spent = spent_after(place.budget.shrink_seconds)
+    plans = _closest(place, item) if item.task.live else iter((item.task.plan(),))
+    plan = next((plan for plan in plans if _fails_so(place, item, plan)), None)
+    if plan is None:
         why = (
-            "a live run, and the simulated run that is closest to it does not fail so"
+            f"a live run, and none of {CLOSEST_WORLDS} simulated runs close to it fails so"
             if item.task.live
             else "run again it does not fail so: it is not deterministic"
         )
         return _not_shrunk(item, why, clock)
-    spent = spent_after(place.budget.shrink_seconds)
     regression = shrunk(plan, lambda: _judging(place), spent)
     if regression is None:
         return _not_shrunk(item, "no smaller run was found in time", clock)
@@ -266,10 +234,14 @@ def _shrink(place: Place, item: Shrink, clock: RunClock) -> Shrunk:
     )
 
 
-def _closest(task: Task) -> Plan:
-    """The simulated run with the configuration and the schedule of a live one."""
-    config = task.config()
-    return Plan(config=config, schedule=plan_faults(config), world=WorldOptions(nodes=config.nodes))
+def _closest(place: Place, item: Shrink) -> Iterator[Plan]:
+    """The simulated runs that are closest to a live one."""
+    run = RunDirectory(Path(place.store) / item.run)
+    return islice(worlds(closest(run, run.read_record())), CLOSEST_WORLDS)
+
+
+def _fails_so(place: Place, item: Shrink, plan: Plan) -> bool:
+    return item.finding in anomalies(simulate(plan).verdicts(_judging(place)))
 
 
 def _shape(regression: Regression) -> tuple[str, ...]:
@@ -315,10 +287,6 @@ def _watch(place: Place, bug: str, clock: RunClock) -> Canary:
     return Canary(bug=bug, seed=None, found=(), runs=CANARY_RUNS_MAX, seconds=_seconds(clock))
 
 
-def _faults(events: Iterable[Event]) -> tuple[str, ...]:
-    return tuple(sorted({event.kind for event in events if isinstance(event, FaultBegan)}))
-
-
 def _seconds(clock: RunClock) -> float:
     return round(clock.now() / 1e9, 3)
 
@@ -327,8 +295,8 @@ def _store(place: Place) -> RunStore:
     return RunStore(Path(place.store))
 
 
-def _name(run: RunDirectory) -> str:
-    return f"{run.path.parent.name}/{run.path.name}"
+def _name(run: RunDirectory | None) -> str:
+    return "" if run is None else f"{run.path.parent.name}/{run.path.name}"
 
 
 def _judging(place: Place) -> JudgingBudget:

@@ -87,7 +87,12 @@ def run_campaign(chosen: Chosen, store: Path) -> ExitCode:
         record = replace(record, spec=replace(record.spec, budget=budget))
     console = Console(highlight=False, soft_wrap=True)
     screen = _Screen(console)
-    place = Place(store=str(store.resolve()), campaign=directory.name, budget=record.spec.budget)
+    place = Place(
+        store=str(store.resolve()),
+        campaign=directory.name,
+        keep=record.spec.keep,
+        budget=record.spec.budget,
+    )
     with directory, _terminated_as_interrupted():
         with _workers(chosen, place, screen.refresh) as workers:
             conductor = Conductor(directory, record, workers, screen)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from checker.base import Checker
+from harness import foreign_system
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode
-from nemesis.fault import kind_of
-from nemesis.plan import KINDS, LIVE_KINDS, variants_of
+from nemesis.packages import PACKAGES, variants_of
+from system_under_test.gossip_raft.core.types import NodeId
 from workloads.catalogue import WORKLOADS, about, options, workload
 from workloads.errors import UnknownWorkload
 from workloads.options import Option
+
+FIVE: Final = tuple(NodeId(f"n{number}") for number in range(5))
+"""A cluster in which every kind of fault has all that it stands for."""
 
 
 def show_workloads(name: str | None, *, as_json: bool) -> ExitCode:
@@ -50,18 +54,15 @@ def _show_workload(name: str, *, as_json: bool) -> ExitCode:
 def show_faults(*, as_json: bool) -> ExitCode:
     """Every kind of fault, a line each, with the faults that it stands for."""
     if as_json:
-        print(json.dumps([_fault_json(kind) for kind in KINDS], indent=2))
+        print(json.dumps([_fault_json(kind) for kind in PACKAGES], indent=2))
         return ExitCode.VALID
-    _print_columns([(kind, _worlds(kind), _faults(kind)) for kind in KINDS])
+    _print_columns([(kind, _systems(kind), package.summary) for kind, package in PACKAGES.items()])
     return ExitCode.VALID
 
 
-def _worlds(kind: str) -> str:
-    return "live, simulated" if kind in LIVE_KINDS else "simulated"
-
-
-def _faults(kind: str) -> str:
-    return ", ".join(dict.fromkeys(map(kind_of, variants_of(kind))))
+def _systems(kind: str) -> str:
+    """Whom one can do it to."""
+    return "any system" if kind in foreign_system.KINDS else "our cluster"
 
 
 def _summary(name: str) -> str:
@@ -94,8 +95,9 @@ def _option_json(option: Option) -> dict[str, Any]:
 def _fault_json(kind: str) -> dict[str, Any]:
     return {
         "kind": kind,
-        "live": kind in LIVE_KINDS,
-        "faults": [fault.describe() for fault in variants_of(kind)],
+        "summary": PACKAGES[kind].summary,
+        "any_system": kind in foreign_system.KINDS,
+        "faults": [variant.describe() for variant in variants_of(kind, FIVE)],
     }
 
 

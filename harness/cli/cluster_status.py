@@ -142,7 +142,7 @@ def status_table(statuses: Statuses) -> Table:
             str(answer.applied),
             str(longest - answer.applied),
             answer.source or "-",
-            ",".join(_reachable(node, answer)) or "-",
+            ",".join(answer.reachable) or "-",
             style="bold" if answer.role == "leader" else None,
         )
     return table
@@ -171,7 +171,3 @@ def _named(value: object) -> object:
             return [_named(part) for part in value]
         case _:
             return value
-
-
-def _reachable(node: NodeId, status: Status) -> tuple[NodeId, ...]:
-    return next((record.reachable for record in status.records if record.node == node), ())

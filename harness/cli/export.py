@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, TextIO, TypeAlias
 
 from checker.base import Budget
 from checker.verdict import Invalid, combine
@@ -25,49 +25,52 @@ from histories.formats.jepsen_writer import jepsen_edn
 
 STANDARD_OUTPUT: Final = "-"
 
+Write: TypeAlias = Callable[[TextIO, Path], None]
+"""Into an open file of text, or else to its path."""
+Prepare: TypeAlias = Callable[[Source], Write]
+"""Raises what is to be raised before a file is made."""
+
 
 def export_target(target: str, to: str, out: str | None, store: Path) -> ExitCode:
     """Write ``target`` in the format ``to`` into the file ``out``; says where that is."""
     if to not in FORMATS:
         raise BadInput(f"--to: {to!r} is none of {', '.join(FORMATS)}")
-    suffix, write = FORMATS[to]
+    suffix, prepare = FORMATS[to]
+    if out == STANDARD_OUTPUT and to == "parquet":
+        raise BadInput("--out: Parquet goes to a file, not to standard output")
     source = read_source(target, store, with_traces=True)
+    write = prepare(source)
     if out == STANDARD_OUTPUT:
-        if to == "parquet":
-            raise BadInput("--out: Parquet goes to a file, not to standard output")
-        write(source, sys.stdout, Path())
+        write(sys.stdout, Path())
         return ExitCode.VALID
     path = Path(out if out is not None else f"{source.name}.{suffix}")
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
-            write(source, file, path)
+            write(file, path)
     except OSError as error:
         raise EnvironmentFailure(f"{path}: {error.strerror}") from error
     print(path)
     return ExitCode.VALID
 
 
-def _lines(make: Callable[[Source], Iterable[str]]) -> Callable[[Source, TextIO, Path], None]:
-    def write(source: Source, file: TextIO, path: Path) -> None:
-        del path
-        file.writelines(f"{line}\n" for line in make(source))
+def _text(make: Callable[[Source], Iterable[str]], end: str = "\n") -> Prepare:
+    def prepare(source: Source) -> Write:
+        pieces = make(source)
+        return lambda file, _: file.writelines(f"{piece}{end}" for piece in pieces)
 
-    return write
-
-
-def _perfetto(source: Source, file: TextIO, path: Path) -> None:
-    del path
-    file.writelines(perfetto(source.history, source.traces))
+    return prepare
 
 
-def _csv(source: Source, file: TextIO, path: Path) -> None:
-    del path
-    write_csv(source.history, file)
+def _perfetto(source: Source) -> Iterable[str]:
+    return perfetto(source.history, source.traces)
 
 
-def _parquet(source: Source, file: TextIO, path: Path) -> None:
-    del file
-    write_parquet(source.history, path)
+def _csv(source: Source) -> Write:
+    return lambda file, _: write_csv(source.history, file)
+
+
+def _parquet(source: Source) -> Write:
+    return lambda _, path: write_parquet(source.history, path)
 
 
 def _dot(source: Source) -> Iterable[str]:
@@ -93,12 +96,12 @@ def _edn(source: Source) -> Iterable[str]:
     return jepsen_edn(source.history)
 
 
-FORMATS: Final = {
-    "perfetto": ("perfetto.json", _perfetto),
-    "edn": ("edn", _lines(_edn)),
-    "shiviz": ("shiviz.log", _lines(_shiviz)),
+FORMATS: Final[Mapping[str, tuple[str, Prepare]]] = {
+    "perfetto": ("perfetto.json", _text(_perfetto, end="")),
+    "edn": ("edn", _text(_edn)),
+    "shiviz": ("shiviz.log", _text(_shiviz)),
     "csv": ("csv", _csv),
     "parquet": ("parquet", _parquet),
-    "dot": ("dot", _lines(_dot)),
+    "dot": ("dot", _text(_dot)),
 }
-"""Suffix of the file, and who writes it."""
+"""Suffix of the file, and who makes ready to write it."""

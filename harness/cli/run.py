@@ -19,16 +19,18 @@ from harness.config import RunConfig, settings_of
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, worst
 from harness.live import run_live
-from harness.planning import plan_faults
+from harness.planning import plan_faults, scheduled
 from harness.provenance import record_of
 from harness.store import RunStore
 from harness.system_file import load_system
 from harness.wall_clock import RunClock, deadline_after, fresh_seed
-from nemesis.plan import LIVE_KINDS
+from nemesis.plan import KINDS
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 
 CHECK_SECONDS: Final = 300.0
+ALL_AT_ONCE: Final = 3
+"""How many faults hold at once where all kinds are asked for, unless that is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +49,24 @@ class Chosen:
     reads: str
     options: tuple[str, ...]
     repeat: int
+    at_once: int | None = None
+    schedule: str | None = None
     system: str | None = None
     tls: bool = False
     stop_on_violation: bool = False
 
     def config(self) -> RunConfig:
         """Raises: BadInput: An option makes no sense; the message names it."""
-        faults = [] if self.faults == "none" else self.faults.split(",")
+        suffers = KINDS if self.system is None else foreign_system.KINDS
+        names = {"none": (), "all": suffers}.get(self.faults, self.faults.split(","))
+        at_once = ALL_AT_ONCE if self.faults == "all" else 1
         config = RunConfig(
             seed=fresh_seed() if self.seed is None else self.seed,
             workload=self.workload,
             nodes=self.nodes,
-            faults=tuple(filter(None, (fault.strip() for fault in faults))),
+            faults=tuple(filter(None, (name.strip() for name in names))),
+            at_once=at_once if self.at_once is None else self.at_once,
+            schedule=self.schedule,
             time_s=self.time_s,
             concurrency=self.concurrency,
             rate_hz=self.rate_hz,
@@ -70,13 +78,15 @@ class Chosen:
             options=settings_of(self.workload, self.options),
         )
         config.check()
+        config = scheduled(config)
         if self.repeat < 1:
             raise BadInput(f"--repeat: {self.repeat} is not at least 1")
         if config.bug is not None and config.bug not in CATALOGUE:
             raise BadInput(f"--bug: no bug is named {config.bug!r} (--bug list names them)")
         if config.system is not None:
             load_system(config.system)
-        plan_faults(config, LIVE_KINDS if config.system is None else foreign_system.KINDS)
+        more = () if config.system is None else foreign_system.CLOCK_KINDS
+        plan_faults(config, (*suffers, *more))
         return config
 
 

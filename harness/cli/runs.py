@@ -69,14 +69,20 @@ def moment(option: str, text: str) -> str:
             return (utc_now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).strftime(_ISO)
         except OverflowError as error:
             raise BadInput(f"{option}: {text!r} is before all time") from error
-    pattern = "0000-01-01T00:00:00Z"
-    try:
-        datetime.strptime(text + pattern[len(text) :], _ISO)  # noqa: DTZ007  Only looked at.
-    except ValueError as error:
+    if not _begins_a_time(text):
         raise BadInput(
             f"{option}: {text!r} is no time like 2026-11-28, 2026-11-28T10:15, 12h or 7d"
-        ) from error
+        )
     return text
+
+
+def _begins_a_time(text: str) -> bool:
+    whole = text + "0000-01-01T00:00:00Z"[len(text) :]
+    try:
+        datetime.strptime(whole, _ISO)  # noqa: DTZ007  Only looked at.
+    except ValueError:
+        return False
+    return len(text) >= len("2026")
 
 
 def list_runs(chosen: Chosen, store: Path, *, as_json: bool) -> ExitCode:

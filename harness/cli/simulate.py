@@ -52,6 +52,7 @@ class Chosen:
     workload: str | None
     nodes: int | None
     faults: str | None
+    schedule: str | None
     time_s: float | None
     concurrency: int | None
     rate_hz: float | None
@@ -73,6 +74,7 @@ class Chosen:
             workload=self.workload,
             nodes=self.nodes,
             faults=faults,
+            schedule=self.schedule,
             time_s=self.time_s,
             concurrency=self.concurrency,
             rate_hz=self.rate_hz,
@@ -113,6 +115,7 @@ class Chosen:
             ("workload", self.workload),
             ("nodes", self.nodes),
             ("faults", self.faults),
+            ("schedule", self.schedule),
             ("time", None if self.time_s is None else f"{self.time_s:g}"),
             ("concurrency", self.concurrency),
             ("rate", None if self.rate_hz is None else f"{self.rate_hz:g}"),

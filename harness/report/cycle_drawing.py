@@ -10,6 +10,7 @@ from harness.report.wording import describe_answer, describe_call, shortened
 from histories.history import History
 from histories.op import Op
 
+ANSWER_MAX: Final = 60
 STEPS_MAX: Final = 12
 """Larger cycles show nothing; they are told in words."""
 
@@ -35,5 +36,5 @@ def draw_cycle(anomaly: Anomaly, history: History) -> str | None:
 
 def _told(op: Op) -> str:
     """One line a step, the answers last."""
-    answer = describe_answer(op.call, op.outcome)
+    answer = shortened(describe_answer(op.call, op.outcome), ANSWER_MAX)
     return f"op {op.index}, process {op.process}; {describe_call(op.call)}; {answer}"

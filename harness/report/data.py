@@ -73,5 +73,6 @@ def span_of(anomaly: Anomaly, history: History) -> Span | None:
             at = max(answers, default=max(op.invoked for op in ops))
     if at is None:
         return None
-    began = min((op.invoked for op in ops), default=at)
-    return Span(at=at, began=min(began, at), ended=max([at, *answers]))
+    since = at if anomaly.since is None else anomaly.since
+    began = min([at, since, *(op.invoked for op in ops)])
+    return Span(at=at, began=began, ended=max([at, *answers]))

@@ -10,8 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Final, TypeAlias
 
+from harness.attempts import Attempt
 from histories.history import History
 from histories.op import FOREVER
 from histories.trace import (
@@ -58,52 +60,79 @@ class Messages:
 NO_MESSAGES: Final = Messages(arrows=(), remark="")
 
 _DERIVED: Final = (
-    "Derived from the nodes' traces, as live nodes write no messages down: an arrow leads from "
-    "the earliest moment at which it can have left to the moment at which its effect was recorded."
+    "Derived from the nodes' traces, as messages are not written down: an arrow leads from the "
+    "earliest moment at which it can have left to the moment at which its effect was recorded."
+)
+
+_MET: Final = (
+    " Clients wrote down what they sent and got, and when; where a node recorded nothing of it, "
+    "question and answer meet halfway."
 )
 
 
 def derived(
-    traces: Mapping[str, Sequence[NodeEvent]], history: History, writes: Mapping[Write, int]
-) -> list[Arrow]:
-    """What the traces prove to have been told.
+    traces: Mapping[str, Sequence[NodeEvent]],
+    history: History,
+    writes: Mapping[Write, int],
+    attempts: Mapping[int, Sequence[Attempt]],
+) -> Iterator[Arrow]:
+    """What the traces prove to have been told, node by node, and what clients wrote down.
 
     Args:
         traces: By node, on the clock of the history.
         history: Of the whole run.
         writes: The operation of each write.
+        attempts: Of operations by index, what their clients transmitted, if that is known.
 
     Cost: O(n log n) in events.
     """
     cluster = _Recorded(traces)
-    arrows: list[Arrow] = []
     for node in sorted(traces):
-        arrows += _votes(node, traces[node], cluster)
-        arrows += _entries(node, traces[node], cluster)
-        arrows += _commits(node, traces[node], cluster)
-        arrows += _answers(node, traces[node], cluster, history, writes)
-    return arrows
+        yield from _votes(node, traces[node], cluster)
+        yield from _entries(node, traces[node], cluster)
+        yield from _commits(node, traces[node], cluster)
+        if not attempts:
+            yield from _answers(node, traces[node], cluster, history, writes)
+    yield from _exchanges(attempts, _acknowledged(traces, cluster, writes))
 
 
 def nearest(arrows: Iterable[Arrow], moments: Sequence[int], remark: str) -> Messages:
-    """All arrows if they are few; else those that are nearest to one of ``moments``."""
-    listed = sorted(arrows, key=lambda arrow: (arrow.departed, arrow.source, arrow.target))
-    if len(listed) > ARROWS_MAX:
-        ordered = sorted(moments)
-        listed.sort(key=lambda arrow: _distance(arrow.departed, ordered))
-        remark += f" Of {len(listed):,} messages the {ARROWS_MAX:,} nearest to what went wrong."
-        listed = sorted(listed[:ARROWS_MAX], key=lambda arrow: arrow.departed)
-    return Messages(arrows=tuple(listed), remark=remark.strip())
+    """All arrows if they are few; else those that are nearest to one of ``moments``.
+
+    Keeps ``ARROWS_MAX`` of them in memory.
+    """
+    ordered = sorted(moments)
+    count = 0
+
+    def counted() -> Iterator[Arrow]:
+        nonlocal count
+        for count, arrow in enumerate(arrows, start=1):  # noqa: B007  Read when all have passed.
+            yield arrow
+
+    kept = nsmallest(
+        ARROWS_MAX,
+        counted(),
+        key=lambda arrow: (_distance(arrow.departed, ordered), arrow.departed),
+    )
+    kept.sort(key=lambda arrow: (arrow.departed, arrow.source, arrow.target))
+    if count > len(kept):
+        what = "nearest to what broke, or else to faults" if moments else "first"
+        remark += f" Of {count:,} messages the {len(kept):,} {what}."
+    return Messages(arrows=tuple(kept), remark=remark.strip())
 
 
 def derived_messages(
     traces: Mapping[str, Sequence[NodeEvent]],
     history: History,
     writes: Mapping[Write, int],
+    attempts: Mapping[int, Sequence[Attempt]],
     moments: Sequence[int],
 ) -> Messages:
-    """``derived``, not too many of them."""
-    return nearest(derived(traces, history, writes), moments, _DERIVED if traces else "")
+    """Of ``derived``, not too many."""
+    remark = _DERIVED if traces else ""
+    if attempts:
+        remark += _MET
+    return nearest(derived(traces, history, writes, attempts), moments, remark)
 
 
 def _distance(at: int, moments: Sequence[int]) -> int:
@@ -173,8 +202,12 @@ def _votes(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iterat
 
 
 def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iterator[Arrow]:
-    """One arrow for what was appended at one instant, from whom the node pulled."""
+    """One arrow for what was appended at one instant, from whom the node pulled.
+
+    It left when that one had it and was asked, at the earliest.
+    """
     source: str | None = None
+    asked = 0
     leads = False
     batch: list[Appended] = []
 
@@ -191,7 +224,7 @@ def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iter
             else f"entries {batch[0].index} to {last.index}"
         )
         yield Arrow(
-            departed=had,
+            departed=max(had, asked),
             arrived=last.at,
             source=source,
             target=node,
@@ -206,7 +239,7 @@ def _entries(node: str, events: Sequence[NodeEvent], cluster: _Recorded) -> Iter
         match event:
             case Appended():
                 batch.append(event)
-            case SourceChosen(source=source):
+            case SourceChosen(source=source, at=asked):
                 pass
             case RoleChanged(role=role):
                 leads = role == "leader"
@@ -266,3 +299,49 @@ def _answers(
             kind="client",
             text=f"answers operation {number} ({entry})",
         )
+
+
+def _acknowledged(
+    traces: Mapping[str, Sequence[NodeEvent]], cluster: _Recorded, writes: Mapping[Write, int]
+) -> dict[tuple[int, str], tuple[int, int]]:
+    """Of a write at a node: when it was appended there and when it was acknowledged."""
+    found: dict[tuple[int, str], tuple[int, int]] = {}
+    for node in sorted(traces):
+        for event in traces[node]:
+            if isinstance(event, Answered):
+                op = writes.get((event.client, event.sequence))
+                appended = cluster.appended[node].get((event.index, event.term))
+                if op is not None and appended is not None:
+                    found[op, node] = appended, event.at
+    return found
+
+
+def _exchanges(
+    attempts: Mapping[int, Sequence[Attempt]],
+    acknowledged: Mapping[tuple[int, str], tuple[int, int]],
+) -> Iterator[Arrow]:
+    """A question and its answer for each attempt."""
+    for op in sorted(attempts):
+        for attempt in attempts[op]:
+            sent, returned = attempt.departed, attempt.returned
+            middle = None if returned is None else (sent + returned) // 2
+            came, left = acknowledged.get((op, attempt.node), (middle, middle))
+            if returned is None or not (came and left and sent <= came <= left <= returned):
+                came = left = middle
+            yield Arrow(
+                departed=sent,
+                arrived=came,
+                source=CLIENTS,
+                target=attempt.node,
+                kind="client",
+                text=f"operation {op} of {attempt.client}",
+            )
+            if returned is not None and left is not None:
+                yield Arrow(
+                    departed=left,
+                    arrived=returned,
+                    source=attempt.node,
+                    target=CLIENTS,
+                    kind="client",
+                    text=f"to operation {op} of {attempt.client}: {attempt.answer}",
+                )

@@ -152,12 +152,12 @@ def _what_broke(anomalies: Sequence[Anomaly], report: ReportData) -> str:
     """What broke first, and how much else."""
     spans = [(span_of(anomaly, report.history), anomaly.kind) for anomaly in anomalies]
     first, kind = min(spans, key=lambda each: NEVER if each[0] is None else each[0].at)
-    when = "" if first is None else f" at {_seconds(first.at)}"
+    when = "" if first is None else f", at {_seconds(first.at)}"
     kinds = list(dict.fromkeys(each for _, each in spans if each != kind))
     named = ", ".join(kinds[:3]) + (" and others" if len(kinds) > 3 else "")
     more = counted(len(anomalies) - 1, "further violation")
-    rest = "" if len(anomalies) == 1 else f", and {more}{named and ': '}{named}"
-    return f"{kind}{when}{rest}."
+    rest = "" if len(anomalies) == 1 else f" And {more}{named and ': '}{named}."
+    return f"{kind[:1].upper()}{kind[1:]}{when}.{rest}"
 
 
 def verdict_remark(verdict: Verdict) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import chain
 from typing import Final, TypeAlias, TypeVar
 
@@ -37,7 +38,8 @@ TIMELINE_OPS_MAX: Final = 100_000
 UNKNOWN: Final = -1
 """Of a latency: nobody answered; of a text or a moment: there is none."""
 
-ROLES: Final = (FOLLOWER, "pre_candidate", "candidate", "leader")
+DOWN: Final = "down"
+ROLES: Final = (FOLLOWER, "pre_candidate", "candidate", "leader", DOWN)
 
 T = TypeVar("T")
 
@@ -117,25 +119,28 @@ def sample_of(history: History, columns: Columns, evidence: frozenset[int]) -> S
 
 
 def lanes_of(ops: Sequence[Op]) -> list[int]:
-    """A row for each operation, so that a process takes over the row of a retired one.
+    """A row for each operation, so that a process takes over the row of one that is over.
 
     A process stays on its row; a new one takes the row that has been free for
     longest, else a new row.  So there are about as many rows as clients at a time.
     """
+    last_of = {op.process: op.index for op in ops}
     row_of: dict[int, int] = {}
-    free: list[int] = []
+    free: list[tuple[int, int]] = []
     lanes: list[int] = []
     rows = 0
     for op in ops:
         row = row_of.get(op.process)
         if row is None:
-            if free:
-                row = free.pop(0)
+            if free and free[0][0] <= op.invoked:
+                _, row = heappop(free)
             else:
                 row, rows = rows, rows + 1
             row_of[op.process] = row
         if op.completed == FOREVER:
-            free.append(row)
+            heappush(free, (op.invoked, row))
+        elif last_of[op.process] == op.index:
+            heappush(free, (op.completed, row))
         lanes.append(row)
     return lanes
 
@@ -247,6 +252,7 @@ def cluster_payload(
     for node in cluster.terms:
         names.number(shortened(node))
         logs = cluster.logs.get(node, ())
+        down = list(_down(node, cluster, faults, end))
         nodes.append(
             {
                 "name": shortened(node),
@@ -255,8 +261,8 @@ def cluster_payload(
                     for boot in cluster.boots
                     if boot.node == node
                 ],
-                "down": list(_down(node, cluster, faults, end)),
-                "roles": track(cluster.roles.get(node, ()), roles.number),
+                "down": [[began, until, reason] for began, until, reason in down],
+                "roles": track(_with_ends(cluster.roles.get(node, ()), down), roles.number),
                 "terms": track(cluster.terms[node], int),
                 "commits": track(cluster.commit_points.get(node, ()), int),
                 "logIndex": track(logs, lambda last: last[0]),
@@ -271,7 +277,7 @@ def cluster_payload(
 
 def _down(
     node: str, cluster: ClusterLife, faults: Sequence[FaultWindow], end: int
-) -> Iterator[Json]:
+) -> Iterator[tuple[int, int, str]]:
     """From when to when a node was down, and what it said about it.
 
     A node that was killed cannot say when: it is taken to be down since the fault on it
@@ -287,7 +293,20 @@ def _down(
         )
         began = last.at if last.reason else max(blows, default=last.at)
         if began < end and again > 0:
-            yield [max(began, 0), min(again, end), shortened(last.reason)]
+            yield max(began, 0), min(again, end), shortened(last.reason)
+
+
+def _with_ends(
+    roles: Sequence[Point[str]], down: Sequence[tuple[int, int, str]]
+) -> Sequence[Point[str]]:
+    """A node that is down has no role; one that starts again follows."""
+    changes = [
+        point for began, until, _ in down for point in (Point(began, DOWN), Point(until, FOLLOWER))
+    ]
+    changes += [
+        point for point in roles if not any(began <= point.at < until for began, until, _ in down)
+    ]
+    return sorted(changes, key=lambda point: point.at)
 
 
 def messages_payload(messages: Messages, names: Texts) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.report.wording import counted, describe_duration, visible
+from harness.report.wording import counted, describe_duration, shortened, visible
 
 STYLE: Final = "hearsay.css"
 
@@ -34,7 +34,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    environment.filters.update(counted=counted, duration=describe_duration, seconds=_seconds)
+    environment.filters.update(
+        counted=counted, duration=describe_duration, seconds=_seconds, short=shortened
+    )
     environment.globals["style"] = static(STYLE)
     return environment
 

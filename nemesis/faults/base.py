@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -16,16 +16,17 @@ from system_under_test.gossip_raft.core.types import NodeId
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a fault finds when it begins: all nodes, who leads, and chance for what it leaves
-    open."""
+    """What a fault finds when it begins: all nodes, who leads, who pulls from whom, and chance
+    for what it leaves open."""
 
     nodes: tuple[NodeId, ...]
     leader: NodeId | None
     rng: random.Random
+    sources: Mapping[NodeId, NodeId] = field(default_factory=dict)
 
     def resolve(self, target: Target, among: Sequence[NodeId] = ()) -> Resolved:
         """Whom ``target`` means now, of ``among`` if there is any, else of all nodes."""
-        return resolve(target, among or self.nodes, self.leader, self.rng)
+        return resolve(target, among or self.nodes, self.leader, self.rng, self.sources)
 
 
 class NodeFault(Struct, frozen=True, tag_field="kind"):

@@ -21,8 +21,7 @@ class DiskFault(NodeFault, frozen=True):
     needs = (DiskFaulty, Killable)
 
     async def undo(self, nodes: Sequence[NodeId], system: _DiskFaultyKillable) -> str:
-        for node in nodes:
-            await system.start(node)
+        await system.start(*nodes)
         return f"started {', '.join(nodes)} again"
 
 
@@ -96,7 +95,7 @@ class DiskTrouble(DiskFault, frozen=True):
             if self.silences:  # It may be about to end, or not to have come to it.
                 await system.kill(node)
             await system.lift_from_disk(node, self.condition())
-            await system.start(node)
+        await system.start(*nodes)
         return f"repaired the disk of {', '.join(nodes)}"
 
 

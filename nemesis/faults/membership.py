@@ -47,8 +47,7 @@ class ReplaceNode(NodeFault, frozen=True, tag="replace-node"):
         return f"{await system.remove(node)}; {await system.lose_disk(node)}"
 
     async def undo(self, nodes: Sequence[NodeId], system: _Replaceable) -> str:
-        for node in nodes:
-            await system.start(node)
+        await system.start(*nodes)
         return await system.readmit(nodes) or "all are members"
 
 

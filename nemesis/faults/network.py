@@ -13,12 +13,16 @@ from typing import Final, TypeAlias
 from nemesis import partition
 from nemesis.faults.base import LinkFault, Scene
 from nemesis.target import (
+    All,
     AnyNode,
     Follower,
+    Leader,
     Minority,
+    Named,
     Resolved,
     Target,
     describe_target,
+    minority_size,
 )
 from system_under_test.conditions import (
     Condition,
@@ -153,10 +157,53 @@ class OneWay(Partition, frozen=True, tag="one-way"):
     def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
         origin = scene.resolve(self.source)
         others = [node for node in scene.nodes if node not in origin.nodes]
-        drawn = isinstance(self.dest, Follower | AnyNode | Minority)
+        drawn = not isinstance(self.dest, Named | Leader | All)
         end = scene.resolve(self.dest, others if drawn else ())
         hit = min(origin, end, key=lambda resolved: len(resolved.nodes))
         return hit, partition.one_way(origin.nodes, end.nodes)
+
+
+class Shun(Partition, frozen=True, tag="shun"):
+    """The leader and the target's nodes do not hear each other; all others hear everybody.
+
+    A ``target`` to be drawn at random is drawn from the nodes that do not lead.
+    """
+
+    target: Target
+
+    def describe(self) -> str:
+        return self.in_words(
+            f"let the leader and {describe_target(self.target)} not hear each other"
+        )
+
+    def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
+        leader = scene.resolve(Leader())
+        others = [node for node in scene.nodes if node not in leader.nodes]
+        if isinstance(self.target, Minority):  # Of all nodes, not of the others alone.
+            count = max(1, minority_size(len(scene.nodes)))
+            hit = tuple(sorted(scene.rng.sample(others, count)))
+        else:
+            drawn = isinstance(self.target, Follower | AnyNode)
+            hit = scene.resolve(self.target, others if drawn else ()).nodes
+        return Resolved(hit, leader.note), partition.between(leader.nodes, hit)
+
+
+class Sieve(Partition, frozen=True, tag="sieve"):
+    """Every link between two nodes is cut with that probability, each direction by itself."""
+
+    chance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.chance <= 1:
+            raise ValueError(f"chance: {self.chance} is not in 0..1")
+
+    def describe(self) -> str:
+        return self.in_words(f"cut {self.chance:.0%} of all links")
+
+    def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
+        pairs = [Link(a, b) for a in scene.nodes for b in scene.nodes if a != b]
+        cut = frozenset(pair for pair in pairs if scene.rng.random() < self.chance)
+        return Resolved(scene.nodes), cut
 
 
 class NonTransitive(Partition, frozen=True, tag="non-transitive"):
@@ -189,14 +236,15 @@ class FlappingPrimary(LinkFault, frozen=True, tag="flapping-primary"):
         return Resolved(nodes), partition.isolate(nodes, nodes)
 
     async def do(self, links: frozenset[Link], system: Partitionable) -> str:
-        for condition, part in self._parts(links):
+        for condition, part in self.parts(links):
             await system.impose(part, condition)
         return ""
 
     async def undo(self, links: frozenset[Link], system: Partitionable) -> str:
-        return "; ".join([await system.lift(part, how) for how, part in self._parts(links)])
+        return "; ".join([await system.lift(part, how) for how, part in self.parts(links)])
 
-    def _parts(self, links: frozenset[Link]) -> Iterator[tuple[Condition, frozenset[Link]]]:
+    def parts(self, links: frozenset[Link]) -> Iterator[tuple[Flapping, frozenset[Link]]]:
+        """When which of them are cut."""
         nodes = sorted({link.source for link in links})
         for turn, node in enumerate(nodes):
             alone = partition.isolate([NodeId(other) for other in nodes], [NodeId(node)])
@@ -293,7 +341,9 @@ class BadWeather(Imposed, frozen=True, tag="weather"):
         return hit, _links_of(hit.nodes, scene.nodes, clients=False)
 
 
-PartitionFault: TypeAlias = Isolate | Halves | MajoritiesRing | Bridge | OneWay | NonTransitive
+PartitionFault: TypeAlias = (
+    Isolate | Halves | MajoritiesRing | Bridge | OneWay | Shun | Sieve | NonTransitive
+)
 NetworkFault: TypeAlias = (
     PartitionFault | FlappingPrimary | SlowLinks | Impair | ResetConnections | BadWeather
 )

@@ -25,8 +25,7 @@ class Kill(NodeFault, frozen=True, tag="kill"):
         return ""
 
     async def undo(self, nodes: Sequence[NodeId], system: Killable) -> str:
-        for node in nodes:
-            await system.start(node)
+        await system.start(*nodes)
         return f"restarted {', '.join(nodes)}"
 
 
@@ -48,8 +47,7 @@ class Terminate(NodeFault, frozen=True, tag="terminate"):
         return ""
 
     async def undo(self, nodes: Sequence[NodeId], system: _TerminableKillable) -> str:
-        for node in nodes:
-            await system.start(node)
+        await system.start(*nodes)
         return f"restarted {', '.join(nodes)}"
 
 
@@ -98,7 +96,7 @@ class CrashAt(NodeFault, frozen=True, tag="crash-at"):
     async def undo(self, nodes: Sequence[NodeId], system: _CrashableKillable) -> str:
         for node in nodes:
             await system.let_live(node)
-            await system.start(node)
+        await system.start(*nodes)
         return f"started {', '.join(nodes)} again"
 
     def _when(self) -> str:

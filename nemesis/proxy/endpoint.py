@@ -24,12 +24,13 @@ class Endpoint:
     ``ready``: connected, so that it may be read and written.
     """
 
-    __slots__ = ("_loop", "_reading", "_socket", "_writing", "closed", "ready")
+    __slots__ = ("_descriptor", "_loop", "_reading", "_socket", "_writing", "closed", "ready")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, ready: bool) -> None:
         """An endpoint that is closed until ``attach`` gives it a socket."""
         self._loop = loop
         self._socket: socket.socket | None = None
+        self._descriptor = -1
         self._reading = False
         self._writing = False
         self.closed = True
@@ -38,6 +39,8 @@ class Endpoint:
     def attach(self, sock: socket.socket) -> None:
         """Take over ``sock``."""
         self._socket = sock
+        # By number: of a socket that it does not know asyncio would build a description, each time.
+        self._descriptor = sock.fileno()
         self.closed = False
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,9 +57,9 @@ class Endpoint:
             return
         self._reading = callback is not None
         if callback is None:
-            self._loop.remove_reader(self.socket)
+            self._loop.remove_reader(self._descriptor)
         else:
-            self._loop.add_reader(self.socket, callback)
+            self._loop.add_reader(self._descriptor, callback)
 
     def watch_write(self, callback: Callable[[], None] | None) -> None:
         """Call ``callback`` whenever more can be written; ``None``: never."""
@@ -64,9 +67,9 @@ class Endpoint:
             return
         self._writing = callback is not None
         if callback is None:
-            self._loop.remove_writer(self.socket)
+            self._loop.remove_writer(self._descriptor)
         else:
-            self._loop.add_writer(self.socket, callback)
+            self._loop.add_writer(self._descriptor, callback)
 
     def close(self) -> None:
         """Say goodbye (FIN) after what the kernel still holds."""

@@ -627,8 +627,8 @@ class GossipRecord(_message.Message):
     LAST_FIELD_NUMBER: _builtins.int
     COMMIT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
-    REACHABLE_FIELD_NUMBER: _builtins.int
     RECOVERING_FIELD_NUMBER: _builtins.int
+    UNREACHABLE_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     incarnation: _builtins.int
     counter: _builtins.int
@@ -641,7 +641,7 @@ class GossipRecord(_message.Message):
     @_builtins.property
     def commit(self) -> Global___Position: ...
     @_builtins.property
-    def reachable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def unreachable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -653,12 +653,12 @@ class GossipRecord(_message.Message):
         last: Global___Position | None = ...,
         commit: Global___Position | None = ...,
         source: _builtins.str | None = ...,
-        reachable: _abc.Iterable[_builtins.str] | None = ...,
         recovering: _builtins.bool = ...,
+        unreachable: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "last", b"last", "leader", b"leader", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "counter", b"counter", "incarnation", b"incarnation", "last", b"last", "leader", b"leader", "node", b"node", "reachable", b"reachable", "recovering", b"recovering", "source", b"source", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "counter", b"counter", "incarnation", b"incarnation", "last", b"last", "leader", b"leader", "node", b"node", "recovering", b"recovering", "source", b"source", "term", b"term", "unreachable", b"unreachable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__leader: _TypeAlias = _typing.Literal["leader"]  # noqa: Y015
     _WhichOneofArgType__leader: _TypeAlias = _typing.Literal["_leader", b"_leader"]  # noqa: Y015
@@ -692,6 +692,34 @@ class GossipMap(_message.Message):
 Global___GossipMap: _TypeAlias = GossipMap  # noqa: Y015
 
 @_typing.final
+class Digest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
+    BEAT_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    incarnation: _builtins.int
+    counter: _builtins.int
+    beat: _builtins.int
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        incarnation: _builtins.int = ...,
+        counter: _builtins.int = ...,
+        beat: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "counter", b"counter", "incarnation", b"incarnation", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Digest: _TypeAlias = Digest  # noqa: Y015
+
+@_typing.final
 class Envelope(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -701,13 +729,18 @@ class Envelope(_message.Message):
     REQUEST_FIELD_NUMBER: _builtins.int
     TERM_FIELD_NUMBER: _builtins.int
     GOSSIP_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    HEARS_FIELD_NUMBER: _builtins.int
     cluster: _builtins.str
     source: _builtins.str
     target: _builtins.str
     request: _builtins.int
     term: _builtins.int
+    hears: _builtins.bool
     @_builtins.property
     def gossip(self) -> Global___GossipMap: ...
+    @_builtins.property
+    def digest(self) -> _containers.RepeatedCompositeFieldContainer[Global___Digest]: ...
     def __init__(
         self,
         *,
@@ -717,10 +750,12 @@ class Envelope(_message.Message):
         request: _builtins.int = ...,
         term: _builtins.int = ...,
         gossip: Global___GossipMap | None = ...,
+        digest: _abc.Iterable[Global___Digest] | None = ...,
+        hears: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gossip", b"gossip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster", b"cluster", "gossip", b"gossip", "request", b"request", "source", b"source", "target", b"target", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster", b"cluster", "digest", b"digest", "gossip", b"gossip", "hears", b"hears", "request", b"request", "source", b"source", "target", b"target", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -733,18 +768,23 @@ class HeartbeatRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENVELOPE_FIELD_NUMBER: _builtins.int
+    PROBE_FIELD_NUMBER: _builtins.int
+    probe: _builtins.str
     @_builtins.property
     def envelope(self) -> Global___Envelope: ...
     def __init__(
         self,
         *,
         envelope: Global___Envelope | None = ...,
+        probe: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "envelope", b"envelope", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "envelope", b"envelope", "probe", b"probe"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__probe: _TypeAlias = _typing.Literal["probe"]  # noqa: Y015
+    _WhichOneofArgType__probe: _TypeAlias = _typing.Literal["_probe", b"_probe"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__probe) -> _WhichOneofReturnType__probe | None: ...
 
 Global___HeartbeatRequest: _TypeAlias = HeartbeatRequest  # noqa: Y015
 
@@ -1441,6 +1481,7 @@ class Status(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     SUSPECTED_FIELD_NUMBER: _builtins.int
+    REACHABLE_FIELD_NUMBER: _builtins.int
     MEMBERSHIP_FIELD_NUMBER: _builtins.int
     role: _builtins.str
     term: _builtins.int
@@ -1456,6 +1497,8 @@ class Status(_message.Message):
     @_builtins.property
     def suspected(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
+    def reachable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
     def membership(self) -> Global___Membership: ...
     def __init__(
         self,
@@ -1469,11 +1512,12 @@ class Status(_message.Message):
         source: _builtins.str | None = ...,
         records: Global___GossipMap | None = ...,
         suspected: _abc.Iterable[_builtins.str] | None = ...,
+        reachable: _abc.Iterable[_builtins.str] | None = ...,
         membership: Global___Membership | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "commit", b"commit", "last", b"last", "leader", b"leader", "membership", b"membership", "records", b"records", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "applied", b"applied", "commit", b"commit", "last", b"last", "leader", b"leader", "membership", b"membership", "records", b"records", "role", b"role", "source", b"source", "suspected", b"suspected", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_leader", b"_leader", "_source", b"_source", "applied", b"applied", "commit", b"commit", "last", b"last", "leader", b"leader", "membership", b"membership", "reachable", b"reachable", "records", b"records", "role", b"role", "source", b"source", "suspected", b"suspected", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__leader: _TypeAlias = _typing.Literal["leader"]  # noqa: Y015
     _WhichOneofArgType__leader: _TypeAlias = _typing.Literal["_leader", b"_leader"]  # noqa: Y015

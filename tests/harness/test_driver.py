@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import cycle, pairwise
 
 import pytest
@@ -95,6 +96,16 @@ def test_an_indeterminate_call_retires_its_process_and_the_worker_keeps_its_node
     assert processes[:6] == [0, 0, 1, 1, 2, 2]
     opened = [effect for _, effect in run.effects if isinstance(effect, OpenClient)]
     assert {effect.contact for effect in opened} == {0}
+
+
+def test_a_client_is_replaced_after_so_many_answers() -> None:  # 4
+    options = replace(some_options(concurrency=2), reconnect_ops=3)
+    run = virtual_run(Limit(18, TEN_HZ), after(MS), options=options).run()
+    calls = Counter(event.process for event in run.invoked[:18])
+    assert calls == dict.fromkeys(range(6), 3)
+    closed = [effect.process for _, effect in run.effects if isinstance(effect, CloseClient)]
+    assert closed[:6] == [0, 1, 2, 3, 4, 5]
+    assert not run.open
 
 
 def test_process_numbers_tell_worker_and_node() -> None:  # 4
@@ -327,6 +338,29 @@ def test_faults_do_not_pile_up_behind_one_that_takes_too_long() -> None:
     assert steps == [Inject(0), Undo(0), Inject(4), Undo(4)]
     for number in (1, 2, 3, 5):
         assert f"fault {number} skipped" in text_of(run)
+
+
+def test_faults_overlap_as_their_schedule_says() -> None:
+    times = ((0, 6), (1, 2), (2, 9), (5, 1))
+    faults = [FaultTime(Nanos(at * SECOND), Nanos(long * SECOND)) for at, long in times]
+    run = virtual_run(TEN_HZ, faults=faults).run()
+    steps = [effect for _, effect in run.effects if isinstance(effect, Inject | Undo | HealAll)]
+    assert steps == [
+        *(Inject(0), Inject(1), Inject(2), Undo(1)),
+        *(Inject(3), Undo(0), Undo(3), HealAll()),
+    ]
+    ended = {event.fault for event in run.events if isinstance(event, FaultEnded)}
+    assert ended == {0, 1, 2, 3}
+
+
+def test_what_is_undone_at_once_is_done_though_a_little_late() -> None:
+    late = [FaultTime(Nanos(at * MS), Nanos(0)) for at in (0, 100, 2_500)]
+    run = virtual_run(TEN_HZ, faults=late)
+    run.confirm_after = 1_300 * MS
+    run.run()
+    steps = [effect for _, effect in run.effects if isinstance(effect, Inject | Undo)]
+    assert steps == [Inject(0), Undo(0), Inject(2), Undo(2)]
+    assert "fault 1 skipped" in text_of(run)
 
 
 def test_a_fault_that_still_holds_at_the_end_is_ended_by_healing() -> None:  # 19

@@ -110,3 +110,26 @@ def test_the_printed_command_names_every_choice() -> None:
         " --rate 100 --timeout 1000 --seed 9 --bug stale-read"
     )
     assert RunConfig(seed=9, tls=True).command().endswith("--seed 9 --tls")
+
+
+def test_a_run_that_failed_elsewhere_is_adopted_with_all_its_files(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    there = RunStore(tmp_path / "scratch").create(record())
+    there.journal.write_text("a line\n")
+    own = store.create(record())
+    adopted = store.adopt(there)
+    assert adopted.path != own.path
+    assert adopted.read_record() == record()
+    assert adopted.journal.read_text() == "a line\n"
+    assert not there.path.exists()
+    assert store.find("latest") == store.find("latest-failed") == adopted
+
+
+def test_a_forgotten_run_leaves_no_link_behind(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    kept, run = store.create(record(1)), store.create(record(2))
+    store.judged(kept, UNKNOWN)
+    store.forget(run)
+    assert list(store.runs()) == [kept]
+    assert not (tmp_path / "latest").is_symlink()
+    assert store.find("latest-failed") == kept

@@ -40,7 +40,7 @@ def record(node: NodeId, term: int, last: Position, *, recovering: bool = False)
         last=last,
         commit=at(1, 1),
         source=None,
-        reachable=NODES,
+        unreachable=(),
         recovering=recovering,
     )
 
@@ -68,6 +68,7 @@ def status(
         source=source,
         records=(record(node, term, last, recovering=recovering), *records),
         membership=membership or Membership(NODES),
+        reachable=NODES,
     )
 
 

@@ -54,9 +54,10 @@ class FakeSystem(BareSystem):
         self.note(f"kill {node}")
         self.dead.add(node)
 
-    async def start(self, node: NodeId) -> None:
-        self.note(f"start {node}")
-        self.dead.discard(node)
+    async def start(self, *nodes: NodeId) -> None:
+        for node in nodes:
+            self.note(f"start {node}")
+            self.dead.discard(node)
 
     async def pause(self, node: NodeId) -> None:
         self.note(f"pause {node}")

@@ -7,25 +7,40 @@ import pytest
 from nemesis import partition
 from nemesis.errors import ImpossibleShape, UnknownNode, UnsupportedFault
 from nemesis.fault import (
+    BadWeather,
     Bridge,
     Fault,
+    FlappingPrimary,
     Halves,
     HealAll,
+    Impair,
     Isolate,
     Kill,
     LeaderSide,
     MajoritiesRing,
+    NonTransitive,
     OneWay,
     Pause,
     RemoveNode,
     ResetConnections,
+    Shun,
+    Sieve,
     SlowLinks,
     TransferLeadership,
     kind_of,
 )
 from nemesis.inject import Injected, check_supported, heal_all, inject, undo
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named
-from system_under_test.conditions import Slow
+from system_under_test.conditions import (
+    Condition,
+    HalfOpen,
+    Meddled,
+    Meddling,
+    Refused,
+    Slow,
+    Weather,
+    name_of,
+)
 from system_under_test.control import CLIENTS, Link
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 from tests.nemesis.fake_system import BareSystem, FakeSystem, node_names
@@ -39,6 +54,14 @@ REVERSIBLE: tuple[Fault, ...] = (
     Kill(Minority()),
     Pause(Minority()),
     SlowLinks(Leader(), Nanos(5), Nanos(1)),
+    NonTransitive(),
+    FlappingPrimary(Nanos(5)),
+    Isolate(Leader(), how=Slow(Nanos(5))),
+    BadWeather(All(), loss=0.5),
+    Impair(Leader(), HalfOpen()),
+    Impair(All(), Meddled(Meddling.DROP_REPLY)),
+    Shun(Minority()),
+    Sieve(0.5),
     RemoveNode(Minority()),
 )
 ALL_FAULTS = (
@@ -164,6 +187,21 @@ async def test_one_way_never_draws_the_same_node_twice() -> None:
         assert len(system.cuts) == 1
 
 
+async def test_who_is_shunned_and_the_leader_do_not_hear_each_other() -> None:
+    system = FakeSystem(count=5, leader=NodeId("n2"))
+    injected = await inject(Shun(Minority()), system, rng())
+    assert len(injected.nodes) == 2
+    assert NodeId("n2") not in injected.nodes
+    assert system.cuts == partition.between([NodeId("n2")], injected.nodes)
+
+
+async def test_a_sieve_cuts_about_its_share_of_all_links() -> None:
+    for chance, count in ((0.0, 0), (1.0, 20)):
+        system = FakeSystem(count=5)
+        await inject(Sieve(chance), system, rng())
+        assert len(system.cuts) == count
+
+
 async def test_a_bridge_is_named_and_loses_no_link() -> None:
     system = FakeSystem(count=5)
     injected = await inject(Bridge(), system, rng())
@@ -229,6 +267,68 @@ async def test_slowness_meets_all_links_of_a_node_those_of_clients_too(count: in
         for link in (Link("n0", other), Link(other, "n0"))
     }
     assert injected.detail == "leader; 30 ± 10 ms"
+
+
+async def test_overlapping_faults_on_links_are_undone_one_by_one() -> None:
+    system = FakeSystem(leader="n0")
+    isolated = await inject(Isolate(Leader()), system, rng())
+    bridged = await inject(Isolate(Leader()), system, rng())
+    slowed = await inject(SlowLinks(All(), Nanos(5)), system, rng())
+    cuts = system.cuts
+    await undo(isolated, system)
+    assert system.cuts == cuts
+    await undo(bridged, system)
+    assert not system.cuts
+    assert {condition for _, condition in system.imposed} == {Slow(Nanos(5))}
+    await undo(slowed, system)
+    assert system.healthy
+
+
+async def test_a_shape_says_what_is_so_on_its_links() -> None:
+    system = FakeSystem(leader="n1")
+    how = Meddled(Meddling.DROP_REQUEST, methods=("HeartbeatRPC",))
+    injected = await inject(Isolate(Leader(), how=how), system, rng())
+    cut_off = partition.isolate(system.nodes, [NodeId("n1")])
+    assert injected.kind == "drop-request"
+    assert dict(system.imposed) == dict.fromkeys(cut_off, how)
+    assert injected.detail == ("leader; HeartbeatRPC never arrive: n0 <-x-> n1, n1 <-x-> n2")
+    assert Isolate(Leader(), how=how).describe() == (
+        "isolate the leader; there HeartbeatRPC never arrive"
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "of_clients"),
+    [
+        (Refused(), True),
+        (Meddled(Meddling.DROP_REPLY), True),
+        (Meddled(Meddling.DUPLICATE), False),
+        (Weather(loss=0.1), True),
+        (Weather(duplication=0.1), False),
+    ],
+    ids=str,
+)
+async def test_what_is_imposed_meets_clients_unless_it_repeats_requests(
+    condition: Condition, of_clients: bool
+) -> None:
+    system = FakeSystem(leader="n1")
+    injected = await inject(Impair(Leader(), condition), system, rng())
+    assert any(CLIENTS in (link.source, link.target) for link in injected.links) == of_clients
+    assert injected.kind == name_of(condition)
+
+
+async def test_a_condition_that_the_system_cannot_suffer_is_refused_with_its_reason() -> None:
+    class Encrypted(FakeSystem):
+        def cannot_suffer(self, condition: Condition) -> str | None:
+            return "all is encrypted" if isinstance(condition, Meddled) else None
+
+    for fault in (
+        Impair(All(), Meddled(Meddling.FAIL)),
+        Isolate(Leader(), how=Meddled(Meddling.DROP_REPLY)),
+    ):
+        with pytest.raises(UnsupportedFault, match="all is encrypted"):
+            check_supported([fault], Encrypted())
+    check_supported([Impair(All(), Refused()), Isolate(Leader())], Encrypted())
 
 
 async def test_a_reset_breaks_all_connections_of_a_node_once() -> None:

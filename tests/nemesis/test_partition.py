@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemesis import partition
 from nemesis.errors import ImpossibleShape
+from nemesis.faults.base import Scene
+from nemesis.faults.network import FlappingPrimary
 from system_under_test.control import Link
-from system_under_test.gossip_raft.core.types import NodeId
+from system_under_test.gossip_raft.core.types import Nanos, NodeId
 from tests.nemesis.fake_system import node_names
 
 
@@ -75,6 +79,37 @@ def test_isolated_nodes_hear_only_themselves(order: list[NodeId], data: st.DataO
 
 @settings(deadline=None)
 @given(orders(smallest=2))
+def test_of_a_non_transitive_pair_neither_hears_the_other_and_all_others_hear_both(
+    order: list[NodeId],
+) -> None:
+    cuts = partition.non_transitive(order)
+    first, second, *others = order
+    assert heard_by(first, order, cuts) == frozenset(order) - {second}
+    assert heard_by(second, order, cuts) == frozenset(order) - {first}
+    assert all(heard_by(node, order, cuts) == frozenset(order) for node in others)
+    assert is_symmetric(cuts)
+
+
+@settings(deadline=None)
+@given(orders(smallest=3))
+def test_a_flapping_primary_component_is_always_all_nodes_but_one(order: list[NodeId]) -> None:
+    fault = FlappingPrimary(Nanos(1))
+    scene = Scene(tuple(order), None, random.Random(0))
+    _, links = fault.aim(scene)
+    parts = list(fault.parts(links))
+    alone = []
+    for period in range(2 * len(order)):
+        cuts = frozenset().union(*(part for how, part in parts if how.cuts_in(period)))
+        (node,) = (n for n in order if heard_by(n, order, cuts) == {n})
+        assert all(
+            heard_by(n, order, cuts) == frozenset(order) - {node} for n in order if n != node
+        )
+        alone.append(node)
+    assert sorted(alone) == sorted(order * 2)
+
+
+@settings(deadline=None)
+@given(orders(smallest=2))
 def test_one_way_leaves_the_way_back_open(order: list[NodeId]) -> None:
     cuts = partition.one_way(order[:1], order)
     assert heard_by(order[0], order, cuts) == frozenset(order)
@@ -87,6 +122,7 @@ def test_no_partition_of_one_node_cuts_anything() -> None:
     assert partition.isolate(nodes, nodes) == frozenset()
     assert partition.between(*partition.halves(nodes)) == frozenset()
     assert partition.bridge(nodes) == frozenset()
+    assert partition.non_transitive(nodes) == frozenset()
     assert partition.majorities_ring(nodes) == frozenset()
     assert partition.one_way([node], [node]) == frozenset()
 

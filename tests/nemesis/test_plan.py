@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemesis.errors import ImpossiblePlan
-from nemesis.fault import HealAll, Isolate, Kill, MajoritiesRing, Pause, kind_of
-from nemesis.plan import DEFAULT_KINDS, KINDS, SECOND, Pace, plan
-from nemesis.target import All, Leader
+from nemesis.fault import HealAll, Isolate, Kill, MajoritiesRing, Pause, Terminate, kind_of
+from nemesis.packages import PACKAGES, SECOND, variants_of
+from nemesis.plan import DEFAULT_KINDS, KINDS, Pace, plan
+from nemesis.target import All, Leader, Named
 from system_under_test.gossip_raft.core.types import Nanos
 from tests.nemesis.fake_system import node_names
 
@@ -48,7 +50,9 @@ def test_any_plan_is_lawful_and_ends_in_time(
     assert schedule.steps[-1].at_ns <= until
     assert (len(schedule.steps) > 1) == bool(kinds)
     assert not any(
-        isinstance(s.fault, ON_NODES) and isinstance(s.fault.target, All) for s in schedule.steps
+        isinstance(s.fault, ON_NODES) and isinstance(s.fault.target, All)
+        for s in schedule.steps
+        if "outage" not in kinds
     )
 
 
@@ -70,8 +74,9 @@ def test_a_long_run_meets_every_variant_of_a_kind() -> None:
         schedule = plan(random.Random(0), ["partition"], node_names(count), Nanos(200 * SECOND))
         return {kind_of(step.fault) for step in schedule.steps} - {"heal-all"}
 
-    assert kinds(5) == {"isolate", "halves", "majorities-ring", "bridge", "one-way"}
-    assert kinds(3) == {"isolate", "halves", "bridge", "one-way"}
+    three = {"isolate", "halves", "bridge", "one-way", "shun", "sieve"}
+    assert kinds(5) == {*three, "majorities-ring"}
+    assert kinds(3) == three
     assert kinds(2) == {"isolate", "one-way"}
     assert MajoritiesRing not in {
         type(step.fault)
@@ -93,6 +98,37 @@ def test_a_short_run_has_one_fault_over_its_middle_half() -> None:
 def test_no_kinds_means_no_faults() -> None:
     (only,) = plan(random.Random(0), [], THREE, HALF_MINUTE).steps
     assert isinstance(only.fault, HealAll)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_line_of_its_own_and_different_variants(kind: str) -> None:
+    for count in (3, 5):
+        variants = variants_of(kind, node_names(count))
+        assert len(set(map(repr, variants))) == len(variants) > 0
+    assert PACKAGES[kind].summary
+
+
+def test_a_single_fault_may_be_asked_for_by_its_name() -> None:
+    schedule = plan(random.Random(0), ["flip-bit", "isolate"], THREE, HALF_MINUTE)
+    assert {kind_of(step.fault) for step in schedule.steps[:-1]} == {"flip-bit", "isolate"}
+
+
+def test_a_series_goes_on_for_its_window_and_hits_each_node_in_its_turn() -> None:
+    schedule = plan(random.Random(0), ["rolling"], node_names(5), HALF_MINUTE)
+    rounds = [step for step in schedule.steps[:-1] if isinstance(step.fault, Terminate)]
+    assert [step.fault for step in rounds][:5] == [Terminate(Named((n,))) for n in node_names(5)]
+    for step, following in pairwise(schedule.steps):
+        assert step.at_ns + step.duration_ns <= following.at_ns
+
+
+@settings(deadline=None)
+@given(st.integers(), st.integers(2, 4))
+def test_faults_overlap_when_asked(seed: int, at_once: int) -> None:
+    rng = random.Random(seed)
+    steps = plan(rng, DEFAULT_KINDS, THREE, Nanos(60 * SECOND), at_once=at_once).steps[:-1]
+    begun = [step.at_ns for step in steps]
+    holding = [sum(s.at_ns <= at < s.at_ns + s.duration_ns for s in steps) for at in begun]
+    assert 1 < max(holding) <= at_once
 
 
 def test_an_unknown_kind_is_refused_with_those_known() -> None:

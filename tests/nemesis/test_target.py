@@ -10,10 +10,13 @@ from nemesis.errors import UnknownNode
 from nemesis.target import (
     All,
     AnyNode,
+    ChainEnd,
     Follower,
     Leader,
     Minority,
     Named,
+    Puller,
+    Relay,
     Resolved,
     Target,
     describe_target,
@@ -23,7 +26,8 @@ from system_under_test.gossip_raft.core.types import NodeId
 from tests.nemesis.fake_system import node_names
 
 N0, N1, N2, N3, N4 = node_names(5)
-ROLES: tuple[Target, ...] = (Leader(), Follower(), AnyNode(), Minority(), All())
+CHAIN_ROLES = (Puller(), Relay(), ChainEnd())
+ROLES: tuple[Target, ...] = (Leader(), Follower(), AnyNode(), Minority(), All(), *CHAIN_ROLES)
 
 
 @pytest.mark.parametrize("target", ROLES, ids=describe_target)
@@ -79,3 +83,31 @@ def test_an_unknown_name_is_refused() -> None:
 def test_named_wants_each_node_once(nodes: tuple[NodeId, ...]) -> None:
     with pytest.raises(ValueError, match="at least one node, each once"):
         Named(nodes)
+
+
+# n1 leads; n0 and n2 pull from it, n3 from n2, n4 from n3.
+SOURCES = {N0: N1, N2: N1, N3: N2, N4: N3}
+
+
+@pytest.mark.parametrize(
+    ("role", "nodes", "note"),
+    [
+        (Puller(), {N0, N2}, "puller from the leader"),
+        (Relay(), {N2, N3}, "relay"),
+        (ChainEnd(), {N4}, "chain end"),
+    ],
+)
+def test_roles_in_a_chain_are_found(role: Target, nodes: set[NodeId], note: str) -> None:
+    drawn = [resolve(role, (N0, N1, N2, N3, N4), N1, random.Random(s), SOURCES) for s in range(30)]
+    assert {found.nodes[0] for found in drawn} == nodes
+    assert {found.note for found in drawn} == {note}
+
+
+@pytest.mark.parametrize("role", CHAIN_ROLES)
+@pytest.mark.parametrize("sources", [{}, {N0: N2, N2: N0}])
+def test_where_a_chain_is_not_known_a_follower_stands_in(
+    role: Target, sources: dict[NodeId, NodeId]
+) -> None:
+    found = resolve(role, (N0, N1, N2), N1, random.Random(0), sources)
+    assert found.nodes[0] != N1
+    assert found.note == "relay" or found.note.endswith("a follower")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from checker.base import Budget
 from checker.raft.monitor import RaftMonitor
@@ -21,7 +21,7 @@ from histories.pairing import pair
 from histories.strategies import calls
 from nemesis.errors import NemesisError
 from nemesis.fault import Fault
-from nemesis.inject import heal_all, inject
+from nemesis.inject import Injected, heal_all, inject, undo
 from system_under_test.gossip_raft.core.client_session import Ending, SessionTimeouts
 from system_under_test.gossip_raft.core.types import ClientId, NodeId
 from system_under_test.gossip_raft.mutants.mutant import Mutant
@@ -56,6 +56,7 @@ class ClusterMachine(RuleBasedStateMachine):
         self.monitor = RaftMonitor()
         self.watched: dict[NodeId, int] = {}
         self.deaths: list[str] = []
+        self.held: list[Injected] = []
         self.events: list[Event] = [Opened()]
         self.workload = workload("register")
         self.clients: dict[int, tuple[ProcessId, SimulatedClient]] = {}
@@ -81,14 +82,23 @@ class ClusterMachine(RuleBasedStateMachine):
 
     def _suffer(self, fault: Fault, seed: int) -> None:
         self._step(f"{fault}")
+        rng = derive(seed, "injection")
         try:
-            done(inject(fault, self._cluster, derive(seed, "injection")))
+            self.held.append(done(inject(fault, self._cluster, rng, self.held)))
         except NemesisError:
-            return  # A shape that these nodes cannot take.
+            return  # A shape that these nodes cannot take, or nobody that it may hit.
+
+    @precondition(lambda self: self.held)
+    @rule(number=st.integers(0, 9))
+    def undo(self, number: int) -> None:
+        injected = self.held.pop(number % len(self.held))
+        self._step(f"undo {injected.fault}")
+        done(undo(injected, self._cluster))
 
     @rule()
     def heal(self) -> None:
         self._step("heal all")
+        self.held.clear()
         done(heal_all(self._cluster))
 
     @rule(milliseconds=st.sampled_from((5, 50, 700)))

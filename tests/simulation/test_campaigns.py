@@ -20,7 +20,8 @@ from harness.swarm import Given, draw_plan
 from histories.call import Ok
 from histories.event import Completed, FaultBegan, FaultEnded
 from histories.trace import Booted, NodeEvent, SnapshotInstalled
-from nemesis.plan import SECOND, Pace
+from nemesis.packages import SECOND
+from nemesis.plan import Pace
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import Nanos
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE

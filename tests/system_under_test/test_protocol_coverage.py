@@ -233,6 +233,10 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "D2": {
         "batches are limited": ("test_a_batch_is_limited_in_entries_and_bytes_but_never_empty",),
         "pulls are held until there is news": ("test_a_held_pull_is_answered_when_its_time_is_up",),
+        "a lost answer is asked for again": (
+            "test_an_answer_that_is_due_is_waited_for_as_long_as_such_answers_took",
+            "golden/lost_answer_is_asked_for_again",
+        ),
         "three causes of a mismatch": (
             "golden/rollback_to_common_point",
             "golden/source_behind_never_truncates",
@@ -250,6 +254,15 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "test_the_leader_is_the_source_if_it_is_within_reach",
             "test_among_equal_sources_the_one_with_fewer_children_is_chosen",
             "golden/keeps_up_without_link_to_leader",
+        ),
+        "fresh, then near, then few children": (
+            "test_among_fresh_sources_the_nearest_is_chosen_then_the_one_with_fewer_children",
+            "test_the_typical_time_lies_among_the_measured_ones",
+        ),
+        "a place is left only for a much nearer one": (
+            "test_a_place_is_left_for_a_much_nearer_one_and_not_left_again_when_times_waver",
+            "test_places_settle_whatever_the_round_trips_are",
+            "golden/moves_to_a_much_nearer_source",
         ),
         "chosen again when stale, silent or not ahead": (
             "test_a_source_that_fell_behind_is_given_up",
@@ -291,6 +304,11 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "golden/check_quorum",
             "golden/check_quorum_needs_both_directions",
         ),
+        "whom a leader does not meet it asks directly": (
+            "test_a_leader_asks_directly_whom_it_has_not_met_for_half_a_time_out",
+            "test_a_leader_that_gossips_with_one_at_a_time_keeps_its_majority",
+            "golden/leader_asks_directly",
+        ),
         "lost reports are repeated": ("golden/lost_messages_stall_nothing",),
     },
     "D7": {
@@ -326,6 +344,8 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "(3) freshness is growth": (
             "test_d8_old_news_of_the_leader_told_again_postpone_no_election",
             "test_d8_fresh_news_of_the_leader_through_others_postpone_it",
+            "test_d8_a_leader_that_stands_by_its_record_postpones_it_only_once_each_time",
+            "test_d8_who_stands_by_a_record_that_we_lack_tells_us_nothing",
         ),
         "(4) terms first": ("test_d8_terms_are_adopted_before_the_map_is_read",),
         "(5) nothing follows from gossip alone": (
@@ -345,13 +365,49 @@ GUARDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "a cut link causes no election": (
             "test_a_cut_link_to_the_leader_causes_no_election_and_no_standstill",
         ),
+        "digests and deltas": (
+            "test_one_exchange_gives_both_the_newest_of_everything",
+            "test_what_both_have_is_not_sent_again",
+            "test_that_it_was_sent_proves_nothing_that_it_was_answered_does",
+            "test_whatever_is_lost_one_exchange_that_arrives_repairs_it",
+            "test_a_node_that_starts_anew_is_told_everything_again",
+            "test_bytes_of_a_quiet_leader_do_not_grow_with_the_square_of_the_size",
+        ),
         "suspicion, refuted by any sign of life": (
             "test_a_silent_node_is_suspected_and_a_sign_of_life_through_others_refutes_it",
+            "test_news_refutes_at_once_and_what_comes_later_begins_anew",
+            "golden/wrongly_taken_for_unreachable",
+        ),
+        "probed by others before it counts as unreachable": (
+            "test_a_suspect_is_probed_once_by_as_many_others_as_are_asked_for",
+            "test_it_counts_as_unreachable_when_the_probes_had_their_time_and_not_before",
+            "test_who_asked_for_a_probe_hears_of_the_answer_once_and_not_after_it_gave_up",
+            "test_without_indirect_probes_suspicion_is_enough",
+            "golden/probes_before_it_counts_as_unreachable",
         ),
         "never a smaller quorum": ("test_suspicion_never_makes_a_smaller_quorum_do",),
         "plain heartbeats and a star, to compare": (
             "test_with_plain_heartbeats_only_the_leader_speaks_and_only_of_itself",
             "test_in_a_star_everybody_pulls_from_the_leader_or_from_nobody",
+        ),
+    },
+    "D10": {
+        "each single mutation shows in a short schedule": (
+            "golden/zoo/votes-twice",
+            "golden/zoo/quorum-off-by-one",
+            "golden/zoo/vote-ignores-log",
+            "golden/zoo/index-only-vote",
+            "golden/zoo/counts-any-term",
+            "golden/zoo/index-only-count",
+            "golden/zoo/old-term-commit",
+            "golden/zoo/any-branch-commit",
+            "golden/zoo/unchecked-pull",
+            "golden/zoo/truncate-on-mismatch",
+            "golden/zoo/leader-rolls-back",
+        ),
+        "one needs five nodes": ("golden/zoo/source-guard", "golden/rule_6_five_nodes_chaining"),
+        "the correct rules are quiet of all of them": (
+            "test_the_schedule_reveals_the_bug_and_is_quiet_without_it",
         ),
     },
     "D11": {

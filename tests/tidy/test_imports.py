@@ -47,12 +47,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     )
     | frozenset({"msgspec", "numpy", "typer", "click", "rich", "jinja2", "starlette", "uvicorn"})
     | frozenset({"distributed", "pyarrow"}),
+    "harness.pytest_plugin": frozenset({"harness", "pytest"}),
     "harness.exchange_calls": frozenset({"nemesis", "protos", RUNTIME, "google.protobuf"}),
     "benchmarks": frozenset(
-        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos"}
+        {"harness", "nemesis", "system_under_test", "checker", "histories", "protos", "workloads"}
     )
     | frozenset({"grpc", "grpc_tools", "google.protobuf", "msgspec", "numpy", "pysyncobj"})
-    | frozenset({"rich", "typer"}),
+    | frozenset({"playwright", "rich", "typer"}),
 }
 # Hypothesis strategies: public, yet nothing that runs without Hypothesis may need them.
 STRATEGIES = {
@@ -87,7 +88,7 @@ PURE_STANDARD_LIBRARY = frozenset(
             "json",
             "math",
         ),
-        *("operator", "random", "re", "string", "struct", "textwrap", "types", "typing"),
+        *("operator", "random", "re", "string", "struct", "textwrap", "tomllib", "types", "typing"),
     }
 )
 # Shells: the only places that touch sockets, files, clocks or processes.

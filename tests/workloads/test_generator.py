@@ -174,6 +174,17 @@ def test_limit_is_exact_when_there_is_enough(calls_max: int, seed: int) -> None:
     assert len(run(Limit(calls_max, READS), chance(seed))) == calls_max
 
 
+@settings(max_examples=50, deadline=None)
+@given(calls_max=st.integers(0, 9), inner=generators(), seed=st.integers(0, 99))
+def test_limit_is_never_exceeded_and_changes_nothing_before(
+    calls_max: int, inner: Generator, seed: int
+) -> None:
+    limited = run(Limit(calls_max, inner), chance(seed))
+    assert len(limited) <= calls_max
+    # Chance is drawn call by call, so the same calls have the same fates.
+    assert len(limited) == min(calls_max, len(run(inner, chance(seed))))
+
+
 def test_limit_does_not_add_calls() -> None:
     assert len(run(Limit(5, once(Read("x"))), takes(MS))) == 1
 
@@ -190,13 +201,15 @@ def test_a_time_limit_ends_a_wait() -> None:
     assert step == Pending(Nanos(SECOND + 7))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_mean_rate_of_stagger_is_the_one_asked_for(seed: int) -> None:
-    staggered = Stagger(Nanos(100 * MS), Draws(seed), READS)
-    done = run(TimeLimit(Nanos(100 * SECOND), staggered), takes(10 * MS))
+@settings(max_examples=50, deadline=None)
+@given(interval=st.integers(1_000, SECOND), seed=st.integers(0, 2**64 - 1))
+def test_the_mean_rate_of_stagger_is_the_one_asked_for(interval: int, seed: int) -> None:
+    staggered = Stagger(Nanos(interval), Draws(seed), READS)
+    done = run(TimeLimit(Nanos(1_000 * interval), staggered), takes(interval // 10))
+    # Uniform gaps over 1,000 intervals: 100 are five standard deviations.
     assert 900 <= len(done) <= 1100
     gaps = [b.invoked - a.invoked for a, b in pairwise(done)]
-    assert max(gaps) <= 200 * MS
+    assert max(gaps) <= 2 * interval
 
 
 def test_stagger_makes_up_for_late_questions_but_not_for_a_long_stall() -> None:
@@ -224,6 +237,23 @@ def test_phases_wait_for_the_slowest_call() -> None:
     slow_first = Phases((Sequence((Read("a"), Read("b"))), once(Read("c"))))
     done = run(slow_first, lambda call, now: (Nanos(9 if call.key == "a" else 1), Ok((None,))))  # noqa: ARG005
     assert [(one.call.key, one.invoked) for one in done] == [("a", 0), ("b", 0), ("c", 9)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(inners=st.lists(generators(depth=2), max_size=4), seed=st.integers(0, 99))
+def test_phases_synchronise_whatever_they_consist_of(inners: list[Generator], seed: int) -> None:
+    phases = Phases(
+        tuple(
+            Map(lambda _, number=number: Read(str(number)), inner)  # type: ignore[misc]
+            for number, inner in enumerate(inners)
+        )
+    )
+    done = run(phases, chance(seed), 3)
+    over = 0
+    for number in range(len(inners)):
+        mine = [one for one in done if one.call.key == str(number)]
+        assert all(one.invoked >= over for one in mine)
+        over = max([over, *(one.completed for one in mine)])
 
 
 @pytest.mark.parametrize("seed", range(5))

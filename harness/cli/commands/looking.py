@@ -254,3 +254,14 @@ def runs(
         rebuild=rebuild,
     )
     raise typer.Exit(list_runs(chosen, store, as_json=json))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0: any.")] = 8080,
+    store: StoreOption = STORE,
+) -> None:
+    """Show all runs as pages: search, compare, open reports, logs and traces, watch live."""
+    from harness.cli.serve import serve_store
+
+    raise typer.Exit(serve_store(store, port))

@@ -75,4 +75,10 @@ OptionsOption = Annotated[
         help="Of the workload; may be given again ('hearsay workloads NAME' lists them).",
     ),
 ]
+ScheduleOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Faults written by hand, in TOML (docs/faults.md), or a run's."
+    ),
+]
 STORE = Path("runs")

@@ -14,6 +14,7 @@ from harness.cli.commands.options import (
     ExploreOption,
     OptionsOption,
     RunArgument,
+    ScheduleOption,
     StoreOption,
 )
 
@@ -26,10 +27,12 @@ def run(
     nodes: Annotated[int, typer.Option(help="Nodes in the cluster, 1 to 9.")] = 3,
     faults: Annotated[
         str,
-        typer.Option(
-            help="Comma-separated: partition, kill, pause, slow, reset, membership; or none."
-        ),
+        typer.Option(help="Comma-separated kinds (hearsay faults names them); or all, or none."),
     ] = "partition,kill,pause",
+    at_once: Annotated[
+        int | None, typer.Option(help="Faults that may hold at once: 1, or 3 of all kinds.")
+    ] = None,
+    schedule: ScheduleOption = None,
     time: Annotated[float, typer.Option(help="Seconds under load and faults.")] = 30.0,
     concurrency: Annotated[int, typer.Option(help="Clients at once.")] = 10,
     rate: Annotated[float, typer.Option(help="Operations a second, all clients together.")] = 100.0,
@@ -60,6 +63,8 @@ def run(
         workload=workload,
         nodes=nodes,
         faults=faults,
+        at_once=at_once,
+        schedule=schedule,
         time_s=time,
         concurrency=concurrency,
         rate_hz=rate,
@@ -85,6 +90,7 @@ def simulate(
     workload: Annotated[str | None, typer.Option(help="What clients ask.")] = None,
     nodes: Annotated[int | None, typer.Option(help="Nodes in the cluster, 1 to 9.")] = None,
     faults: Annotated[str | None, typer.Option(help="Comma-separated kinds; or none.")] = None,
+    schedule: ScheduleOption = None,
     time: Annotated[float | None, typer.Option(help="Virtual seconds under load.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Clients at once.")] = None,
     rate: Annotated[float | None, typer.Option(help="Operations a second, all together.")] = None,
@@ -110,6 +116,7 @@ def simulate(
         workload=workload,
         nodes=nodes,
         faults=faults,
+        schedule=schedule,
         time_s=time,
         concurrency=concurrency,
         rate_hz=rate,
@@ -139,6 +146,10 @@ def zoo(
         Path | None, typer.Option(help="Shrink what was caught into files in this directory.")
     ] = None,
     shrink_seconds: Annotated[float, typer.Option(help="CPU seconds of shrinking a run.")] = 20.0,
+    live: Annotated[
+        bool, typer.Option("--live", help="Hunt in live clusters; --hunts: campaigns for each bug.")
+    ] = False,
+    store: StoreOption = STORE,
 ) -> None:
     """Switch on every known bug in turn, and see what it takes to catch it."""
     from harness.cli.zoo import Chosen, run_zoo
@@ -153,8 +164,9 @@ def zoo(
         json=json,
         golden=golden,
         shrink_seconds=shrink_seconds,
+        live=live,
     )
-    raise typer.Exit(run_zoo(chosen))
+    raise typer.Exit(run_zoo(chosen, store))
 
 
 @app.command(epilog=EPILOG)

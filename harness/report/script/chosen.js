@@ -9,9 +9,10 @@ export const overview = new View(0, END * 1.005, 1e4);
 /** The interval of the diagram of messages, which are too fast for that. */
 export const closeUp = new View(0, END * 1.005, 1e4);
 
-/** @typedef {{row: number, moment: number | null}} Picked `row` is -1 without an operation */
+/** @typedef {{row: number, moment: number | null, anomaly: number}} Picked `row` is -1 without an operation;
+ * `anomaly` is the one whose evidence is drawn close up */
 /** @type {Picked} */
-export const picked = { row: -1, moment: null };
+export const picked = { row: -1, moment: null, anomaly: 0 };
 /** @type {Uint8Array | null} */
 let kept = null;
 /** @type {(() => void)[]} */

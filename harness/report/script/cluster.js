@@ -14,7 +14,7 @@ import { GUTTER, RIGHT, plotWidth } from "./view.js";
 /** @typedef {import("./tooltip.js").Line} Line */
 
 const ROW = 58, BAND = 24, STRIP = 9, TOP = 6, AXIS = 22, view = overview;
-const LEADER = ROLES.indexOf("leader"), FOLLOWER = ROLES.indexOf("follower");
+const LEADER = ROLES.indexOf("leader"), FOLLOWER = ROLES.indexOf("follower"), DOWN = ROLES.indexOf("down");
 const bottom = TOP + nodes.length * ROW;
 
 /** Each value of a track that is visible, with the interval in which it held.
@@ -77,7 +77,7 @@ function drawRoles(context, width, node, top) {
   context.fillStyle = colour("rule");
   context.fillRect(GUTTER, y + BAND / 2 - 1, plotWidth(width), 2);
   eachStep(node.roles, view.from, view.to, (role, from, to) => {
-    if (role === FOLLOWER) return;
+    if (role === FOLLOWER || role === DOWN) return;
     const left = view.xOf(from, width), right = Math.max(view.xOf(to, width), left + 2);
     const term = valueAt(node.terms, from) ?? 0;
     context.fillStyle = role === LEADER ? colour(termColour(term)) : tinted("candidate", 0.55);

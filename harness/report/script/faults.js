@@ -18,9 +18,9 @@ export const LABELS_HEIGHT = labelRows * LABEL_ROW;
 
 /** @param {Fault} fault */
 export function faultColour(fault) {
-  if (/kill|crash|power|terminate|disk|bit|sync/.test(fault.kind)) return "kill";
+  if (/kill|crash|power|terminate|disk|bit|sync|tear/.test(fault.kind)) return "kill";
   if (/pause|clock|skew|drift/.test(fault.kind)) return "pause";
-  if (fault.cuts.length || /isolat|partition|cut|halves|ring|bridge|one-way/.test(fault.kind)) return "cut";
+  if (fault.cuts.length || /isolat|partition|cut|halves|ring|bridge|one-way|shun|sieve|transitive|flapping/.test(fault.kind)) return "cut";
   return "other";
 }
 

@@ -3,20 +3,24 @@
 import * as charts from "./charts.js";
 import * as cluster from "./cluster.js";
 import * as details from "./details.js";
-import * as faults from "./faults.js";
+import * as bands from "./faults.js";
 import * as filters from "./filters.js";
 import * as messages from "./messages.js";
 import * as timeline from "./timeline.js";
-import { END, anomalies, rowOf } from "./data.js";
+import { END, anomalies, faults, ops, rowOf } from "./data.js";
 import { closeUp, overview, picked, pickMoment, pickOp } from "./chosen.js";
 import { seconds } from "./format.js";
 import { always, invalidate, repaint } from "./paint.js";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
+/** The first anomaly of which the moment is known, -1 without one. */
+const first = anomalies.findIndex((anomaly) => anomaly.at >= 0);
+
 /** The moment of an anomaly, and what is around it. @param {number} number */
 function goTo(number) {
   const { at, from, to, culprit } = anomalies[number];
+  picked.anomaly = number;
   const pad = Math.max((to - from) * 0.15, 20e6);
   overview.show(from - pad, to + pad);
   const row = culprit === null ? -1 : rowOf(culprit);
@@ -48,6 +52,13 @@ function connectToolbar() {
     });
 }
 
+/** A link to what is closed opens it. */
+function openWhatIsNamed() {
+  const named = location.hash && document.getElementById(location.hash.slice(1));
+  if (named instanceof HTMLDetailsElement) named.open = true;
+  if (named) named.scrollIntoView();
+}
+
 function help() {
   const dialog = /** @type {HTMLDialogElement} */ (byId("help"));
   if (dialog.open) dialog.close(); else dialog.showModal();
@@ -67,7 +78,7 @@ function connectKeys() {
       "?": help, "/": () => byId("search").focus(), "[": () => timeline.step(-1), "]": () => timeline.step(1),
       "+": () => overview.zoom(0.6), "-": () => overview.zoom(1 / 0.6), "0": () => overview.showAll(), f: filters.clear,
     };
-    if (anomalies.length) keys.g = () => { goTo(0); scrollToPlots(); };
+    if (first >= 0) keys.g = () => { goTo(first); scrollToPlots(); };
     if (!(event.key in keys)) return;
     event.preventDefault();
     keys[event.key]();
@@ -86,19 +97,23 @@ function connectCopying() {
 }
 
 function start() {
-  for (const part of [faults, timeline, cluster, messages, filters, charts, details]) part.start();
+  for (const part of [bands, timeline, cluster, messages, filters, charts, details]) part.start();
   connectToolbar();
   connectKeys();
+  addEventListener("hashchange", openWhatIsNamed);
+  openWhatIsNamed();
   connectCopying();
-  const [first] = anomalies;
-  if (first) {
-    // What went wrong is marked from the start, yet the details stay closed until they are asked for.
-    const half = Math.max(Math.min(first.to - first.from, 400e6) * 0.7, 60e6);
-    closeUp.show(first.at - half * 1.4, first.at + half * 0.6);
-  } else closeUp.show(0, Math.min(END, 500e6));
+  if (first >= 0) {
+    const { from, to, at } = anomalies[first], half = Math.max(Math.min(to - from, 400e6) * 0.7, 60e6);
+    closeUp.show(at - half * 1.4, at + half * 0.6);
+  } else {
+    const begun = faults.length ? faults[0].began : 0;
+    closeUp.show(begun - 100e6, begun + 400e6);
+  }
   new ResizeObserver(() => invalidate()).observe(byId("panels"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint());
   const printing = (/** @type {boolean} */ on) => {
+    for (const each of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details.first"))) each.open ||= on;
     document.documentElement.classList.toggle("printing", on);
     repaint(true);
   };
@@ -109,4 +124,4 @@ function start() {
 
 start();
 /** For tests, and for who wants to look behind the page. */
-Object.assign(globalThis, { hearsay: { overview, closeUp, picked, pickOp, pickMoment, goTo } });
+Object.assign(globalThis, { hearsay: { ops, overview, closeUp, picked, pickOp, pickMoment, goTo } });

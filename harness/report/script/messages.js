@@ -12,16 +12,21 @@ import { GUTTER, RIGHT, plotWidth } from "./view.js";
 /** @typedef {import("./tooltip.js").Line} Line */
 
 const ROW = 66, BAR = 17, TOP = 8, AXIS = 22, ARROWS_MAX = 3000, LABELS_MAX = 40, BARS_MAX = 8, view = closeUp;
-const HIDDEN_AT_FIRST = new Set(["gossip"]);
-const shownKinds = messages.kinds.map((kind) => !HIDDEN_AT_FIRST.has(kind));
+/** How many there are of each kind. */
+const counts = messages.kinds.map(() => 0);
+for (const kind of messages.kind) counts[kind]++;
+// Gossip hides all else, so it is shown at first only where there is nothing else.
+const isAlone = counts.every((number, kind) => !number || messages.kinds[kind] === "gossip");
+const shownKinds = messages.kinds.map((kind) => kind !== "gossip" || isAlone);
 const rows = new Map([...nodes.map((node) => node.name)].map((name, row) => [names.indexOf(name), row]));
 const clients = names.indexOf("clients");
 let longest = 0;
 for (const took of messages.took) longest = Math.max(longest, took);
 
-/** Operations drawn as bars above the nodes: the picked one, then the evidence that is visible. */
+/** Operations drawn as bars above the nodes: the picked one, then the visible evidence of the anomaly at hand. */
 function barsOf() {
-  const evidence = anomalies.flatMap((anomaly) => [...anomaly.evidence, ...(anomaly.culprit === null ? [] : [anomaly.culprit])]);
+  const evidence = anomalies.filter((_, place) => place === picked.anomaly)
+    .flatMap((anomaly) => [...anomaly.evidence, ...(anomaly.culprit === null ? [] : [anomaly.culprit])]);
   const wanted = [...new Set([picked.row, ...evidence.map(rowOf)])];
   return wanted.filter((row) => {
     if (row < 0) return false;
@@ -151,7 +156,7 @@ function drawLives(context, width, bars) {
     context.fillStyle = colour("muted");
     context.fillRect(GUTTER, y - 0.5, plotWidth(width), 1);
     eachStep(node.roles, view.from, view.to, (role, from, to) => {
-      if (ROLES[role] === "follower") return;
+      if (ROLES[role] === "follower" || ROLES[role] === "down") return;
       const left = view.xOf(from, width), right = view.xOf(to, width), term = valueAt(node.terms, from) ?? 0;
       context.fillStyle = role === leader ? colour(termColour(term)) : colour("candidate");
       context.fillRect(left, y - 3, right - left, 6);
@@ -180,8 +185,6 @@ function drawLives(context, width, bars) {
 
 /** @param {HTMLElement} bar */
 function toolbar(bar) {
-  const counts = messages.kinds.map(() => 0);
-  for (const kind of messages.kind) counts[kind]++;
   messages.kinds.forEach((kind, place) => {
     if (!counts[place]) return;
     const label = document.createElement("label"), box = document.createElement("input"), mark = document.createElement("i");

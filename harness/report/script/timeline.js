@@ -8,17 +8,23 @@ import { isKept, keptMask, overview, pickOp, picked } from "./chosen.js";
 import { markMoment, shadeFaults } from "./faults.js";
 import { duration, instant } from "./format.js";
 import { message, navigable } from "./navigation.js";
-import { clipped, colour, sharpCanvas, tinted, whenSeen } from "./paint.js";
+import { clipped, colour, invalidate, sharpCanvas, tinted, whenSeen } from "./paint.js";
 import { GUTTER, plotWidth } from "./view.js";
 
 /** @typedef {import("./tooltip.js").Line} Line */
 
-const AXIS = 22, TOP = 6, { count } = ops, view = overview;
+const AXIS = 22, TOP = 6, LABELS_MAX = 120, { count } = ops, view = overview;
 const lanes = ops.lane.reduce((most, lane) => Math.max(most, lane + 1), 0);
 const rowHeight = Math.max(9, Math.min(24, Math.floor(520 / Math.max(lanes, 1))));
 const bar = Math.max(4, rowHeight - 5), pad = (rowHeight - bar) / 2;
-const bottom = TOP + lanes * rowHeight;
-const ends = new Float64Array(count), reach = new Float64Array(count);
+/** How much of the rows is visible at once, and what is scrolled away above. */
+const HEIGHT_MAX = 620, PRINTED_MAX = 4000;
+let bottom = TOP + Math.min(lanes * rowHeight, HEIGHT_MAX), shift = 0;
+/** @param {number} lane */
+const topOf = (lane) => TOP + lane * rowHeight - shift;
+const ends = new Float64Array(count), reach = new Float64Array(count), isEvidence = new Uint8Array(count);
+/** The operations of each row. @type {number[][]} */
+const ofLane = Array.from({ length: lanes }, () => []);
 
 /** An operation without an answer is drawn until another process takes its row, or to the end. */
 function prepare() {
@@ -29,7 +35,11 @@ function prepare() {
     rowTakenAt[ops.lane[i]] = ops.invoked[i];
   }
   let latest = 0;
-  for (let i = 0; i < count; i++) reach[i] = latest = Math.max(latest, ends[i]);
+  for (let i = 0; i < count; i++) {
+    reach[i] = latest = Math.max(latest, ends[i]);
+    isEvidence[i] = ops.evidence.has(ops.index[i]) ? 1 : 0;
+    ofLane[ops.lane[i]].push(i);
+  }
 }
 
 /** The first operation that may end at `time` or later. @param {number} time */
@@ -42,16 +52,16 @@ function firstReaching(time) {
   return low;
 }
 
-/** Rectangles of one colour, painted at once. */
+/** Rectangles of one colour, painted one after the other: a path of thousands is slower by far. */
 class Batch {
-  constructor() { this.path = new Path2D(); this.any = false; }
+  constructor() { this.sides = /** @type {number[]} */ ([]); }
   /** @param {number} x @param {number} y @param {number} width @param {number} height */
-  add(x, y, width, height) { this.path.rect(x, y, width, height); this.any = true; }
+  add(x, y, width, height) { this.sides.push(x, y, width, height); }
   /** @param {CanvasRenderingContext2D} context @param {string} style */
   paint(context, style) {
-    if (!this.any) return;
+    const { sides } = this;
     context.fillStyle = style;
-    context.fill(this.path);
+    for (let i = 0; i < sides.length; i += 4) context.fillRect(sides[i], sides[i + 1], sides[i + 2], sides[i + 3]);
   }
 }
 
@@ -70,15 +80,17 @@ function layOut(/** @type {number} */ width) {
     const kind = style[lane];
     if (kind < 0) return;
     const { in: inside, out } = batches[kind >> 1];
-    (kind & 1 ? out : inside).add(from[lane], TOP + lane * rowHeight + pad, to[lane] - from[lane], bar);
+    (kind & 1 ? out : inside).add(from[lane], topOf(lane) + pad, to[lane] - from[lane], bar);
   };
   const mask = keptMask(), last = view.to;
+  const highest = Math.floor(shift / rowHeight), lowest = Math.floor((shift + bottom - TOP) / rowHeight);
   for (let i = firstReaching(view.from); i < count && ops.invoked[i] <= last; i++) {
     if (ends[i] < view.from) continue;
     const lane = ops.lane[i], outcome = ops.outcome[i];
+    if (lane < highest || lane > lowest) continue;
     const left = ops.invoked[i] * scale + origin, right = Math.max(ends[i] * scale + origin, left + 1.5);
     const kind = outcome * 2 + (mask !== null && !mask[i] ? 1 : 0);
-    const isMarked = i === picked.row || ops.evidence.has(ops.index[i]);
+    const isMarked = i === picked.row || isEvidence[i] === 1;
     // A gap of half a pixel cannot be seen; bars that are wide enough for it get one.
     if (style[lane] === kind && left <= to[lane] + 0.5 && right - left < 3 && !isMarked) {
       if (right > to[lane]) to[lane] = right;
@@ -89,11 +101,11 @@ function layOut(/** @type {number} */ width) {
       style[lane] = kind;
     }
     if (right - left > 3 && outcome === 2) {
-      const y = TOP + lane * rowHeight + pad;
+      const y = topOf(lane) + pad;
       batches[2].edge.add(left, y, Math.min(3, right - left), bar);
       batches[2].edge.add(left, y + bar - 1.5, right - left, 1.5);
     }
-    const y = TOP + lane * rowHeight + pad;
+    const y = topOf(lane) + pad;
     if (isMarked) marked.push([i, left, y, right]);
     if (right - left > 44 && rowHeight >= 13 && !(kind & 1)) wide.push([i, left, y, right]);
   }
@@ -113,7 +125,8 @@ function drawBars(context, width) {
   context.textBaseline = "middle";
   context.textAlign = "left";
   const letter = context.measureText("m").width;
-  for (const [i, left, y, right] of wide) {
+  // Where there are that many, texts would hide more than they tell, and take long.
+  for (const [i, left, y, right] of wide.length > LABELS_MAX ? [] : wide) {
     const begin = Math.max(left, GUTTER) + 5, room = Math.min(right, width) - begin - 4;
     const text = [`${callOf(i)} ${answerOf(i)}`, callOf(i)].find((option) => option.length * letter <= room);
     if (!text) continue;
@@ -137,25 +150,33 @@ function mark(context, isPicked, left, y, right) {
   context.fill();
 }
 
+/** The operation of a row that is under way at `time`, or the one before. @param {number} lane @param {number} time */
+function latestOf(lane, time) {
+  const rows = ofLane[lane];
+  let low = 0, high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ops.invoked[rows[middle]] <= time) low = middle + 1; else high = middle;
+  }
+  return low - 1;
+}
+
 /** The processes of each row, as far as they are visible. @param {CanvasRenderingContext2D} context */
 function drawLabels(context) {
-  /** @type {(number | undefined)[][]} */
-  const shown = Array.from({ length: lanes }, () => []);
-  for (let i = firstReaching(view.from); i < count && ops.invoked[i] <= view.to; i++) {
-    const row = shown[ops.lane[i]], process = ops.process[i];
-    if (row.length === 0) row[0] = process;
-    else if (row[0] !== process) row[1] = process;
-  }
   context.font = `${Math.max(9, Math.min(11.5, rowHeight * 0.6))}px ${colour("sans")}`;
   context.fillStyle = colour("muted");
   context.textAlign = "right";
   context.textBaseline = "middle";
-  shown.forEach(([first, last], lane) => {
-    if (first === undefined) return;
-    context.fillText(last === undefined ? `${first}` : `${first} … ${last}`, GUTTER - 8, TOP + (lane + 0.5) * rowHeight);
+  ofLane.forEach((rows, lane) => {
+    if (topOf(lane + 1) < TOP || topOf(lane) > bottom - rowHeight / 2) return;
+    const last = rows[latestOf(lane, view.to)], before = latestOf(lane, view.from);
+    const first = rows[before < 0 || ends[rows[before]] < view.from ? before + 1 : before];
+    if (first === undefined || last === undefined || last < first) return;
+    const [one, other] = [ops.process[first], ops.process[last]];
+    context.fillText(one === other ? `${one}` : `${one} … ${other}`, GUTTER - 8, topOf(lane + 0.5));
   });
   context.save();
-  context.translate(12, Math.max(TOP + (lanes * rowHeight) / 2, 40));
+  context.translate(12, Math.max((TOP + bottom) / 2, 40));
   context.rotate(-Math.PI / 2);
   context.textAlign = "center";
   context.font = `11px ${colour("sans")}`;
@@ -229,15 +250,24 @@ export function start() {
   const scroll = document.createElement("div");
   scroll.className = "scroll";
   plot.append(scroll);
-  const { canvas, begin } = sharpCanvas(scroll);
+  // The canvas stays in sight; what stands behind it is as tall as all rows are, to be scrolled.
+  const { canvas, begin } = sharpCanvas(scroll), behind = document.createElement("div");
+  behind.style.height = `${Math.max(0, lanes * rowHeight - HEIGHT_MAX)}px`;
+  scroll.append(behind);
+  scroll.style.maxHeight = `${TOP + HEIGHT_MAX + AXIS}px`;
+  scroll.addEventListener("scroll", invalidate);
   whenSeen(plot, () => {
+    const isPrinting = document.documentElement.classList.contains("printing");
+    bottom = TOP + Math.min(lanes * rowHeight, isPrinting ? PRINTED_MAX : HEIGHT_MAX);
+    shift = isPrinting ? 0 : scroll.scrollTop;
     const width = plot.clientWidth, context = begin(width, bottom + AXIS);
     context.fillStyle = colour("raised");
-    for (let lane = 0; lane < lanes; lane += 2)
-      context.fillRect(GUTTER, TOP + lane * rowHeight, plotWidth(width), rowHeight);
+    clipped(context, GUTTER, TOP, plotWidth(width), bottom - TOP, () => {
+      for (let lane = 0; lane < lanes; lane += 2) context.fillRect(GUTTER, topOf(lane), plotWidth(width), rowHeight);
+    });
     view.drawTicks(context, width, TOP, bottom);
     shadeFaults(context, view, width, TOP, bottom);
-    clipped(context, GUTTER, 0, plotWidth(width), bottom, () => {
+    clipped(context, GUTTER, shift ? TOP : 0, plotWidth(width), shift ? bottom - TOP : bottom, () => {
       drawBars(context, width);
       markMoment(context, view, width, TOP, bottom);
     });
@@ -247,8 +277,8 @@ export function start() {
   /** The operation under the pointer, the nearest within two pixels. @param {PointerEvent} event */
   function at(event) {
     const box = canvas.getBoundingClientRect(), width = plot.clientWidth;
-    const x = event.clientX - box.left, lane = Math.floor((event.clientY - box.top - TOP) / rowHeight);
-    if (lane < 0 || lane >= lanes || x < GUTTER) return -1;
+    const x = event.clientX - box.left, lane = Math.floor((event.clientY - box.top - TOP + shift) / rowHeight);
+    if (event.clientY - box.top > bottom || lane < 0 || lane >= lanes || x < GUTTER) return -1;
     const time = view.timeAt(x, width), slack = view.timeAt(x + 2, width) - time;
     let found = -1, best = Infinity;
     for (let i = firstReaching(time - slack); i < count && ops.invoked[i] <= time + slack; i++) {

@@ -57,6 +57,8 @@ class NodeConfig:
             only reads by lease depend on it.
         suspicion_intervals: A node of which nothing new is heard, directly or through others,
             for longer than so many heartbeat intervals is suspected to be down.
+        indirect_probes: So many others are asked to probe a node that is suspected, before it
+            counts as unreachable; 0: suspicion is enough.
         heartbeats: Plain ones need the star: positions would not travel up a chain.
         shape: See ``Shape``.
         children_max: How many nodes should pull from one; ``None`` means any number.
@@ -89,6 +91,7 @@ class NodeConfig:
     request_timeout_ns: Nanos = REQUEST_TIMEOUT
     clock_drift_max_ppm: int = 10_000
     suspicion_intervals: int = 10
+    indirect_probes: int = 3
     heartbeats: Heartbeats = Heartbeats.GOSSIP
     shape: Shape = Shape.CHAINED
     children_max: int | None = None
@@ -129,7 +132,7 @@ class NodeConfig:
         for field in ("batch_bytes_max", "request_bytes_max"):
             if getattr(self, field) > PAYLOAD_BYTES_MAX:
                 raise ValueError(f"{field}: {getattr(self, field)} exceeds {PAYLOAD_BYTES_MAX}")
-        for field in ("pull_wait_ns", "commit_news_delay_ns", "log_keep"):
+        for field in ("pull_wait_ns", "commit_news_delay_ns", "log_keep", "indirect_probes"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field}: must not be negative, is {getattr(self, field)}")
         if not 0 <= self.clock_drift_max_ppm < 1_000_000:

@@ -146,10 +146,11 @@ def entries(of: tuple[Entry, ...]) -> str:
 
 def record(r: GossipRecord) -> str:
     """One gossip record, all of it."""
+    unreachable = f" unreachable={','.join(r.unreachable)}" if r.unreachable else ""
     return (
         f"{r.node}:{r.incarnation}.{r.counter} term={r.term} leader={r.leader or '-'}"
         f" last={position(r.last)} commit={position(r.commit)} source={r.source or '-'}"
-        f" hears={','.join(r.reachable) or '-'}{' recovering' if r.recovering else ''}"
+        f"{unreachable}{' recovering' if r.recovering else ''}"
     )
 
 
@@ -159,7 +160,9 @@ def snapshot(s: Snapshot) -> str:
 
 def body(b: Body) -> str:
     match b:
-        case Heartbeat() | HeartbeatReply() | UpdatePosition() | UpdatePositionReply():
+        case Heartbeat(probe=probe):
+            return "Heartbeat" if probe is None else f"Heartbeat, probe {probe}"
+        case HeartbeatReply() | UpdatePosition() | UpdatePositionReply():
             return type(b).__name__
         case GetStatus() | TimeoutNowReply():
             return type(b).__name__

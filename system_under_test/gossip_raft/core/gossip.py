@@ -6,8 +6,21 @@ from collections import deque
 from typing import Final
 
 from system_under_test.gossip_raft.core.config import Heartbeats
-from system_under_test.gossip_raft.core.messages import HEARTBEAT, GossipRecord, Message
+from system_under_test.gossip_raft.core.messages import (
+    BETWEEN_NODES,
+    HEARTBEAT,
+    PEER_REPLIES,
+    Body,
+    Digest,
+    GossipRecord,
+    Heartbeat,
+    HeartbeatReply,
+    Message,
+)
+from system_under_test.gossip_raft.core.round_trips import RoundTrips
+from system_under_test.gossip_raft.core.shared_map import SharedMap
 from system_under_test.gossip_raft.core.state import NodeState
+from system_under_test.gossip_raft.core.suspicion import Suspicion
 from system_under_test.gossip_raft.core.types import Nanos, NodeId, Position, RequestId, Term
 
 STRANGERS_MAX: Final = 32
@@ -16,25 +29,37 @@ STRANGERS_MAX: Final = 32
 
 class Gossip:
     """1. Others' records are replaced as a whole and never edited.
-    2. Freshness is the local time of a direct message or of a counter's increase; no
-       clock reading crosses a link.
+    2. Freshness is the local time of a direct message, or of a growth that only the owner
+       can have caused: of its record's counter, or of its count of departures under just
+       that record.  No clock reading crosses a link.
+    3. Only what the target is not known to have is sent; digests bring the rest to light.
     """
 
     def __init__(self, state: NodeState) -> None:
         self._state = state
-        self._heard: dict[NodeId, Nanos] = {}
-        self._news: dict[NodeId, Nanos] = dict.fromkeys(state.peers, state.now)
-        self._counter = 0
-        self.wake_at = state.now
-        self._rounds: deque[tuple[RequestId, Nanos, Term]] = deque()
         self.records: dict[NodeId, GossipRecord] = {}
-        self._timeout = state.config.election_timeout_min_ns
-        self._told_reachable: tuple[NodeId, ...] = ()
-        self._reachable_until = state.now
-        """As long as nobody who was out of reach is heard."""
+        self.suspicion = Suspicion(state)
+        self.round_trips = RoundTrips()
         self.peers = frozenset(state.peers)
-        self._order_members()
+        self.wake_at = state.now
+        self._shared = SharedMap(self.records)
+        self._heard: dict[NodeId, Nanos] = {}
+        self._hears_us: dict[NodeId, bool] = {}
+        """What its last message to us said."""
+        self._digests: dict[NodeId, Digest] = {}
+        """Of each record of others that we have, with the greatest beat that was told of it."""
+        self._counter = self._beat = 0
+        self._said: tuple[object, ...] = ()
+        """What our own record says, without its counter."""
+        self._own_digest: tuple[Digest, ...] = ()
+        self._whole: tuple[Digest, ...] | None = None
+        """Of the whole map, at the departure that is prepared."""
+        self._turn: list[NodeId] = []
+        self._rounds: deque[tuple[RequestId, Nanos, Term | None]] = deque()
+        self._timeout = state.config.election_timeout_min_ns
+        self._is_plain = state.config.heartbeats is Heartbeats.PLAIN
         self._retelling_is_news = state.rules.retelling_is_news()
+        self._order_members()
         state.when_membership_changes.append(self._meet_peers)
 
     # --- in --------------------------------------------------------------------
@@ -44,58 +69,116 @@ class Gossip:
         strangers = [node for node in self._heard if node not in self.peers]
         if stranger in strangers or self._state.rules.has_room(len(strangers), STRANGERS_MAX):
             return True
-        silent = [node for node in strangers if not self._hears(node)]
+        silent = [node for node in strangers if not self.hears(node)]
         for node in silent:
-            del self._heard[node], self._news[node]
-            self.records.pop(node, None)
-        self._order_members()
+            del self._heard[node]
+            self.suspicion.forget(node)
+            self._forget_record(node)
         return bool(silent)
 
     def hear(self, message: Message) -> list[tuple[GossipRecord | None, GossipRecord]]:
-        """Merge the map of a peer's message; returns what changed, as (old, new)."""
+        """Merge the map of a peer's message; returns of whom there is news, as (old, new):
+        what changed, and who stands by it as a leader."""
         state, records, source = self._state, self.records, NodeId(message.source)
-        heard, now = self._heard.get(source), state.now
-        self._heard[source] = self._news[source] = now
-        if heard is None:
-            self._order_members()
-        elif heard + self._timeout < now:
-            self._reachable_until = now  # ``source`` was not, and is again.
+        self._heard[source] = state.now
+        self.suspicion.note(source)
         changed: list[tuple[GossipRecord | None, GossipRecord]] = []
-        retold = self._retelling_is_news
+        is_of_this_life = True
         for new in message.gossip:
             node = new.node
             old = records.get(node)
-            is_known = new is old and not retold
-            if is_known or node == state.id or not (node in self.peers or node == source):
+            if new is old or node == state.id or not (node in self.peers or node == source):
                 continue  # Of ourselves nobody knows better; of strangers only their own word.
             merged = new if old is None else state.rules.merge_records(old, new)
-            if merged is not old or retold:
-                records[node] = merged
-                self._news[node] = now
-                changed.append((old, merged))
+            if merged is old:
+                is_of_this_life &= node != source or new.incarnation == merged.incarnation
+                continue
+            beat = 0
+            if old is not None and old.incarnation == merged.incarnation:
+                beat = self._digests[node].beat
+            elif old is not None:
+                self._shared.forget(node)
+            records[node] = merged
+            self._digests[node] = Digest(node, merged.incarnation, merged.counter, beat)
+            self.suspicion.note(node)
+            changed.append((old, merged))
+            if state.id in merged.unreachable:
+                self.beat_to((node,))  # It is wrong, and hears so from us.
+        if is_of_this_life:
+            self._hears_us[source] = message.hears
+            self._shared.hear(message)
+        self._hear_digests(source, message.digest, changed)
+        asked = self.suspicion.askers_after(source)
+        if asked:
+            self.beat_to(asked)
         return changed
+
+    def _hear_digests(
+        self,
+        source: NodeId,
+        digest: tuple[Digest, ...],
+        changed: list[tuple[GossipRecord | None, GossipRecord]],
+    ) -> None:
+        """Signs of life, if they are of the very records that we have."""
+        digests, retold = self._digests, self._retelling_is_news
+        for known in digest:
+            node = known.node
+            held = digests.get(node)
+            if held is None or (held is known and not retold) or node == self._state.id:
+                continue
+            if held.counter != known.counter or held.incarnation != known.incarnation:
+                continue
+            if known.beat > held.beat or retold:
+                digests[node] = max(known, held)
+                if node != source:
+                    self.suspicion.note(node)
+                record = self.records[node]
+                if record.leader == node and not any(new is record for _, new in changed):
+                    changed.append((record, record))
+
+    def on_heartbeat(self, message: Message, heartbeat: Heartbeat) -> None:
+        probe = heartbeat.probe
+        if probe is not None and self.suspicion.asked_to_probe(probe, NodeId(message.source)):
+            self.beat_to((probe,))
+
+    def on_heartbeat_reply(self, message: Message) -> None:
+        for first, sent, _ in reversed(self._rounds):
+            if first <= message.request:
+                self.round_trips.add(NodeId(message.source), Nanos(self._state.now - sent))
+                return
 
     # --- out -------------------------------------------------------------------
 
-    def tick(self) -> None:
+    def tick(self, silent: tuple[NodeId, ...]) -> None:
+        """``silent``: whom to ask in any case."""
         state = self._state
         if state.now < self.wake_at:
             return
         self.wake_at = Nanos(state.now + state.config.heartbeat_interval_ns)
-        self._note_round()
-        peers = state.peers
-        if state.config.heartbeats is Heartbeats.PLAIN:
-            peers = peers if state.leads else ()
-        elif len(peers) > state.config.fanout:
-            peers = tuple(state.rng.sample(peers, state.config.fanout))
-        for peer in peers:
-            state.outbox.ask(peer, HEARTBEAT)
+        if self._is_plain:
+            peers = state.peers if state.leads else ()
+        else:
+            peers = self._next_in_turn()
+            peers += tuple(peer for peer in silent if peer not in peers)
+        self.beat_to(peers)
+        for node, helpers in self.suspicion.tick():
+            if node not in peers:
+                self.beat_to((node,))
+            self.beat_to(helpers, Heartbeat(node))
 
     def broadcast(self) -> RequestId:
         """A heartbeat to every peer now; returns the number of the first."""
-        first = self._note_round()
-        for peer in self._state.peers:
-            self._state.outbox.ask(peer, HEARTBEAT)
+        return self.beat_to(self._state.peers)
+
+    def beat_to(self, peers: tuple[NodeId, ...], heartbeat: Heartbeat = HEARTBEAT) -> RequestId:
+        """A heartbeat to each of ``peers`` now; returns the number of the first."""
+        state, rounds = self._state, self._rounds
+        first = state.outbox.next_request
+        rounds.append((first, state.now, state.term if state.leads else None))
+        while rounds[0][1] < state.now - self._timeout:
+            rounds.popleft()
+        for peer in peers:
+            state.outbox.ask(peer, heartbeat)
         return first
 
     def sent_at(self, request: RequestId) -> Nanos | None:
@@ -106,39 +189,70 @@ class Gossip:
                 return sent if term == self._state.term else None
         return None
 
-    def _note_round(self) -> RequestId:
-        state, rounds = self._state, self._rounds
-        first = state.outbox.next_request
-        if state.leads:
-            rounds.append((first, state.now, state.term))
-            while rounds[0][1] < state.now - state.config.election_timeout_min_ns:
-                rounds.popleft()
-        return first
+    def _next_in_turn(self) -> tuple[NodeId, ...]:
+        """All in a random order before anybody again: so everybody is met in bounded time
+        (SWIM, 4.3)."""
+        state = self._state
+        fanout = state.config.fanout
+        if len(state.peers) <= fanout:
+            return state.peers
+        chosen: list[NodeId] = []
+        while len(chosen) < fanout:
+            if not self._turn:
+                self._turn = state.rng.sample(state.peers, len(state.peers))
+            peer = self._turn.pop()
+            if peer in self.peers and peer not in chosen:
+                chosen.append(peer)
+        return tuple(chosen)
 
-    def stamp(self, source: NodeId | None) -> tuple[GossipRecord, ...]:
-        """The map as it leaves, with a new record of our own; ``source`` is whom we pull from.
-
-        With plain heartbeats our record is all that leaves.
+    def depart(self, source: NodeId | None) -> None:
+        """Messages are about to leave: say how we stand now; ``source`` is whom we pull from.
 
         The log's end is stated as durable: it leaves after the persist of the same Ready.
         """
         state = self._state
-        self._counter += 1
-        own = self.records[state.id] = GossipRecord(
-            state.id,
-            state.incarnation,
-            self._counter,
+        self._beat += 1
+        self._whole = None
+        said = (
             state.term,
             state.leader,
             state.log.last,
             state.commit_point_at_departure,
             source,
-            self._reachable(),
+            self.suspicion.unreachable,
             state.recovering,
         )
-        if state.config.heartbeats is Heartbeats.PLAIN:
-            return (own,)
-        return self.known()
+        if said != self._said or self.records[state.id].incarnation != state.incarnation:
+            self._said = said
+            self._counter += 1
+            self.records[state.id] = GossipRecord(state.id, state.incarnation, self._counter, *said)
+        self._own_digest = (Digest(state.id, state.incarnation, self._counter, self._beat),)
+
+    def envelope(self, target: NodeId, request: RequestId, body: Body) -> Message:
+        """What leaves for a node, after ``depart``.  With plain heartbeats it says nothing of
+        others."""
+        state = self._state
+        own = self.records[state.id]
+        records: tuple[GossipRecord, ...] = (own,)
+        digest = self._own_digest
+        if not self._is_plain:
+            records = self._shared.news_for(target, own, self._others)
+            if len(records) > 1 and type(body) not in PEER_REPLIES and type(body) in BETWEEN_NODES:
+                self._shared.sent(target, request, records)
+            if type(body) is Heartbeat:
+                digest = self._whole_digest()
+            elif type(body) is HeartbeatReply:
+                digest = self._shared.answer_to(target, self._whole_digest())
+        heard = self._heard.get(target)
+        hears = heard is not None and state.now - heard <= self._timeout
+        return Message(state.id, target, request, state.term, records, body, digest, hears)
+
+    def _whole_digest(self) -> tuple[Digest, ...]:
+        """Of the map, our own first."""
+        if self._whole is None:
+            others = filter(None, map(self._digests.get, self._others))
+            self._whole = (*self._own_digest, *others)
+        return self._whole
 
     def known(self) -> tuple[GossipRecord, ...]:
         """The map in the members' order; strangers are not passed on."""
@@ -146,21 +260,27 @@ class Gossip:
 
     # --- questions -------------------------------------------------------------
 
+    def hears(self, node: NodeId) -> bool:
+        """Its last message to us came within an election time-out."""
+        heard = self._heard.get(node)
+        return heard is not None and self._state.now - heard <= self._timeout
+
     def in_touch(self, peer: NodeId) -> bool:
         """We heard it lately, and it says that it hears us."""
-        record = self.records.get(peer)
-        return record is not None and self._state.id in record.reachable and self._hears(peer)
-
-    def suspects(self, peer: NodeId) -> bool:
-        """Nothing new of it for long; anything new, even through others, refutes it."""
-        state = self._state
-        patience = state.config.suspicion_intervals * state.config.heartbeat_interval_ns
-        silent = Nanos(state.now - self._news[peer])
-        return state.rules.suspects(silent, Nanos(patience))
+        return self._hears_us.get(peer, False) and peer in self.records and self.hears(peer)
 
     @property
-    def suspected(self) -> tuple[NodeId, ...]:
-        return tuple(peer for peer in self._state.peers if self.suspects(peer))
+    def reachable(self) -> tuple[NodeId, ...]:
+        """Whom we heard within an election time-out, or twice the time in which gossip meets
+        everybody, if that is longer."""
+        state, config = self._state, self._state.config
+        rounds = 2 * -(-len(state.peers) // config.fanout)
+        since = state.now - max(self._timeout, rounds * config.heartbeat_interval_ns)
+        heard = ((peer, self._heard.get(peer)) for peer in state.peers)
+        return tuple(peer for peer, at in heard if at is not None and at >= since)
+
+    def is_unreachable(self, peer: NodeId) -> bool:
+        return peer in self.suspicion.unreachable
 
     @property
     def lasts_within_reach(self) -> tuple[Position, ...]:
@@ -192,35 +312,21 @@ class Gossip:
         best = max(fit, key=lambda record: (record.term, record.last, record.node), default=None)
         return None if best is None else best.node
 
-    def _reachable(self) -> tuple[NodeId, ...]:
-        heard, now, timeout = self._heard, self._state.now, self._timeout
-        if now >= self._reachable_until:
-            reachable = [node for node in self._sources if heard[node] + timeout >= now]
-            self._told_reachable = tuple(reachable)
-            # Those in it may be heard again meanwhile, which only makes it hold for longer.
-            oldest = min((heard[node] for node in reachable), default=now)
-            self._reachable_until = Nanos(oldest + timeout)
-        return self._told_reachable
-
     def _meet_peers(self) -> None:
         before, self.peers = self.peers, frozenset(self._state.peers)
         for joined in self.peers - before:
             # It may have the name of one who left, and its counters begin anew.
-            self.records.pop(joined, None)
-            self._news[joined] = self._state.now
+            self._forget_record(joined)
+            self.suspicion.note(joined)
         self._order_members()
 
-    def _order_members(self) -> None:
-        """The orders in which we tell of nodes: ``_members`` of whose records, ``_sources`` of
-        whom we have heard."""
-        state, heard, members = self._state, self._heard, self._state.membership.members
-        self._members = members if state.id in members else (*members, state.id)
-        strangers = sorted(node for node in heard if node not in self.peers)
-        self._sources = (*(peer for peer in state.peers if peer in heard), *strangers)
-        self._reachable_until = state.now
+    def _forget_record(self, node: NodeId) -> None:
+        self.records.pop(node, None)
+        self._digests.pop(node, None)
+        self._shared.forget(node)
 
-    def _hears(self, peer: NodeId) -> bool:
-        heard = self._heard.get(peer)
-        if heard is None:
-            return False
-        return self._state.now - heard <= self._state.config.election_timeout_min_ns
+    def _order_members(self) -> None:
+        """The order in which we tell of nodes, with ourselves and without."""
+        state, members = self._state, self._state.membership.members
+        self._members = members if state.id in members else (*members, state.id)
+        self._others = tuple(member for member in members if member != state.id)

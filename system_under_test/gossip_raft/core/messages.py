@@ -35,9 +35,10 @@ class GossipRecord(NamedTuple):
 
     1. It states durable facts only: it leaves the node after they are on disk.
     2. Of two records of one node the one with the greater (incarnation, counter)
-       is the newer.
+       is the newer; the counter grows when what it says changes.
     3. ``term`` is the term ``node`` was in when it wrote this; a leader counts
        ``last`` only together with it.
+    4. ``unreachable``: the members that answered neither it nor those it asked to try.
     """
 
     node: NodeId
@@ -48,8 +49,21 @@ class GossipRecord(NamedTuple):
     last: Position
     commit: Position
     source: NodeId | None
-    reachable: tuple[NodeId, ...]
+    unreachable: tuple[NodeId, ...]
     recovering: bool = False
+
+
+class Digest(NamedTuple):
+    """Which record of ``node`` somebody has, and how lately its owner stood by it.
+
+    ``beat`` is the owner's count of its departures in this incarnation: a greater one is
+    a sign of life that changes nothing of the record.
+    """
+
+    node: NodeId
+    incarnation: Incarnation
+    counter: int
+    beat: int
 
 
 # --- between nodes -------------------------------------------------------------
@@ -57,7 +71,13 @@ class GossipRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """HeartbeatRPC.  All it says is in the envelope; the answer confirms the link."""
+    """HeartbeatRPC.  What it says is in the envelope; the answer confirms the link.
+
+    ``probe``: somebody of whom the sender has no news: its receiver asks that node, and sends
+    a heartbeat if it answers (SWIM, DSN 2002, 3.1).
+    """
+
+    probe: NodeId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +356,8 @@ class Status:
     records: tuple[GossipRecord, ...]
     membership: Membership
     suspected: tuple[NodeId, ...] = ()
+    reachable: tuple[NodeId, ...] = ()
+    """Whom it has heard lately, without others in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +389,7 @@ ClientReply: TypeAlias = (
 Body: TypeAlias = PeerRequest | PeerReply | ClientRequest | ClientReply | AckEntries
 
 BETWEEN_NODES: Final = frozenset(get_args(PeerRequest | PeerReply))
+PEER_REPLIES: Final = frozenset(get_args(PeerReply))
 FROM_CLIENTS: Final = frozenset(get_args(ClientRequest))
 """The classes of those unions: to look a body's up costs less than ``isinstance``."""
 
@@ -379,9 +402,12 @@ class Message(NamedTuple):
 
     1. ``request`` is chosen by whoever asks, unique for that source (nodes number from
        incarnation * 2**32 + 1, in 64 bits); a reply repeats it.
-    2. ``term`` and ``gossip`` are the sender's durable term and gossip map at
-       departure, whatever the body was written for; clients send 0 and nothing, and
-       are sent no gossip.
+    2. ``term`` and ``gossip`` are durable at departure, whatever the body was written for;
+       clients send 0 and nothing, and are sent no gossip.
+    3. ``gossip`` holds the sender's own record, and of its map what the target is not known
+       to have.  ``digest`` begins with the sender's own; heartbeats bring those of the whole
+       map, their answers those that are news, and always what is known of the target.
+    4. ``hears``: the sender has heard the target lately, without others in between.
     """
 
     source: str
@@ -390,3 +416,5 @@ class Message(NamedTuple):
     term: Term
     gossip: tuple[GossipRecord, ...]
     body: Body
+    digest: tuple[Digest, ...] = ()
+    hears: bool = False

@@ -19,7 +19,6 @@ from system_under_test.gossip_raft.core.messages import (
     Body,
     Forwarded,
     GetStatus,
-    GossipRecord,
     Heartbeat,
     HeartbeatReply,
     LogEntries,
@@ -124,7 +123,8 @@ class Node:
             applied=state.applied,
             source=self._puller.source,
             records=self._gossip.known(),
-            suspected=self._gossip.suspected,
+            suspected=self._gossip.suspicion.suspected,
+            reachable=self._gossip.reachable,
             membership=state.membership,
         )
 
@@ -186,7 +186,7 @@ class Node:
         if now >= self._gossip.wake_at:
             self._reads.tick()
             self._writes.tick()
-            self._gossip.tick()
+            self._gossip.tick(self._quorum.to_be_asked())
 
     def persisted(self) -> None:
         """The ``Persist`` of the last ``Ready`` is on stable storage."""
@@ -287,7 +287,7 @@ class Node:
         tell to ``told``."""
         state, peers = self._state, self._gossip.peers
         own, term = state.id, state.term
-        gossip: tuple[GossipRecord, ...] | None = None
+        has_departed = False
         messages: list[Message] = []
         for target, request, sent in sends:
             body = sent
@@ -298,13 +298,14 @@ class Node:
                     # Overtaken before it was durable: it was never given.
                     body = Vote(term=body.term, granted=False, pre_vote=False)
             if type(body) in BETWEEN_NODES or target in peers:
-                if gossip is None:
-                    gossip = self._gossip.stamp(self._puller.source)
-                messages.append(Message(own, target, request, term, gossip, body))
+                if not has_departed:
+                    has_departed = True
+                    self._gossip.depart(self._puller.source)
+                messages.append(self._gossip.envelope(NodeId(target), request, body))
             else:
                 messages.append(Message(own, target, request, term, (), body))
         last = state.log.last
-        if gossip is not None and last != self._position_told:
+        if has_departed and last != self._position_told:
             self._position_told = last
             told.insert(0, PositionTold(term=term, last_term=last.term, last_index=last.index))
         return tuple(messages)
@@ -335,7 +336,7 @@ class Node:
             state.enter_term(seen, Role.FOLLOWER if steps_down else state.role)
         changed = self._gossip.hear(message)
         if state.leads and message.source in self._gossip.peers:
-            self._quorum.hear(NodeId(message.source))
+            self._quorum.hear(NodeId(message.source), hears=message.hears)
         if state.recovering:
             self._recovery.hear(message)
         moved = False
@@ -360,8 +361,10 @@ class Node:
         match body:  # The frequent ones first.
             case Heartbeat():
                 self._elections.on_heartbeat(message)
+                self._gossip.on_heartbeat(message, body)
                 state.outbox.answer(message.source, message.request, HEARTBEAT_REPLY)
             case HeartbeatReply():
+                self._gossip.on_heartbeat_reply(message)
                 self._reads.on_heartbeat_reply(message)
             case PulledEntries():
                 self._puller.on_pulled_entries(message, body)

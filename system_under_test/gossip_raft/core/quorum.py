@@ -13,16 +13,18 @@ class Quorum:
         self._gossip = gossip
         self._contacts: dict[NodeId, Nanos] = {}
         self._leads_term = Term(0)
+        self._since = state.now
         self.wake_at = state.now
         """When to check the quorum, if we lead."""
 
-    def hear(self, peer: NodeId) -> None:
-        """A message came directly from ``peer``, and its records are merged."""
+    def hear(self, peer: NodeId, *, hears: bool) -> None:
+        """A message came directly from ``peer``, which says whether it ``hears`` us, and its
+        records are merged."""
         state = self._state
         if self._leads_term != state.term:
             self._begin_term()
         if state.leads and state.rules.is_contact(
-            self._gossip.records.get(peer), state.id, state.term
+            self._gossip.records.get(peer), state.term, hears=hears
         ):
             self._contacts[peer] = state.now
 
@@ -39,6 +41,17 @@ class Quorum:
         if not state.rules.keeps_leading(state.counted((*contacts, state.id)), voters):
             state.become(Role.FOLLOWER, leader=None)
         self.wake_at = Nanos(state.now + state.config.heartbeat_interval_ns)
+
+    def to_be_asked(self) -> tuple[NodeId, ...]:
+        """Voters that a leader has to ask directly, lest it misses them."""
+        state = self._state
+        if not state.leads:
+            return ()
+        self._begin_term()
+        timeout = state.config.election_timeout_min_ns
+        voters = (voter for voter in state.membership.voters if voter != state.id)
+        silent = ((v, state.now - self._contacts.get(v, self._since)) for v in voters)
+        return tuple(v for v, s in silent if state.rules.is_asked_directly(Nanos(s), timeout))
 
     def count(self) -> None:
         """Commit what a majority holds (PROTOCOL rules 6 and 7)."""
@@ -67,4 +80,5 @@ class Quorum:
         if state.leads and self._leads_term != state.term:
             self._leads_term = state.term
             self._contacts = {}
+            self._since = state.now
             self.wake_at = Nanos(state.now + state.config.election_timeout_min_ns)

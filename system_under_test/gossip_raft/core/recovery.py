@@ -32,7 +32,7 @@ class Recovery:
         state = self._state
         if not state.recovering:
             return
-        ours = next((record for record in message.gossip if record.node == state.id), None)
+        ours = next((known for known in message.digest if known.node == state.id), None)
         if ours is None:
             return
         if ours.incarnation > state.incarnation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -11,6 +11,7 @@ from system_under_test.gossip_raft.core.gossip import Gossip
 from system_under_test.gossip_raft.core.image import MalformedImage
 from system_under_test.gossip_raft.core.log import common_point
 from system_under_test.gossip_raft.core.messages import (
+    GossipRecord,
     Message,
     PulledEntries,
     PullEntries,
@@ -20,6 +21,7 @@ from system_under_test.gossip_raft.core.messages import (
     SnapshotChunk,
     UpdatePosition,
 )
+from system_under_test.gossip_raft.core.round_trips import RoundTrips
 from system_under_test.gossip_raft.core.snapshot_transfer import SnapshotSource, Transfer
 from system_under_test.gossip_raft.core.state import NodeState, Role
 from system_under_test.gossip_raft.core.sync_source import Chains, choose_within_limits
@@ -37,11 +39,19 @@ from system_under_test.gossip_raft.core.types import (
 
 
 class Pull(NamedTuple):
-    """A request under way."""
+    """A request under way, to be answered by ``deadline``.
+
+    ``patience``: after how long it is repeated, if the source is known to have an answer, until
+    the ``deadline``; ``None`` if it may hold it back.
+    """
 
     source: NodeId
     request: RequestId
+    asked: Nanos
     deadline: Nanos
+    patience: Nanos | None
+    due: Nanos
+    """When something is to be done about it, unless the answer comes before."""
 
 
 NOT_DENIED: Final = (Nanos(0), Nanos(0))
@@ -50,7 +60,8 @@ NOT_DENIED: Final = (Nanos(0), Nanos(0))
 class Puller:
     """The follower's end.
 
-    1. One pull at a time; a lost one is given up at its deadline.
+    1. One pull at a time; a lost one is given up at its deadline.  If the source had an answer
+       it is repeated before, since it was only lost, with twice the patience each time.
     2. Entries are taken only from the pull under way, and only where the log ends.
     3. The log is cut only for a source with a higher last term.
     4. Where the source has compacted what we need, its snapshot is pulled instead, chunk
@@ -63,6 +74,9 @@ class Puller:
         self._state = state
         self._gossip = gossip
         self._pull: Pull | None = None
+        self._lost: Pull | None = None
+        """What the pull under way repeats; its answer may still come, and tell how long it took."""
+        self._answer_times = RoundTrips()
         self._denied: dict[NodeId, tuple[Nanos, Nanos]] = {}
         self._report = False
         self._report_due = state.now
@@ -100,12 +114,13 @@ class Puller:
             and not self._report
             and state.now < self.wake_at
             and self._term == state.term
+            and not self._is_due_by_now(pull)
             and not self._overtaken(pull.source)
         ):
             return
         self._request_what_is_due()
         if self._pull is not None:
-            self.wake_at = min(self._pull.deadline, self._report_due)
+            self.wake_at = min(self._pull.due, self._report_due)
         else:
             waits = (until for until, _ in self._denied.values() if until > state.now)
             self.wake_at = min(waits, default=NEVER)
@@ -120,6 +135,17 @@ class Puller:
                 self._deny(self._pull.source)
             elif self._overtaken(self._pull.source):
                 self._pull = None
+            elif self._is_due_by_now(self._pull):
+                # From now on counts how long it takes.
+                deadline = min(self._pull.deadline, state.now + state.config.request_timeout_ns)
+                patience = self._patience(self._pull.source)
+                due = min(deadline, state.now + patience)
+                self._pull = self._pull._replace(
+                    asked=state.now, deadline=Nanos(deadline), patience=patience, due=Nanos(due)
+                )
+            elif state.now >= self._pull.due:
+                self._lost = self._pull
+                self._ask(self._pull.source, self._pull)
         if self._pull is None:
             self._choose_source()
         if self.source is None:
@@ -133,24 +159,51 @@ class Puller:
         if self._pull is None and not state.disk_is_full:
             self._ask(self.source)
 
-    def _ask(self, source: NodeId) -> None:
+    def _ask(self, source: NodeId, repeated: Pull | None = None) -> None:
         state, config = self._state, self._state.config
         if source != self._recorded_source:
             self._recorded_source = source
             state.outbox.decided.append(SourceChosen(source))
-        wait = config.pull_wait_ns
+        wait, patience = config.pull_wait_ns, None
         commit = state.commit_point_at_departure
         body: PullEntries | PullSnapshot = PullEntries(
             state.log.last, commit, config.entries_max, wait
         )
-        if self._transfer.is_wanted(source) and state.rules.installs_snapshot(
+        if repeated is not None and repeated.patience is not None:
+            patience = Nanos(2 * repeated.patience)
+        elif self._transfer.is_wanted(source) and state.rules.installs_snapshot(
             self._transfer.position, state.committed_known
         ):
             wait = Nanos(0)
             body = self._transfer.next_pull(config.snapshot_chunk_bytes)
-        request = state.outbox.ask(source, body)
-        deadline = state.now + wait + config.request_timeout_ns
-        self._pull = Pull(source, request, Nanos(deadline))
+        elif self._is_ahead(source):
+            wait, patience = Nanos(0), self._patience(source)
+        request, now = state.outbox.ask(source, body), state.now
+        deadline = Nanos(now + wait + config.request_timeout_ns)
+        if repeated is not None:
+            deadline = repeated.deadline
+        due = deadline if patience is None else Nanos(min(deadline, now + patience))
+        self._pull = Pull(source, request, now, deadline, patience, due)
+
+    def _is_ahead(self, source: NodeId) -> bool:
+        record = self._gossip.records.get(source)
+        return record is not None and record.last > self._state.log.last
+
+    def _is_due_by_now(self, pull: Pull) -> bool:
+        """The source, which had no answer when it was asked, is known to have one by now."""
+        return (
+            pull.patience is None
+            and self._is_ahead(pull.source)
+            and not self._transfer.is_wanted(pull.source)
+        )
+
+    def _patience(self, source: NodeId) -> Nanos:
+        config = self._state.config
+        return self._state.rules.pull_patience(
+            self._answer_times.longest(source),
+            least=Nanos(config.heartbeat_interval_ns // 2),
+            most=config.request_timeout_ns,
+        )
 
     # --- answers ---------------------------------------------------------------
 
@@ -229,7 +282,15 @@ class Puller:
 
     def _take_answer(self, message: Message) -> bool:
         """Whether this answers the pull under way, which then is over."""
-        pull = self._pull
+        pull, lost = self._pull, self._lost
+        for asked in (pull, lost):
+            if (
+                asked is not None
+                and asked.request == message.request
+                and asked.patience is not None
+            ):
+                took = Nanos(self._state.now - asked.asked)
+                self._answer_times.add(asked.source, took)
         if pull is None or not self._may_pull:
             return False
         if pull.request != message.request or pull.source != message.source:
@@ -246,7 +307,7 @@ class Puller:
             if self._limits_chains:
                 self.source = self._choose_within_limits(leader)
             else:
-                self.source = rules.chooses_sync_source(last, records[leader], ())
+                self.source = rules.chooses_sync_source(last, records[leader], (), {}, 1)
         elif self._state.config.shape is Shape.STAR:
             self.source = None
         elif (
@@ -256,7 +317,9 @@ class Puller:
         ):
             others = [node for node in records if node != self._state.id]
             candidates = [records[node] for node in others if self._may_chain(node)]
-            self.source = rules.chooses_sync_source(last, None, candidates)
+            self.source = rules.chooses_sync_source(
+                last, None, candidates, self._distances(candidates), self._state.config.entries_max
+            )
         if self.source != current:
             self.report()
 
@@ -266,7 +329,7 @@ class Puller:
         sources = {
             peer: gossip.records[peer].source
             for peer in state.peers
-            if peer in gossip.records and not gossip.suspects(peer)
+            if peer in gossip.records and not gossip.is_unreachable(peer)
         }
         chains = Chains(
             rules=state.rules,
@@ -277,7 +340,12 @@ class Puller:
             depth_max=config.depth_max,
         )
         usable = [gossip.records[peer] for peer in state.peers if self._usable(peer)]
-        return choose_within_limits(chains, own, state.log.last, usable)
+        return choose_within_limits(chains, own, state.log.last, usable, self._distances(usable))
+
+    def _distances(self, of: Iterable[GossipRecord]) -> dict[NodeId, Nanos]:
+        """Round trips, as far as measured."""
+        measured = ((r.node, self._gossip.round_trips.typical(r.node)) for r in of)
+        return {node: took for node, took in measured if took is not None}
 
     def _may_chain(self, peer: NodeId) -> bool:
         return self._usable(peer) and self._state.rules.may_pull_from(
@@ -287,7 +355,8 @@ class Puller:
     def _usable(self, peer: NodeId) -> bool:
         until, _ = self._denied.get(peer, NOT_DENIED)
         gossip = self._gossip
-        return gossip.in_touch(peer) and not gossip.suspects(peer) and self._state.now >= until
+        is_there = gossip.in_touch(peer) and not gossip.is_unreachable(peer)
+        return is_there and self._state.now >= until
 
     def _overtaken(self, source: NodeId) -> bool:
         """The pull under way asks another node than it should by now, the leader within reach."""

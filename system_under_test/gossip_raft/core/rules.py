@@ -37,6 +37,8 @@ from system_under_test.gossip_raft.core.types import (
 )
 
 PPM: Final = 1_000_000
+GAIN_MIN: Final = Nanos(1_000_000)
+"""Of round trips: less is what scheduling alone makes of them."""
 
 
 class Rules:
@@ -161,14 +163,19 @@ class Rules:
         """News that a leader of our term wrote itself, however it came (PROTOCOL 3, D8.3)."""
         return record.term == term and record.leader == record.node
 
-    def is_contact(self, record: GossipRecord | None, leader: NodeId, term: Term) -> bool:
+    def is_contact(self, record: GossipRecord | None, term: Term, *, hears: bool) -> bool:
         """A peer that spoke to the leader just now is with it: same term, and hears it too."""
         return (
             record is not None
             and record.term == term
-            and leader in record.reachable
+            and hears
             and not self.is_out_of_quorums(record)
         )
+
+    def is_asked_directly(self, silent: Nanos, election_timeout: Nanos) -> bool:
+        """A leader that was not in contact with a voter for half a time-out asks it itself:
+        whom gossip meets by chance may be missed for a whole one (PROTOCOL D6, D9)."""
+        return 2 * silent >= election_timeout
 
     # --- gossip ----------------------------------------------------------------
 
@@ -186,9 +193,13 @@ class Rules:
         return False
 
     def suspects(self, silent: Nanos, patience: Nanos) -> bool:
-        """Of a live node something new is heard, if only through others.  A suspicion costs
-        it its children, and nothing else: quorums never shrink (PROTOCOL D9)."""
+        """Of a live node something new is heard, if only through others (PROTOCOL D9)."""
         return silent > patience
+
+    def is_unreachable(self, waited: Nanos, request_timeout: Nanos) -> bool:
+        """``waited``: since it was probed, by us and on our behalf.  That costs it its children,
+        and nothing else: quorums never shrink (SWIM, 3.1; PROTOCOL D9)."""
+        return waited >= request_timeout
 
     # --- pulling ---------------------------------------------------------------
 
@@ -197,24 +208,55 @@ class Rules:
         own_last: Position,
         leader: GossipRecord | None,
         candidates: Collection[GossipRecord],
+        distances: Mapping[NodeId, Nanos],
+        lag_max: int,
     ) -> NodeId | None:
-        """The leader, else the best of those strictly ahead (PROTOCOL D3).
+        """The leader, else of those strictly ahead a fresh one, of these the nearest, of these
+        the one with the fewest children (PROTOCOL D3).
 
         ``leader`` is ``None`` if unknown or out of reach; ``candidates`` are within
-        reach and do not pull from us, not even through others.
+        reach and do not pull from us, not even through others; ``distances`` are round trips,
+        as far as measured; whoever has ``lag_max`` entries less than the longest log is not
+        fresh.
         """
         if leader is not None:
             return leader.node
         ahead = [record for record in candidates if record.last > own_last]
         if not ahead:
             return None
-        children = {r.node: sum(c.source == r.node for c in candidates) for r in ahead}
-        best = max(ahead, key=lambda r: (r.last, -children[r.node], r.node))
-        return best.node
+        longest = max(record.last for record in ahead)
+        fresh = [
+            record
+            for record in ahead
+            if record.last.term == longest.term and record.last.index > longest.index - lag_max
+        ]
+        children = {r.node: sum(c.source == r.node for c in candidates) for r in fresh}
+
+        def worth(record: GossipRecord) -> tuple[int, int, Position, NodeId]:
+            # In powers of two: where it hardly matters, the children do.
+            distance = distances.get(record.node, Nanos(0)).bit_length()
+            return -distance, -children[record.node], record.last, record.node
+
+        return max(fresh, key=worth).node
+
+    def is_much_nearer(self, distance: Nanos | None, current: Nanos | None) -> bool:
+        """Less than half the way, and not by a hair: a smaller gain is not worth a change of
+        sources, and estimates that waver would cause one after the other (PROTOCOL D3)."""
+        return (
+            distance is not None
+            and current is not None
+            and 2 * distance < current
+            and current - distance >= GAIN_MIN
+        )
 
     def keeps_sync_source(self, own_last: Position, source: GossipRecord) -> bool:
         """One that fell behind has nothing for us (PROTOCOL D3)."""
         return source.last >= own_last
+
+    def pull_patience(self, usual: Nanos | None, least: Nanos, most: Nanos) -> Nanos:
+        """For an answer that the source has no reason to hold back; ``usual``: hardly any such
+        answer of it took longer so far.  What is later is probably lost (RFC 6298)."""
+        return most if usual is None else min(max(usual, least), most)
 
     def has_room_for_child(self, others: int, children_max: int | None) -> bool:
         """Besides ``others`` that pull from a node (PROTOCOL D3)."""

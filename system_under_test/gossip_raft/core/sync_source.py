@@ -5,7 +5,8 @@ the log, which any source leaves sound.  Laws, if all choose at once by one true
 
 1. No cycle comes about: along every edge the source is not behind, and at equal positions
    it stands nearer to the leader.
-2. A node keeps its place if it can, so that what has settled stays.
+2. A node keeps its place if it can, so that what has settled stays; it leaves it only for
+   one that is as good and much nearer.
 3. The limits give way to the need for a source: better a child too many than a node left
    behind.
 """
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.rules import Rules
-from system_under_test.gossip_raft.core.types import NodeId, Position
+from system_under_test.gossip_raft.core.types import Nanos, NodeId, Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,20 +77,27 @@ def choose_within_limits(
     own: NodeId,
     last: Position,
     usable: Collection[GossipRecord],
+    distances: Mapping[NodeId, Nanos],
 ) -> NodeId:
     """The source for ``own``, whose log ends with ``last``; the leader is among ``usable``.
 
-    The leader if it has room; else where we are, if that is a place within the limits;
-    else the best place there is; else the leader all the same.
+    The leader if it has room; else where we are, if that is a place within the limits, unless
+    one as good is much nearer by ``distances``, the round trips that were measured; else the
+    best place there is; else the leader all the same.  The fewer steps from the leader the
+    better, then the nearer, then the fewer children.
     """
     leader, current, place = chains.leader, chains.sources.get(own), chains.place(own)
     if chains.has_room(leader, own):
         return leader
     records = {record.node: record for record in usable}
-    if place is not None and current in records and records[current].last >= last:
-        return current
-    best: tuple[int, int, int] | None = None
-    chosen = leader
+    best: tuple[int, int, int, int] | None = None
+    chosen, stays = leader, False
+    if current is not None and place is not None and current in records:
+        stays = records[current].last >= last
+    if current is not None and stays:
+        chosen, to_beat = current, distances.get(current)
+        much_nearer = chains.rules.is_much_nearer
+        usable = [r for r in usable if much_nearer(distances.get(r.node), to_beat)]
     for record in usable:
         node, at = record.node, chains.place(record.node)
         if at is None or node == leader or chains.passes(node, own):
@@ -98,10 +106,13 @@ def choose_within_limits(
             continue
         if not chains.has_room(node, own):
             continue
-        nearer = place is None or at < place
-        if not (record.last > last or (record.last == last and nearer)):
+        is_higher = place is None or at < place
+        is_ahead = record.last > last and not stays
+        if not (is_ahead or (record.last >= last and is_higher)):
             continue
-        key = (at, len(chains.children(node)), chains.members.index(node))
+        # In powers of two: where it hardly matters, the children do.
+        distance = distances.get(node, Nanos(0)).bit_length()
+        key = (at, distance, len(chains.children(node)), chains.members.index(node))
         if best is None or key < best:
             best, chosen = key, node
     return chosen

@@ -189,7 +189,10 @@ MUTANTS = (
         ids=("M18",),
         summary="The leader answers reads without confirming that it still leads.",
         breaks=("linearizability",),
-        needs=(Need.PARTITION,),
+        needs=(
+            Need.READS,
+            Need.PAUSE,
+        ),
         revealed_by=("linearizability",),
         random=False,
         rules=ReadsUnconfirmed,
@@ -200,9 +203,10 @@ MUTANTS = (
         summary="The leader's lease is as long as the promises, though clocks may drift.",
         breaks=("linearizability",),
         needs=(
+            Need.READS,
             Need.LEASE_READS,
             Need.CLOCK_DRIFT,
-            Need.PARTITION,
+            Need.FLAPPING,
         ),
         revealed_by=("linearizability",),
         random=False,
@@ -272,7 +276,8 @@ MUTANTS = (
         summary="A new leader reads before it has committed an entry of its term.",
         breaks=("linearizability",),
         needs=(
-            Need.ELECTION,
+            Need.READS,
+            Need.FLAPPING,
             Need.DELAY,
         ),
         revealed_by=("linearizability",),
@@ -299,6 +304,7 @@ MUTANTS = (
         summary="A leader that was paused serves a read by a lease that is over.",
         breaks=("linearizability",),
         needs=(
+            Need.READS,
             Need.LEASE_READS,
             Need.PAUSE,
         ),

@@ -182,7 +182,10 @@ MUTANTS = (
         ids=("S06", "M01", "M23"),
         summary="The leader counts positions whatever the term of whoever reports them.",
         breaks=("leader completeness",),
-        needs=(Need.PARTITION,),
+        needs=(
+            Need.ELECTION,
+            Need.STRAGGLING,
+        ),
         revealed_by=(
             "leader completeness",
             "state-machine safety",
@@ -263,6 +266,7 @@ MUTANTS = (
         needs=(
             Need.ELECTION,
             Need.PARTITION,
+            Need.DELAY,
         ),
         revealed_by=("commit rule",),
         random=False,

@@ -274,7 +274,9 @@ MUTANTS = (
         needs=(Need.CRASH,),
         revealed_by=(
             "leader completeness",
+            "state-machine safety",
             "terms never go back",
+            "one committed log",
             "acknowledged entries are kept",
             "recovery",
         ),
@@ -319,7 +321,9 @@ MUTANTS = (
         needs=(Need.POWER_LOSS,),
         revealed_by=(
             "leader completeness",
+            "state-machine safety",
             "terms never go back",
+            "one committed log",
             "acknowledged entries are kept",
             "recovery",
         ),

@@ -113,7 +113,7 @@ MUTANTS = (
         breaks=("availability",),
         needs=(
             Need.TRANSFER,
-            Need.DELAY,
+            Need.PEACE,
         ),
         revealed_by=("claim",),
         random=False,

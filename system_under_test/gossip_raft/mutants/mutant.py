@@ -33,9 +33,17 @@ class Need(Enum):
     TRANSFER = "a transfer of leadership"
     RETRIES = "clients that repeat requests"
     TRANSACTIONS = "transactions"
+    REFUSALS = "transactions that are refused"
+    READS = "reads right after writes"
+    BATCHES = "requests of several commands"
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"
+    SHUNNED = "nodes that hear others, but not the leader"
+    FLAPPING = "nodes cut off one right after the other"
+    STRAGGLING = "messages that come elections later"
+    CHAINS = "nodes that pull from each other"
+    PEACE = "peace for the others"
 
 
 def _sound_storage(storage: Storage) -> Storage:

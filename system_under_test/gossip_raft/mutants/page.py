@@ -26,9 +26,9 @@ What the judge reports is an invariant of the traces (`checker/raft`), `lineariz
 the clients were told, an `in-node assertion` with which a node stops itself, or a broken `claim`
 that the transcript makes of its world, for bugs that only keep a cluster from going on. *Random*:
 whether random runs find it (`hearsay zoo`: within 10 s of one core, as measured on 2026-11-28:
-44 of 74); the others are what directed schedules are for, which find all 74. *Steps*: faults and
-operations in the shrunk run of the simulator that shows it,
-stored in `tests/golden/shrunk/` (`hearsay zoo --golden`).
+{random} of {all}); the others are what directed schedules are for, which find all {all}. *Steps*:
+faults and operations in the shrunk run of the simulator that shows it, stored in
+`tests/golden/shrunk/` (`hearsay zoo --golden`).
 """
 
 _HEAD = (
@@ -48,7 +48,9 @@ def zoo_page(steps: Mapping[str, int]) -> str:
 
     ``steps``: of the shrunk run of each bug that has one.
     """
-    return "\n".join([_INTRODUCTION, *_rows(steps), "", _ELSEWHERE, *_reasons(), ""])
+    counts = {"random": sum(mutant.random for mutant in CATALOGUE.values()), "all": len(CATALOGUE)}
+    introduction = _INTRODUCTION.format_map(counts)
+    return "\n".join([introduction, *_rows(steps), "", _ELSEWHERE, *_reasons(), ""])
 
 
 def _rows(steps: Mapping[str, int]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from system_under_test.gossip_raft.core.messages import GossipRecord
@@ -11,6 +11,7 @@ from system_under_test.gossip_raft.core.types import (
     ClientId,
     Entry,
     LogIndex,
+    Nanos,
     NodeId,
     Position,
     Raw,
@@ -177,7 +178,10 @@ class PullsInCircles(Rules):
         own_last: Position,
         leader: GossipRecord | None,
         candidates: Collection[GossipRecord],
+        distances: Mapping[NodeId, Nanos],
+        lag_max: int,
     ) -> NodeId | None:
+        del distances, lag_max
         if leader is not None:
             return leader.node
         enough = [record for record in candidates if record.last >= own_last]
@@ -190,7 +194,11 @@ MUTANTS = (
         ids=("M15",),
         summary="Gossip records are merged field by field instead of as a whole.",
         breaks=("leader completeness",),
-        needs=(Need.PARTITION,),
+        needs=(
+            Need.PARTITION,
+            Need.DELAY,
+            Need.SMALL_BATCHES,
+        ),
         revealed_by=(
             "state-machine safety",
             "one committed log",
@@ -203,7 +211,11 @@ MUTANTS = (
         ids=("M06", "R20"),
         summary="A node rolls back for a source that is merely behind.",
         breaks=("durability", "leader completeness"),
-        needs=(Need.PARTITION,),
+        needs=(
+            Need.PARTITION,
+            Need.WIPED_DISK,
+            Need.CHAINS,
+        ),
         revealed_by=("in-node assertion",),
         random=False,
         rules=TruncatesOnMismatch,
@@ -216,6 +228,8 @@ MUTANTS = (
         needs=(
             Need.ELECTION,
             Need.DELAY,
+            Need.WIPED_DISK,
+            Need.CHAINS,
         ),
         revealed_by=("in-node assertion",),
         random=False,
@@ -226,7 +240,7 @@ MUTANTS = (
         ids=("M17",),
         summary="What a node said before its disk was lost stays in the map and counts.",
         breaks=("leader completeness", "durability"),
-        needs=(Need.WIPED_DISK,),
+        needs=(Need.CRASH, Need.PEACE),
         revealed_by=(
             "leader completeness",
             "acknowledged entries are kept",
@@ -310,7 +324,7 @@ MUTANTS = (
         ids=("M05",),
         summary="Nodes without a leader pull from each other, and from nobody who has more.",
         breaks=("liveness",),
-        needs=(Need.PARTITION,),
+        needs=(Need.SHUNNED, Need.PEACE),
         nodes_min=5,
         revealed_by=("claim",),
         random=False,

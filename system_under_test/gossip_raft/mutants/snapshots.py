@@ -115,6 +115,7 @@ MUTANTS = (
         needs=(
             Need.COMPACTION,
             Need.CRASH,
+            Need.POWER_LOSS,
             Need.RETRIES,
         ),
         revealed_by=("linearizability",),
@@ -160,6 +161,7 @@ MUTANTS = (
             Need.MEMBERSHIP,
             Need.COMPACTION,
             Need.CRASH,
+            Need.POWER_LOSS,
         ),
         revealed_by=(
             "leader completeness",

@@ -42,6 +42,20 @@ class LosesAppendsInBatch(Rules):
         return replace(entry, commands=tuple(reversed(kept)))
 
 
+class ExecutesFirstOnly(Rules):
+    """Executes the first command of a request and answers for all of them.
+
+    Mechanism: the rest of the batch is dropped with no word to anybody, on all nodes alike.
+    Seen: as what Jepsen's test of banks is there for, a transfer of which one half is missing.
+    Needs: requests of several commands.  Revealed by: sums that change; batches in pieces.
+    """
+
+    def entry_applied(self, entry: Entry, now: Nanos) -> Entry:
+        del now
+        first, rest = entry.commands[:1], entry.commands[1:]
+        return replace(entry, commands=(*first, *(Txn(()) for _ in rest))) if rest else entry
+
+
 class ReadsSkewed(Rules):
     """Lets the later reads of a transaction see an older state than the first.
 
@@ -126,6 +140,14 @@ MUTANTS = (
         rules=LosesAppendsInBatch,
     ),
     Mutant(
+        name="first-command-only",
+        summary="Of several commands in one request only the first is executed.",
+        breaks=("atomicity", "linearizability"),
+        needs=(Need.BATCHES,),
+        revealed_by=("linearizability",),
+        rules=ExecutesFirstOnly,
+    ),
+    Mutant(
         name="read-skew",
         ids=("R29",),
         summary="The later reads of a transaction see an older state than its first.",
@@ -148,7 +170,10 @@ MUTANTS = (
         ids=("R30",),
         summary="What a refused transaction wrote before it was refused stays.",
         breaks=("atomicity",),
-        needs=(Need.TRANSACTIONS,),
+        needs=(
+            Need.TRANSACTIONS,
+            Need.REFUSALS,
+        ),
         revealed_by=("linearizability",),
         random=False,
         rules=KeepsPartOfRefused,

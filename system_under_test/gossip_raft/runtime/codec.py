@@ -11,11 +11,13 @@ from typing import Final, TypeAlias, assert_never
 
 from protos.generated import gossip_raft_pb2 as wire
 from system_under_test.gossip_raft.core.messages import (
+    HEARTBEAT,
     AckEntries,
     AddServer,
     Body,
     ClientReply,
     Consistency,
+    Digest,
     Forwarded,
     GetStatus,
     GossipRecord,
@@ -49,6 +51,7 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.types import (
     Compacted,
+    Incarnation,
     LogIndex,
     Nanos,
     NodeId,
@@ -167,9 +170,6 @@ class Codec:
 
     def __init__(self, cluster: str) -> None:
         self.cluster: Final = cluster
-        # All messages of one Ready share one gossip tuple: encode it once.
-        self._gossip: tuple[GossipRecord, ...] = ()
-        self._encoded_gossip = wire.GossipMap()
         self._records = GossipRecords()
 
     def encode(self, message: Message) -> WireMessage:
@@ -206,6 +206,8 @@ class Codec:
             term=Term(envelope.term),
             gossip=self._records.decode(envelope.gossip),
             body=_decode_body(message),
+            digest=tuple(map(_decode_digest, envelope.digest)),
+            hears=envelope.hears,
         )
 
     def acknowledgement(self, ack: Message) -> wire.AckEntriesReply:
@@ -221,15 +223,24 @@ class Codec:
         )
 
     def _fill_envelope(self, envelope: wire.Envelope, message: Message) -> None:
-        if message.gossip is not self._gossip:
-            self._encoded_gossip = self._records.encode(message.gossip)
-            self._gossip = message.gossip
         envelope.cluster = self.cluster
         envelope.source = message.source
         envelope.target = message.target
         envelope.request = message.request
         envelope.term = message.term
-        envelope.gossip.CopyFrom(self._encoded_gossip)
+        envelope.hears = message.hears
+        envelope.gossip.CopyFrom(self._records.encode(message.gossip))
+        for known in message.digest:
+            envelope.digest.add(
+                node=known.node,
+                incarnation=known.incarnation,
+                counter=known.counter,
+                beat=known.beat,
+            )
+
+
+def _decode_digest(known: wire.Digest) -> Digest:
+    return Digest(NodeId(known.node), Incarnation(known.incarnation), known.counter, known.beat)
 
 
 # --- encoding --------------------------------------------------------------------
@@ -237,8 +248,8 @@ class Codec:
 
 def _encode_body(body: Body) -> WireMessage:
     match body:
-        case Heartbeat():
-            return wire.HeartbeatRequest()
+        case Heartbeat(probe=probe):
+            return wire.HeartbeatRequest(probe=probe)
         case HeartbeatReply():
             return wire.HeartbeatReply()
         case RequestVote(term=term, last=last, pre_vote=pre_vote, transfer=transfer):
@@ -423,7 +434,7 @@ def _encode_ack(body: AckEntries) -> wire.AckEntriesRequest:
 def _decode_body(message: WireMessage) -> Body:
     match message:
         case wire.HeartbeatRequest():
-            return Heartbeat()
+            return Heartbeat(NodeId(message.probe)) if message.HasField("probe") else HEARTBEAT
         case wire.HeartbeatReply():
             return HeartbeatReply()
         case wire.VoteRequest():

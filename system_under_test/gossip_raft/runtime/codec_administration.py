@@ -50,6 +50,7 @@ def encode_status(body: Status) -> wire.Status:
         source=body.source,
         records=encode_gossip(body.records),
         suspected=body.suspected,
+        reachable=body.reachable,
         membership=encode_membership(body.membership),
     )
 
@@ -81,5 +82,6 @@ def decode_status(status: wire.Status) -> Status:
         source=NodeId(status.source) if status.HasField("source") else None,
         records=decode_gossip(status.records),
         suspected=tuple(map(NodeId, status.suspected)),
+        reachable=tuple(map(NodeId, status.reachable)),
         membership=decode_membership(status.membership),
     )

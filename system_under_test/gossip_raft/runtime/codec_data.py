@@ -210,7 +210,7 @@ def encode_record(record: GossipRecord) -> wire.GossipRecord:
         term=record.term,
         leader=record.leader,
         source=record.source,
-        reachable=record.reachable,
+        unreachable=record.unreachable,
         recovering=record.recovering,
     )
     fill_position(encoded.last, record.last)
@@ -367,7 +367,7 @@ def decode_record(record: wire.GossipRecord) -> GossipRecord:
         last=decode_position(record.last),
         commit=decode_position(record.commit),
         source=NodeId(record.source) if record.HasField("source") else None,
-        reachable=tuple(map(NodeId, record.reachable)),
+        unreachable=tuple(map(NodeId, record.unreachable)),
         recovering=record.recovering,
     )
 

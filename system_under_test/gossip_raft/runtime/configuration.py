@@ -50,6 +50,7 @@ _TIMING_COUNTS: Final = (
     "batch_bytes_max",
     "clock_drift_max_ppm",
     "suspicion_intervals",
+    "indirect_probes",
     "writes_waiting_max",
     "reads_waiting_max",
     "uncommitted_bytes_max",

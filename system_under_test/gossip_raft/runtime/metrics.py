@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from system_under_test.gossip_raft.core.messages import (
-    GossipRecord,
+    Digest,
     Message,
     PulledEntries,
     Status,
@@ -37,7 +37,7 @@ class NodeMetrics:
         self.clock: Final = clock
         self._peers = peers
         self._leads = False
-        self._fresh: dict[NodeId, tuple[tuple[int, int], Nanos]] = {}
+        self._fresh: dict[NodeId, tuple[Digest, Nanos]] = {}
         registry = self._registry = CollectorRegistry()
 
         def gauge(name: str, says: str, *labels: str) -> Gauge:
@@ -50,9 +50,7 @@ class NodeMetrics:
         self._term = gauge("term", "The node's term.")
         self._role = gauge("role", "1 for the role that the node has.", "role")
         self._index = gauge("log_index", "The log's last, committed, applied index.", "point")
-        self._age = gauge(
-            "gossip_age_seconds", "Since the peer's gossip record was seen to grow.", "peer"
-        )
+        self._age = gauge("gossip_age_seconds", "Since there was news of the peer.", "peer")
         self._rpcs = counter("rpcs_served", "Calls served, by their end.", "method", "code")
         self._sent = counter("messages_sent", "Messages handed to the network.", "kind")
         self._received = counter("messages_received", "Messages taken in.", "kind")
@@ -102,9 +100,9 @@ class NodeMetrics:
             self._batch.labels("pull").observe(len(message.body.entries))
         peers = self._peers()
         if message.source in peers:
-            for record in message.gossip:
-                if record.node in peers:
-                    self._hear_of(record)
+            for known in message.digest:
+                if known.node in peers:
+                    self._hear_of(known)
 
     def recorded(self, event: TraceEvent) -> None:
         self._events.labels(type(event).__name__).inc()
@@ -124,10 +122,9 @@ class NodeMetrics:
     def logged(self, level: str) -> None:
         self._logged.labels(level).inc()
 
-    def _hear_of(self, record: GossipRecord) -> None:
-        version = (record.incarnation, record.counter)
-        if record.node not in self._fresh or self._fresh[record.node][0] < version:
-            self._fresh[record.node] = (version, self.clock.now())
+    def _hear_of(self, known: Digest) -> None:
+        if known.node not in self._fresh or self._fresh[known.node][0] < known:
+            self._fresh[known.node] = (known, self.clock.now())
 
 
 class MeteredNetwork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, assert_never
 
 from system_under_test.gossip_raft.core.client_session import (
@@ -17,7 +18,14 @@ from system_under_test.gossip_raft.core.client_session import (
     Transmit,
     WakeAt,
 )
-from system_under_test.gossip_raft.core.messages import Message
+from system_under_test.gossip_raft.core.messages import (
+    AckEntries,
+    Body,
+    Lost,
+    Message,
+    PutEntries,
+    Results,
+)
 from system_under_test.gossip_raft.core.types import Nanos, NodeId, RequestId
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler, Timer
 
@@ -30,6 +38,9 @@ class SimulatedClient:
 
     A connection to a node that is down is refused, and one to a node that goes down breaks:
     the session hears of both, as over gRPC.
+
+    With ``forwarding`` it asks as the gateway does: whatever node it asks passes a write on,
+    and the leader acknowledges it here.
     """
 
     def __init__(
@@ -38,8 +49,13 @@ class SimulatedClient:
         timeouts: SessionTimeouts,
         scheduler: Scheduler,
         transmit: Callable[[Message], None],
+        *,
+        forwarding: bool = False,
     ) -> None:
         self._session = session
+        self._forwarding = forwarding
+        self._writing: PutEntries | None = None
+        self._transmitted: list[RequestId] = []
         self._timeouts = timeouts
         self._scheduler = scheduler
         self._send = transmit
@@ -62,8 +78,21 @@ class SimulatedClient:
         self._open.clear()
 
     def receive(self, message: Message) -> None:
+        if isinstance(message.body, AckEntries):
+            self._acknowledged(message, message.body)
+            return
         self._open.pop(message.request, None)
         self._obey(self._session.receive(message, self._scheduler.now))
+
+    def _acknowledged(self, message: Message, told: AckEntries) -> None:
+        """An answer that names the write, but not which transmission of it was executed."""
+        if self._writing is None or told.session != self._writing.session:
+            return
+        answer: Body = told.answer
+        if len(self._transmitted) > 1 and not isinstance(answer, Results):
+            answer = Lost("one of several transmissions was refused")
+        again = message._replace(request=self._transmitted[-1], body=answer)
+        self._obey(self._session.receive(again, self._scheduler.now))
 
     def undelivered(self, request: RequestId) -> None:
         """The node was down: the transmission certainly had no effect."""
@@ -87,6 +116,16 @@ class SimulatedClient:
             if self._open.pop(request, None) is not None:
                 self._obey(self._session.unknown_fate(request, self._scheduler.now))
 
+    def _forwarded(self, message: Message) -> Message:
+        if not isinstance(message.body, PutEntries):
+            return message
+        put = message.body
+        if self._writing is None or self._writing.session != put.session:
+            self._transmitted.clear()
+        self._writing = put
+        self._transmitted.append(message.request)
+        return message._replace(body=replace(put, acknowledge_to=self._session.client))
+
     def _woken(self) -> None:
         self._obey(self._session.wake(self._scheduler.now))
 
@@ -102,7 +141,7 @@ class SimulatedClient:
                     too_late = message
                 case Transmit(message=message):
                     self._open[message.request] = message.target
-                    self._send(message)
+                    self._send(self._forwarded(message) if self._forwarding else message)
                 case WakeAt(time=time):
                     self._timer.set(time)
                 case Answered() | Refused() | TimedOut():

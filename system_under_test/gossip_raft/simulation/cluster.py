@@ -35,7 +35,7 @@ from system_under_test.gossip_raft.core.types import (
     Nanos,
     NodeId,
 )
-from system_under_test.gossip_raft.ports import Storage
+from system_under_test.gossip_raft.ports import Storage, SyncFailed
 from system_under_test.gossip_raft.simulation import administrator
 from system_under_test.gossip_raft.simulation.administrator import Administrator
 from system_under_test.gossip_raft.simulation.client import SimulatedClient
@@ -75,6 +75,7 @@ class WorldOptions:
 
     ``node``: fields of ``NodeConfig`` that differ from its defaults.  ``rare``: how often, of
     messages and starts, what hardly ever happens does (after FoundationDB's BUGGIFY).
+    ``forwarding``: clients let any node pass their writes on, as the gateway does.
     """
 
     nodes: int = 3
@@ -83,6 +84,7 @@ class WorldOptions:
     disk: DiskOptions = field(default_factory=DiskOptions)
     clock: ClockOptions = field(default_factory=ClockOptions)
     rare: float = 0.0
+    forwarding: bool = False
 
 
 class SimulatedCluster:
@@ -151,7 +153,13 @@ class SimulatedCluster:
     ) -> SimulatedClient:
         """A new client, which is heard until ``close_client``."""
         session = ClientSession(name, self.nodes, self.nodes[contact], timeouts, policy)
-        client = SimulatedClient(session, timeouts, self.scheduler, self.network.send)
+        client = SimulatedClient(
+            session,
+            timeouts,
+            self.scheduler,
+            self.network.send,
+            forwarding=self._options.forwarding,
+        )
         self._clients[name] = client
         return client
 
@@ -168,6 +176,9 @@ class SimulatedCluster:
             for node, life in self.lives.items()
             if life.alive and not life.paused
         }
+
+    async def sources(self) -> dict[NodeId, NodeId]:
+        return {node: s.source for node, s in self.statuses().items() if s.source is not None}
 
     async def leader(self) -> NodeId | None:
         return self._leader()
@@ -197,9 +208,10 @@ class SimulatedCluster:
             life.end()
             self._down(node)
 
-    async def start(self, node: NodeId) -> None:
-        if not self.lives[node].alive:
-            self._begin_life(node)
+    async def start(self, *nodes: NodeId) -> None:
+        for node in nodes:
+            if not self.lives[node].alive:
+                self._begin_life(node)
 
     async def pause(self, node: NodeId) -> None:
         self.lives[node].pause()
@@ -357,7 +369,6 @@ class SimulatedCluster:
             wrap_storage=self._wrap_storage,
             on_end=lambda error: self._ended(node, error),
         )
-        disk.on_error = lambda _: self._disk_failed(life, node)
         life.start()
         if disk.is_full and life.alive:
             life.host.node.disk_full(True)
@@ -370,16 +381,13 @@ class SimulatedCluster:
         if self.lives[node] is life:
             self._begin_life(node)
 
-    def _disk_failed(self, life: Life, node: NodeId) -> None:
-        """It stops by itself, as it must; that its disk would fail was somebody's wish."""
-        life.end()
-        self._down(node)
-
     def _ended(self, node: NodeId, error: Exception | None) -> None:
         self._down(node)
         life = self.lives[node]
         if error is None and self._restarts.pop(node, None) is life:
             self.scheduler.at(self.scheduler.now + MS, self._start_again, (node, life))
+        if isinstance(error, SyncFailed):
+            return  # It stops by itself, as it must; that its disk would fail was somebody's wish.
         if error is not None and self.on_death is not None:
             broken = isinstance(error, InvariantViolation)
             what = "invariant violated" if broken else type(error).__name__
@@ -388,7 +396,7 @@ class SimulatedCluster:
     def _down(self, node: NodeId) -> None:
         """The process is gone: what it was writing may survive, its connections do not."""
         self.disks[node].process_killed()
-        late = self.network.slow_close_ns(Link(node, CLIENTS))
+        late = self.network.late_ns(Link(node, CLIENTS))
         if late:
             for client in tuple(self._clients.values()):
                 if asked := client.open_at(node):
@@ -398,7 +406,9 @@ class SimulatedCluster:
 
     def _break_connections(self, node: NodeId, clients: Iterable[str]) -> int:
         """How many of ``clients`` had asked something there that was not answered."""
-        return sum(self._clients[name].connection_broke(node) for name in tuple(clients))
+        # Whoever hears it may be closed, and others with it.
+        there = [self._clients[name] for name in clients if name in self._clients]
+        return sum(client.connection_broke(node) for client in there)
 
     def _bounce(self, request: Message, *, certainly: bool) -> None:
         client = self._clients.get(request.source)

@@ -29,7 +29,8 @@ class Life:
     """Clock, network, storage and recorder of one host; ``alive`` until it ends.
 
     1. Once dead, nothing it does has any effect, and nothing reaches it.
-    2. While it is paused everything that comes waits, and comes at once when it resumes.
+    2. While it is paused everything that comes waits, and comes at once when it resumes, in no
+       order: nobody says which connection a process reads first, or if its timers come before.
     3. It may be set to end between two effects, as a real process may.
     """
 
@@ -57,6 +58,7 @@ class Life:
         self._trace = trace
         self._on_end = on_end
         self._wake = Wake(scheduler, clock)
+        self._rng = rng
         self._waiting: list[tuple[Callable[[Any], None], Any]] = []
         self._crash_before: tuple[Moment, int] | None = None
         self.alive = True
@@ -96,6 +98,7 @@ class Life:
     def resume(self) -> None:
         self.paused = False
         waiting, self._waiting = self._waiting, []
+        self._rng.shuffle(waiting)
         for act, argument in waiting:
             act(argument)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NoReturn
 
 from system_under_test.gossip_raft.core.durable_log import (
     DamagedLog,
@@ -26,6 +26,7 @@ from system_under_test.gossip_raft.core.types import (
     NodeId,
     Snapshot,
 )
+from system_under_test.gossip_raft.ports import SyncFailed
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.machine import DiskCondition, FailingSync, Full, ReadOnly, SlowToSync
 
@@ -58,8 +59,9 @@ class SimulatedDisk:
 
     1. A write is durable when its sync completes, and not before.
     2. What a node finds when it starts is decided by ``core.durable_log``, as for a live one.
-    3. After a failed write or sync nothing is written any more in that life, which ``on_error``
-       is to end: what the failed sync left is unknowable.
+    3. A write or sync that fails raises ``SyncFailed`` at once, and what it left is unknowable:
+       all of it, or a hole where it should be, which looks like a torn tail until something
+       is written after it.
     """
 
     def __init__(
@@ -86,7 +88,6 @@ class SimulatedDisk:
         self._is_read_only = False
         self._fails_next_sync = False
         self.is_full = False
-        self.on_error: Callable[[str], None] = lambda _: None
 
     # --- the port, but for what a life adds ------------------------------------------------
 
@@ -112,7 +113,13 @@ class SimulatedDisk:
         return self._recovered()
 
     def persist(self, persist: Persist, durable: Callable[[], None]) -> None:
+        """
+        Raises:
+            SyncFailed: See law 3.
+        """
         assert self._writing is None, "the host persists one thing at a time"
+        if self._is_read_only or self._fails_next_sync:
+            self._fail(persist)
         self._writing = persist
         self._writes += 1
         options, scheduler = self._options, self._scheduler
@@ -128,17 +135,23 @@ class SimulatedDisk:
         persist = self._writing
         if write != self._writes or persist is None:
             return  # The process ended meanwhile.
-        if self._is_read_only or self._fails_next_sync:
-            self._fails_next_sync = False
-            self._end(0.0 if self._is_read_only else self._options.survives)
-            self.on_error("the disk is read-only" if self._is_read_only else "fdatasync failed")
-        elif self.is_full and persist.entries:
+        if self.is_full and persist.entries:
             # What little else there is goes into the ballast's place.
             self._scheduler.at(self._scheduler.now + RETRY_NS, self._sync, done)
         else:
             self._writing = None
             self._keep(persist)
             durable()
+
+    def _fail(self, persist: Persist) -> NoReturn:
+        self._fails_next_sync = False
+        if self._is_read_only:
+            raise SyncFailed("the disk is read-only")
+        if self._random() < self._options.survives:
+            self._keep(persist)
+        else:
+            self._records.append(None)
+        raise SyncFailed("fdatasync failed")
 
     def _keep(self, persist: Persist) -> None:
         log = self._log
@@ -176,6 +189,9 @@ class SimulatedDisk:
     def _end(self, survives: float) -> None:
         persist, self._writing = self._writing, None
         self._writes += 1
+        if self._records and self._records[-1] is None:
+            del self._records[-1]
+            self._is_torn = True
         if persist is None:
             return
         draw = self._random()

@@ -66,6 +66,36 @@ GOOD = {
         0: write x 1                                [0, 1]
         0: write y 1                                [2, 3]
         1: txn { read x; read y } -> 1 | nil        [0, 9]""",
+    "causal": """
+        0: write x 1                                [0, 1]
+        1: write x 2                                [0, 1]
+        0: read x -> 1                              [2, 3]
+        1: read x -> 2                              [2, 3]
+        0: write y 3                                [4, 5]
+        2: read y -> nil                            [6, 7]
+        2: read y -> 3                              [8, 9]
+        2: read x -> 1                              [10, 11]
+        3: write x 4: unknown (lost)                [0, ?]
+        4: write x 5: failed (no)                   [0, 1]
+        5: read x -> 4                              [12, 13]""",
+    "session-guarantees": """
+        0: append l 1                               [0, 1]
+        1: append l 2                               [0, 1]
+        1: read l -> [2]                            [2, 3]
+        0: read l -> [2, 1]                         [2, 3]
+        2: read l -> []                             [4, 5]
+        1: append l 3                               [4, 5]
+        3: append l 4: unknown (lost)               [4, ?]
+        2: read l -> [2, 1, 3]                      [8, 9]""",
+    "log": """
+        0: txn log { append log 1; append log 2 }   [0, 9]
+        1: txn log { append log 3 }                 [0, 5]
+        2: txn log { append log 4 }: unknown (lost) [0, ?]
+        3: txn log { append log 5 }: failed (no)    [0, 1]
+        1: txn log { append log 6 }                 [6, 9]
+        4: read log -> [0]                          [10, 11]
+        5: read log -> [0, 3, 1, 2, 6]              [10, 11]
+        4: read log -> [3, 6, 4]                    [12, 13]""",
 }
 BAD = [
     ("bank", "wrong-total", "1: txn { read a; read b } -> 7 | 2   [10, 11]"),
@@ -92,6 +122,65 @@ BAD = [
         "2: txn { read c; read b; read a } -> 1 | nil | 1 [0, 1]",
     ),
     ("causal-reverse", "causal-reverse", "2: txn { read x; read y } -> nil | 1   [0, 9]"),
+    ("causal", "thin-air-read", "5: read x -> 6   [14, 15]"),
+    ("causal", "thin-air-read", "5: read x -> 5   [14, 15]"),
+    ("causal", "write-causally-missed", "2: read x -> nil   [14, 15]"),
+    (
+        "causal",
+        "write-causally-overwritten",
+        "1: read y -> 3 [14, 15]\n1: write y 7 [16, 17]\n1: read y -> 3 [18, 19]",
+    ),
+    (
+        "causal",
+        "cyclic-causality",
+        "5: read z -> 8 [14, 15]\n5: write z 7 [16, 17]\n"
+        "6: read z -> 7 [14, 15]\n6: write z 8 [16, 17]",
+    ),
+    ("session-guarantees", "monotonic-reads-violation", "2: read l -> [2, 1]   [10, 11]"),
+    ("session-guarantees", "monotonic-reads-violation", "2: read l -> [1, 2, 3]   [10, 11]"),
+    (
+        "session-guarantees",
+        "read-your-writes-violation",
+        "3: read l -> []  [1, 2]\n9: append l 9 [10, 11]\n9: read l -> [2, 1, 3] [12, 13]",
+    ),
+    (
+        "session-guarantees",
+        "monotonic-writes-violation",
+        "9: append l 8 [10, 11]\n9: append l 9 [12, 13]\n8: read l -> [2, 1, 3, 9, 8] [14, 15]",
+    ),
+    (
+        "session-guarantees",
+        "writes-follow-reads-violation",
+        "9: read l -> [2, 1, 3] [10, 11]\n"
+        "9: append l 9 [12, 13]\n8: read l -> [2, 1, 9, 3] [14, 15]",
+    ),
+    ("log", "diverging-logs", "4: read log -> [0, 1]   [14, 15]"),
+    ("log", "duplicated-entry", "4: read log -> [4, 4, 3]   [14, 15]"),
+    ("log", "unexpected-entry", "4: read log -> [5, 7]   [14, 15]"),
+    ("log", "unexpected-entry", "4: read log -> [5, 5]   [14, 15]"),
+    (
+        "log",
+        "lost-entry",
+        "4: txn log { append log 8 } [14, 15]\n"
+        "4: txn log { append log 9 } [16, 17]\n4: read log -> [4, 4, 9] [18, 19]",
+    ),
+    (
+        "log",
+        "out-of-order",
+        "4: txn log { append log 8 } [14, 15]\n"
+        "4: txn log { append log 9 } [16, 17]\n4: read log -> [4, 4, 9, 8] [18, 19]",
+    ),
+    (
+        "log",
+        "torn-batch",
+        "4: txn log { append log 8; append log 9 } [14, 15]\n"
+        "9: txn log { append log 10 } [14, 15]\n4: read log -> [4, 4, 8, 10, 9] [18, 19]",
+    ),
+    (
+        "log",
+        "torn-batch",
+        "4: txn log { append log 8; append log 9 } [14, 15]\n4: read log -> [4, 4, 8] [18, 19]",
+    ),
 ]
 
 
@@ -119,6 +208,15 @@ def test_an_empty_history_proves_nothing(workload: str) -> None:
 
 def test_a_set_that_was_never_read_is_unknown() -> None:
     assert isinstance(judged("set", "0: add s 1 [0, 1]"), Unknown)
+
+
+def test_a_log_that_was_not_read_to_its_end_is_unknown() -> None:
+    text = GOOD["log"] + "\n4: txn log { append log 8 } [14, 15]\n4: read log -> [4, 4] [16, 17]"
+    assert isinstance(judged("log", text), Unknown)
+
+
+def test_a_register_that_is_written_the_same_twice_tells_nothing_of_causality() -> None:
+    assert isinstance(judged("causal", GOOD["causal"] + "\n7: write x 1 [14, 15]"), Unknown)
 
 
 def test_a_queue_element_may_be_with_a_dequeue_that_was_never_answered() -> None:

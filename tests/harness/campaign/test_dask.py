@@ -33,6 +33,7 @@ seeds = "0..2"
 """
 LIVE = """\
 canary = "none"
+keep = "all"
 
 [[matrix]]
 world = "live"

@@ -28,6 +28,8 @@ seeds = "0..2"
 """
 BOTH = (
     SIMULATED.replace("0..2", "0..1")
+    .replace("[budget]", 'keep = "all"\n[budget]')
+    .replace("shrink_seconds = 1", "shrink_seconds = 20")
     + """
 [[matrix]]
 world = "live"
@@ -133,7 +135,9 @@ def test_live_and_simulated_runs_end_in_one_summary(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / groups[0]["shrunk_run"] / "report.html").is_file()
     suite = ET.parse(page.with_name("junit.xml")).getroot()[0]  # noqa: S314  Our own.
     assert (suite.attrib["tests"], suite.attrib["failures"]) == ("5", "2")
-    (live,) = (run for run in search_runs(tmp_path / "runs") if not run.simulated)
+    kept = search_runs(tmp_path / "runs")
+    assert len(kept) == 6, "all five, and one that was shrunk"
+    (live,) = (run for run in kept if not run.simulated)
     assert live.verdict == "valid"
     assert live.campaign.startswith("small/")
 

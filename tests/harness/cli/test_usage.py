@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from nemesis.plan import KINDS
 from tests.harness.cli.hearsay import ROOT, hearsay
+from workloads.catalogue import WORKLOADS
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,11 @@ from tests.harness.cli.hearsay import ROOT, hearsay
         (("--repeat", "0"), "--repeat"),
         (("--workload", "poetry"), "--workload: no workload is named 'poetry'"),
         (("--faults", "plague"), "--faults"),
+        (("--at-once", "0"), "--at-once: 0"),
+        (("--schedule", "nowhere.toml"), "--schedule: nowhere.toml: No such file"),
+        (("--option", "colour=red"), "--option: colour: register has no such option"),
+        (("--option", "keys-active=none"), "--option: keys-active: 'none' is no whole number"),
+        (("--option", "keys-active"), "--option: keys-active: has no value"),
         (("--bug", "beetle"), "--bug: no bug is named 'beetle'"),
     ],
 )
@@ -100,6 +108,61 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_an_option_that_no_seed_could_have_is_refused_by_simulate(tmp_path: Path) -> None:
+    done = hearsay("simulate", "--option", "keys-active=3", "--store", tmp_path)
+    assert done.returncode == 2, done
+    assert "--option: keys-active: every workload has no such option" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_workloads_and_faults_are_listed_a_line_each() -> None:
+    listed = hearsay("workloads")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(WORKLOADS)
+    listed = hearsay("faults")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(KINDS)
+    as_json = json.loads(hearsay("faults", "--json").stdout)
+    assert [fault["kind"] for fault in as_json] == list(KINDS)
+    assert all(fault["faults"] for fault in as_json)
+
+
+def test_a_workload_says_what_it_finds_and_what_may_be_chosen() -> None:
+    shown = hearsay("workloads", "lock")
+    assert "Finds: a lock held by two at a time" in shown.stdout
+    assert "reconnect-ops" in shown.stdout
+    (as_json,) = [
+        w for w in json.loads(hearsay("workloads", "--json").stdout) if w["name"] == "lock"
+    ]
+    assert as_json == json.loads(hearsay("workloads", "lock", "--json").stdout)
+    assert {"name", "default", "range", "meaning"} == set(as_json["options"][0])
+    unknown = hearsay("workloads", "poetry")
+    assert unknown.returncode == 2
+    assert "no workload is named 'poetry'" in unknown.stderr
+
+
 def test_no_runs_at_all_is_an_empty_list(tmp_path: Path) -> None:
     done = hearsay("runs", "--json", "--store", tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, "[]")
+
+
+def test_a_wrong_schedule_is_told_with_file_line_and_field(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text('[[fault]]\nat = 3\nlasts = "2 hours"\nkind = "kill"\ntarget = "leader"\n')
+    for command in (("run",), ("simulate", "--seeds", "1")):
+        done = hearsay(*command, "--schedule", file, "--store", tmp_path / "runs")
+        assert done.returncode == 2, done
+        assert f"{file}:3: lasts: '2 hours' is no time" in done.stderr
+
+
+def test_a_schedule_written_by_hand_is_what_happens(tmp_path: Path) -> None:
+    file = tmp_path / "faults.toml"
+    file.write_text('[[fault]]\nat = 2\nlasts = 3\nkind = "kill"\ntarget = "leader"\n')
+    done = hearsay(
+        *("simulate", "--seeds", "1", "--schedule", file, "--keep"),
+        *("--jobs", "1", "--store", tmp_path / "runs"),
+    )
+    assert done.returncode == 0, done
+    (stored,) = tmp_path.glob("runs/*/*/schedule.json")
+    assert [step["fault"]["kind"] for step in json.loads(stored.read_bytes())["steps"]] == [
+        "kill",
+        "heal-all",
+    ]

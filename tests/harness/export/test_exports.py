@@ -157,13 +157,16 @@ def test_shivizs_log_matches_its_parser_and_its_clocks_grow(store: Path, tmp_pat
     assert any(len(clock) == len(latest) for clock in latest.values())
 
 
-def test_what_cannot_be_exported_is_said_in_a_line(store: Path, run: RunDirectory) -> None:
+def test_what_cannot_be_exported_is_said_in_a_line(
+    store: Path, run: RunDirectory, tmp_path: Path
+) -> None:
     unknown = hearsay("export", "latest", "--to", "pdf", "--store", store)
     assert unknown.returncode == ExitCode.BAD_INPUT
     assert unknown.stderr.startswith("hearsay: --to: 'pdf' is none of perfetto")
     to_screen = hearsay("export", "latest", "--to", "parquet", "--out", "-", "--store", store)
     assert to_screen.returncode == ExitCode.BAD_INPUT
-    no_verdict = hearsay("export", run.journal, "--to", "dot", "--store", store)
+    no_verdict = hearsay("export", run.journal, "--to", "dot", cwd=tmp_path)
     assert no_verdict.returncode == ExitCode.BAD_INPUT
+    assert not list(tmp_path.iterdir()), "nothing is left of it"
     no_room = hearsay("export", "latest", "--out", "/no/such/place", "--store", store)
     assert no_room.returncode == ExitCode.ENVIRONMENT

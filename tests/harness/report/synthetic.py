@@ -42,10 +42,17 @@ NODES: Final = ("n0", "n1", "n2")
 TIMEOUT: Final = 1_500 * MS
 
 FAULTS: Final = (
-    ("isolate-leader", ("n0",), "n0 -x- n1, n0 -x- n2", 4.0, 7.2, "dropped 8,112 bytes on 4 links"),
+    (
+        "isolate-leader",
+        ("n0",),
+        "leader; n0 <-x-> n1, n0 <-x-> n2",
+        4.0,
+        7.2,
+        "dropped 8,112 bytes on 4 links",
+    ),
     ("kill", ("n2",), "SIGKILL, restarted", 9.5, 11.0, "process 8120 gone, back after 1.5 s"),
     ("pause", ("n1",), "SIGSTOP", 13.0, 15.5, "stopped for 2.5 s"),
-    ("halves", ("n0", "n1"), "n0 -x- n1, n0 -x- n2, n1 -> n2", 18.0, 21.0, "dropped 812 bytes"),
+    ("halves", ("n0", "n1"), "n0 <-x-> n2, n1 <-x-> n2", 18.0, 21.0, "dropped 812 bytes"),
     ("one-way", ("n1", "n2"), "n1 -x-> n2", 20.2, 23.5, "dropped 20,480 bytes on 1 link"),
 )
 STALLS: Final = ((4.0, 5.3), (13.0, 14.1), (18.0, 18.9))

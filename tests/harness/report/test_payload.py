@@ -25,9 +25,9 @@ from harness.report.payload import (
     sample_of,
     to_script_json,
 )
-from histories.call import Append, Read, Txn
+from histories.call import Append, Ok, Read, Txn
 from histories.history import FaultWindow
-from histories.op import FOREVER, Nanos
+from histories.op import FOREVER, Nanos, Op, ProcessId
 from tests.harness.report.hostile import NASTY
 from tests.harness.report.synthetic import (
     EMPTY_CLUSTER,
@@ -79,6 +79,21 @@ def test_a_new_process_takes_the_row_of_a_retired_one() -> None:
     lanes = lanes_of(history.ops)
     assert len({op.process for op in history.ops}) > 5
     assert set(lanes) == set(range(5))
+
+
+def test_a_row_is_free_again_when_its_process_has_made_its_last_call() -> None:
+    def op(index: int, process: int, invoked: int, completed: int) -> Op:
+        return Op(
+            index=index,
+            process=ProcessId(process),
+            call=Read("x"),
+            outcome=Ok((None,)),
+            invoked=Nanos(invoked),
+            completed=Nanos(completed),
+        )
+
+    ops = [op(0, 0, 0, 10), op(1, 1, 5, 8), op(2, 2, 9, 12), op(3, 1, 11, 13), op(4, 3, 20, 21)]
+    assert lanes_of(ops) == [0, 1, 2, 1, 0]
 
 
 def test_operations_on_one_row_never_overlap() -> None:

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from system_under_test.gossip_raft.core.client_session import (
+    CAREFUL,
     Answered,
+    ClientPolicy,
     ClientSession,
     Ending,
     Execute,
     Refused,
     Request,
+    Retries,
     SessionEffect,
     SessionTimeouts,
     TimedOut,
@@ -27,11 +30,13 @@ from system_under_test.gossip_raft.core.messages import (
     ClientReply,
     Consistency,
     Forwarded,
+    LogEntries,
     Lost,
     Message,
     NotLeader,
     PutEntries,
     ReadKeys,
+    ReadLog,
     Results,
     Unavailable,
     Values,
@@ -71,8 +76,8 @@ Told = ClientReply | Undelivered
 class Scripted:
     """A session, what it transmitted, and the virtual time."""
 
-    def __init__(self, contact: str = "n0") -> None:
-        self.session = ClientSession(ClientId("c1"), NODES, NodeId(contact), TIMEOUTS)
+    def __init__(self, contact: str = "n0", policy: ClientPolicy = CAREFUL) -> None:
+        self.session = ClientSession(ClientId("c1"), NODES, NodeId(contact), TIMEOUTS, policy)
         self.now = Nanos(0)
         self.sent: list[Message] = []
         self.wake_at = Nanos(0)
@@ -321,6 +326,58 @@ def test_every_operation_begins_at_the_contact() -> None:
     client.tell(RESULTS)
     client.begin(READ)
     assert client.targets() == ["n0", "n2", "n0"]
+
+
+@pytest.mark.parametrize("request_", [WRITE, READ])
+def test_without_retries_nothing_of_unknown_fate_is_transmitted_again(request_: Request) -> None:
+    broken, lost, silent = (Scripted(policy=ClientPolicy(retries=Retries.NONE)) for _ in range(3))
+    for client in (broken, lost, silent):
+        client.begin(request_)
+    broken.tell(Undelivered.BROKE)
+    lost.tell(LOST)
+    silent.wake()
+    assert silent.now == TIMEOUTS.operation
+    for client in (broken, lost, silent):
+        assert isinstance(client.ending, TimedOut)
+        assert client.targets() == ["n0"]
+        assert client.session.dead
+
+
+def test_without_retries_what_was_refused_is_asked_elsewhere() -> None:
+    client = Scripted(policy=ClientPolicy(retries=Retries.NONE))
+    client.begin(WRITE)
+    client.tell(NotLeader(NodeId("n2")))
+    client.tell(Undelivered.NEVER_LEFT)
+    client.tell(RESULTS)
+    assert client.targets() == ["n0", "n2", "n0"]
+    assert client.ending == Answered(RESULTS)
+
+
+def test_without_retries_an_answer_counts_until_the_deadline() -> None:
+    client = Scripted(policy=ClientPolicy(retries=Retries.NONE))
+    client.begin(WRITE)
+    client.now = Nanos(499)
+    client.tell(RESULTS)
+    assert client.ending == Answered(RESULTS)
+
+
+def test_a_client_that_roams_begins_at_the_next_node_each_time() -> None:
+    client = Scripted(contact="n1", policy=ClientPolicy(roams=True))
+    for _ in range(4):
+        client.begin(WRITE)
+        client.tell(RESULTS)
+    assert client.targets() == ["n1", "n2", "n0", "n1"]
+
+
+def test_a_log_is_read_from_whoever_is_asked() -> None:
+    client = Scripted()
+    client.begin(ReadLog(LogIndex(1), 10))
+    page = LogEntries((), LogIndex(3))
+    client.tell(VALUES)
+    assert client.ending is None, "that is no answer to the question"
+    client.tell(page)
+    assert client.ending == Answered(page)
+    assert client.targets() == ["n0"]
 
 
 def test_an_early_wake_keeps_the_alarm_and_a_late_one_is_harmless() -> None:

@@ -121,9 +121,15 @@ def long_ago(_rules: Rules, _now: int, ticked: int) -> int:
     return ticked
 
 
+def for_ever(_rules: Rules, _usual: int | None, least: int, most: int) -> int:
+    del least
+    return most
+
+
 WRONG: dict[str, tuple[Rule, ...]] = {
     "election_timeout": (shortest,),
     "batch_limits": (everything,),
+    "pull_patience": (for_ever,),
     "entries_taken": (none_taken,),
     "commit_from_source": (all_of_it,),
     "membership_in_snapshot": (the_first,),

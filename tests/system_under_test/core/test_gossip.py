@@ -15,6 +15,7 @@ from system_under_test.gossip_raft.core.messages import (
 )
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.core.types import Append, ClientId, Nanos, Session
+from system_under_test.gossip_raft.runtime.codec import Codec
 from tests.system_under_test.watched import (
     ELECTION_MAX_MS,
     HEARTBEAT_MS,
@@ -74,6 +75,36 @@ def test_a_round_of_gossip_costs_a_node_its_fanout_whatever_the_size(
     assert cluster.everybody_applied_the_same()
     if fanout > 1:  # With one, news takes long enough for a needless election now and then.
         assert cluster.statuses()[cluster.leading()].term == term
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_leader_that_gossips_with_one_at_a_time_keeps_its_majority(seed: int) -> None:
+    # Chained, hardly anybody pulls from it, so that it meets the others by gossip alone.
+    cluster = WatchedCluster(15, seed, {"fanout": 1, "children_max": 1})
+    cluster.run(3_000)
+    leader = cluster.leading()
+    before = cluster.statuses()[leader].term
+    heard = cluster.heard_within(6_000)
+    assert cluster.statuses()[leader].role == "leader"
+    assert cluster.statuses()[leader].term == before
+    beats = Counter(m.source for m in heard if isinstance(m.body, Heartbeat))
+    rounds = 6_000 / HEARTBEAT_MS
+    # Directly it asks at most all voters in each half of a time-out, the others nobody.
+    assert max(count for node, count in beats.items() if node != leader) <= 1.5 * rounds
+    assert beats[leader] <= 1.5 * rounds + 14 * 6_000 / (ELECTION_MAX_MS / 4)
+
+
+def quiet_bytes(nodes: int) -> float:
+    """What a leader sends and receives in a second without writes."""
+    cluster = settled(nodes, children_max=4)
+    leader, codec = cluster.leading(), Codec("c")
+    heard = cluster.heard_within(1_000)
+    ours = [m for m in heard if leader in {m.source, m.target}]
+    return sum(codec.encode(m).ByteSize() for m in ours)
+
+
+def test_bytes_of_a_quiet_leader_do_not_grow_with_the_square_of_the_size() -> None:
+    assert quiet_bytes(32) < 3 * quiet_bytes(16)
 
 
 def test_a_silent_node_is_suspected_and_a_sign_of_life_through_others_refutes_it() -> None:

@@ -51,7 +51,7 @@ def leader_record(counter: int = 1) -> GossipRecord:
         last=ORIGIN,
         commit=ORIGIN,
         source=None,
-        reachable=MEMBERS,
+        unreachable=(),
     )
 
 

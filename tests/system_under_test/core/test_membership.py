@@ -78,7 +78,7 @@ def record(term: int, last: Position) -> GossipRecord:
         last=last,
         commit=ORIGIN,
         source=None,
-        reachable=(),
+        unreachable=(),
     )
 
 

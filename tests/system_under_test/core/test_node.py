@@ -62,12 +62,12 @@ def record(node: str, counter: int = 1, term: int = 0, last: Position = ORIGIN) 
         last=last,
         commit=ORIGIN,
         source=None,
-        reachable=MEMBERS,
+        unreachable=(),
     )
 
 
 def message(source: str, body: Body, *records: GossipRecord, term: int = 0) -> Message:
-    return Message(source, "n0", RequestId(1), Term(term), records, body)
+    return Message(source, "n0", RequestId(1), Term(term), records, body, hears=True)
 
 
 def booted(durable: DurableState | None = None) -> Node:
@@ -182,9 +182,10 @@ def test_only_so_many_strangers_are_remembered_and_the_silent_make_room() -> Non
     assert "late" in {m.target for m in replies if isinstance(m.body, HeartbeatReply)}
     assert len([m for m in replies if isinstance(m.body, PulledEntries)]) == STRANGERS_MAX
     node.step(message("n1", Heartbeat(), record("n1")), later)
-    (reply,) = [m for r in drain(node) for m in r.messages if m.target == "n1"]
-    (own,) = [r for r in reply.gossip if r.node == "n0"]
-    assert own.reachable == ("n1", "late")
+    node.step(message("s0", PullEntries(ORIGIN, ORIGIN, 1, Nanos(0))), later)
+    node.step(message("late", PullEntries(ORIGIN, ORIGIN, 1, Nanos(0))), later)
+    replies = [m for r in drain(node) for m in r.messages]
+    assert {m.target for m in replies if m.hears} == {"n1", "s0", "late"}
 
 
 def test_a_term_in_a_relayed_record_is_adopted() -> None:

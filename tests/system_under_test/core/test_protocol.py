@@ -13,6 +13,7 @@ from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.messages import (
     Body,
     Consistency,
+    Digest,
     GossipRecord,
     Heartbeat,
     HeartbeatReply,
@@ -79,14 +80,16 @@ def record(
         last=last,
         commit=ORIGIN,
         source=None,
-        reachable=MEMBERS,
+        unreachable=(),
     )
 
 
 def said(
     source: NodeId, body: Body, *records: GossipRecord, term: int = 0, request: int = 1
 ) -> Message:
-    return Message(source, N0, RequestId(request), Term(term), records, body)
+    """``source`` hears us; it stands by its record as if for the ``counter``-th time."""
+    digest = tuple(Digest(r.node, r.incarnation, r.counter, r.counter) for r in records)
+    return Message(source, N0, RequestId(request), Term(term), records, body, digest, hears=True)
 
 
 class Driven:
@@ -296,6 +299,37 @@ def test_d8_old_news_of_the_leader_told_again_postpone_no_election() -> None:
     driven.obey()
     driven.now = Nanos(CONFIG.election_timeout_max_ns - 1)
     driven.hear(said(N1, Heartbeat(), record(N1, counter=2, term=1), leader, term=1))
+    driven.obey()
+    driven.now = Nanos(CONFIG.election_timeout_max_ns)
+    driven.node.tick(driven.now)
+    assert driven.node.status.role == "pre_candidate"
+
+
+def test_d8_a_leader_that_stands_by_its_record_postpones_it_only_once_each_time() -> None:
+    for beat, role in ((1, "pre_candidate"), (2, "follower")):
+        driven = Driven()
+        leader = record(N2, term=1)._replace(leader=N2)
+        driven.hear(said(N1, Heartbeat(), leader, term=1))
+        driven.obey()
+        driven.now = Nanos(CONFIG.election_timeout_max_ns - 1)
+        news = said(N1, Heartbeat(), record(N1, counter=2, term=1), term=1)
+        digest = Digest(N2, Incarnation(1), counter=1, beat=beat)
+        driven.hear(news._replace(digest=(*news.digest, digest)))
+        driven.obey()
+        driven.now = Nanos(CONFIG.election_timeout_max_ns)
+        driven.node.tick(driven.now)
+        assert driven.node.status.role == role
+
+
+def test_d8_who_stands_by_a_record_that_we_lack_tells_us_nothing() -> None:
+    driven = Driven()
+    leader = record(N2, term=1)._replace(leader=N2)
+    driven.hear(said(N1, Heartbeat(), leader, term=1))
+    driven.obey()
+    driven.now = Nanos(CONFIG.election_timeout_max_ns - 1)
+    news = said(N1, Heartbeat(), record(N1, counter=2, term=1), term=1)
+    # It may not lead any more, by its second record.
+    driven.hear(news._replace(digest=(Digest(N2, Incarnation(1), counter=2, beat=9),)))
     driven.obey()
     driven.now = Nanos(CONFIG.election_timeout_max_ns)
     driven.node.tick(driven.now)

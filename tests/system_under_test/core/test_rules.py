@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,7 @@ from system_under_test.gossip_raft.core.types import (
 )
 
 RULES = Rules()
+MS = 1_000_000
 A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
 positions = st.builds(Position, st.integers(0, 4), st.integers(0, 9))
 
@@ -49,7 +52,7 @@ def record(node: NodeId, last: Position = ORIGIN, term: int = 1, counter: int = 
         last=last,
         commit=ORIGIN,
         source=None,
-        reachable=(),
+        unreachable=(),
     )
 
 
@@ -103,11 +106,16 @@ def test_only_a_leaders_own_word_of_our_term_is_evidence_of_it() -> None:
 
 
 def test_contact_counts_only_in_both_directions_and_in_the_leaders_term() -> None:
-    near = record(B)._replace(reachable=(A,))
-    assert RULES.is_contact(near, A, Term(1))
-    assert not RULES.is_contact(near, A, Term(2))
-    assert not RULES.is_contact(record(B), A, Term(1))
-    assert not RULES.is_contact(None, A, Term(1))
+    near = record(B)
+    assert RULES.is_contact(near, Term(1), hears=True)
+    assert not RULES.is_contact(near, Term(2), hears=True)
+    assert not RULES.is_contact(near, Term(1), hears=False)
+    assert not RULES.is_contact(None, Term(1), hears=True)
+
+
+def test_a_leader_asks_directly_whom_it_has_not_met_for_half_a_time_out() -> None:
+    assert not RULES.is_asked_directly(Nanos(4), Nanos(10))
+    assert RULES.is_asked_directly(Nanos(5), Nanos(10))
 
 
 def test_a_position_counts_only_if_record_and_entry_are_of_the_leaders_term() -> None:
@@ -152,18 +160,56 @@ def test_entries_are_taken_only_where_the_log_ends() -> None:
     assert not RULES.accepts_pulled_entries(at(1, 2), at(1, 1), Term(1), Term(1))
 
 
+def chosen(
+    own: Position,
+    *candidates: GossipRecord,
+    leader: GossipRecord | None = None,
+    distances: Mapping[NodeId, Nanos] = MappingProxyType({}),
+) -> NodeId | None:
+    return RULES.chooses_sync_source(own, leader, candidates, distances, lag_max=2)
+
+
 def test_the_leader_is_the_source_if_it_is_within_reach() -> None:
     ahead = record(B, at(1, 9))
-    assert RULES.chooses_sync_source(at(1, 5), record(A, at(1, 5)), [ahead]) == A
-    assert RULES.chooses_sync_source(at(1, 5), None, [ahead, record(C, at(1, 7))]) == B
-    assert RULES.chooses_sync_source(at(1, 9), None, [ahead]) is None
+    assert chosen(at(1, 5), ahead, leader=record(A, at(1, 5))) == A
+    assert chosen(at(1, 5), ahead, record(C, at(1, 7))) == B
+    assert chosen(at(1, 9), ahead) is None
 
 
 def test_among_equal_sources_the_one_with_fewer_children_is_chosen() -> None:
     busy, idle = record(B, at(1, 9)), record(A, at(1, 9))
     child = record(C, at(1, 9))._replace(source=B)
-    assert RULES.chooses_sync_source(at(1, 5), None, [busy, idle]) == B
-    assert RULES.chooses_sync_source(at(1, 5), None, [busy, idle, child]) in {A, C}
+    assert chosen(at(1, 5), busy, idle) == B
+    assert chosen(at(1, 5), busy, idle, child) in {A, C}
+
+
+def test_among_fresh_sources_the_nearest_is_chosen_then_the_one_with_fewer_children() -> None:
+    far, near, child = record(A, at(1, 9)), record(B, at(1, 8)), record(C, at(1, 5))
+    child = child._replace(source=B)
+    distances = {A: Nanos(9_000), B: Nanos(1_000)}
+    assert chosen(at(1, 5), far, near, child, distances=distances) == B
+    stale = near._replace(last=at(1, 7))
+    assert chosen(at(1, 5), far, stale, child, distances=distances) == A
+    hardly_nearer = {A: Nanos(1_010), B: Nanos(1_000)}
+    assert chosen(at(1, 5), far, near, child, distances=hardly_nearer) == A
+    older_branch = near._replace(last=at(0, 9))
+    assert chosen(at(0, 5), far, older_branch, distances=distances) == A
+
+
+def test_only_half_the_way_is_much_nearer() -> None:
+    assert RULES.is_much_nearer(Nanos(4 * MS), Nanos(9 * MS))
+    assert not RULES.is_much_nearer(Nanos(5 * MS), Nanos(10 * MS))
+    assert not RULES.is_much_nearer(Nanos(4_000), Nanos(9_000))
+    assert not RULES.is_much_nearer(None, Nanos(10 * MS))
+    assert not RULES.is_much_nearer(Nanos(1), None)
+
+
+def test_an_answer_that_is_due_is_waited_for_as_long_as_such_answers_took() -> None:
+    def patience(usual: int | None) -> Nanos:
+        usually = None if usual is None else Nanos(usual)
+        return RULES.pull_patience(usually, least=Nanos(10), most=Nanos(100))
+
+    assert [patience(usual) for usual in (None, 3, 30, 300)] == [100, 10, 30, 100]
 
 
 def test_a_source_that_fell_behind_is_given_up() -> None:
@@ -254,12 +300,12 @@ def test_children_and_depth_are_limited_only_if_a_limit_is_set() -> None:
 
 
 def test_a_node_that_lost_its_disk_is_in_no_quorum() -> None:
-    sound = record(B, last=at(1, 3))._replace(leader=A, reachable=(A,))
+    sound = record(B, last=at(1, 3))._replace(leader=A)
     lost = sound._replace(recovering=True)
     assert RULES.counts_toward_commit(sound, Term(1))
     assert not RULES.counts_toward_commit(lost, Term(1))
-    assert RULES.is_contact(sound, A, Term(1))
-    assert not RULES.is_contact(lost, A, Term(1))
+    assert RULES.is_contact(sound, Term(1), hears=True)
+    assert not RULES.is_contact(lost, Term(1), hears=True)
 
 
 def test_a_node_that_lost_its_disk_votes_in_no_term_in_which_it_may_have_voted() -> None:

@@ -14,12 +14,14 @@ from system_under_test.gossip_raft.core.types import (
     ORIGIN,
     Incarnation,
     LogIndex,
+    Nanos,
     NodeId,
     Position,
     Term,
 )
 
 LEADER = NodeId("n0")
+MS = 1_000_000
 Sources = dict[NodeId, NodeId | None]
 
 
@@ -33,7 +35,7 @@ def record(node: NodeId, index: int, source: NodeId | None) -> GossipRecord:
         last=Position(Term(1), LogIndex(index)),
         commit=ORIGIN,
         source=source,
-        reachable=(),
+        unreachable=(),
     )
 
 
@@ -47,6 +49,9 @@ class Map:
         self.members = tuple(sources)
         self.children, self.depth = children, depth
         self.reach = {node: set(self.members) for node in self.members}
+
+        self.distances: dict[tuple[NodeId, NodeId], Nanos] = {}
+        """By (who measured, to whom)."""
 
     def chains(self) -> Chains:
         return Chains(
@@ -65,7 +70,8 @@ class Map:
             if other != node and (other == LEADER or other in self.reach[node])
         ]
         last = Position(Term(1), LogIndex(self.lasts[node]))
-        return choose_within_limits(self.chains(), node, last, usable)
+        distances = {to: took for (by, to), took in self.distances.items() if by == node}
+        return choose_within_limits(self.chains(), node, last, usable, distances)
 
     def has_cycle(self) -> bool:
         return any(self.chains().passes(node, node) for node in self.members)
@@ -93,6 +99,8 @@ def maps(draw: st.DrawFn) -> Map:
     )
     for node in members:
         map_.reach[node] = set(draw(st.lists(st.sampled_from(members), max_size=size)))
+        for other in draw(st.lists(st.sampled_from(members), max_size=size)):
+            map_.distances[node, other] = Nanos(draw(st.sampled_from([1, 2, 5, 20])) * MS)
     return map_
 
 
@@ -111,6 +119,37 @@ def test_if_one_chooses_after_the_other_no_circle_forms(drawn: Map, rng: random.
         node = rng.choice(drawn.members[1:])
         drawn.sources[node] = drawn.choice(node)
         assert not drawn.has_cycle()
+
+
+@given(st.integers(2, 9), st.integers(1, 3), st.data())
+def test_places_settle_whatever_the_round_trips_are(
+    size: int, children: int, data: st.DataObject
+) -> None:
+    nodes = [NodeId(f"n{i}") for i in range(size)]
+    sources: Sources = dict.fromkeys(nodes, LEADER)
+    sources[LEADER] = None
+    settled = Map(sources, dict.fromkeys(nodes, 5), children, None)
+    for by in nodes:
+        for to in nodes:
+            settled.distances[by, to] = Nanos(data.draw(st.sampled_from([1, 3, 9, 27])) * MS)
+    for _ in range(3 * size):
+        for node in nodes[1:]:
+            settled.sources[node] = settled.choice(node)
+            assert not settled.has_cycle()
+    assert all(settled.chains().place(node) is not None for node in nodes)
+    assert all(settled.choice(node) == settled.sources[node] for node in nodes[1:])
+
+
+def test_a_place_is_left_for_a_much_nearer_one_and_not_left_again_when_times_waver() -> None:
+    a, b, c = (NodeId(f"n{i}") for i in range(1, 4))
+    sources: Sources = {LEADER: None, a: LEADER, b: LEADER, c: a}
+    two = Map(sources, dict.fromkeys(sources, 5), 2, None)
+    moves = []
+    for to_a, to_b in ((90, 60), (90, 46), (90, 44), (60, 60), (40, 60), (31, 60), (29, 60)):
+        two.distances = {(c, a): Nanos(to_a * MS), (c, b): Nanos(to_b * MS)}
+        two.sources[c] = two.choice(c)
+        moves.append(two.sources[c])
+    assert moves == [a, a, b, b, b, b, a]
 
 
 @given(st.integers(2, 9), st.integers(1, 3), st.data())

@@ -11,6 +11,7 @@ from system_under_test.gossip_raft.core.messages import (
     AddServer,
     Body,
     Consistency,
+    Digest,
     Forwarded,
     GetStatus,
     GossipRecord,
@@ -111,9 +112,10 @@ records = st.builds(
     last=positions,
     commit=positions,
     source=st.none() | texts,
-    reachable=some(texts),
+    unreachable=some(texts),
     recovering=st.booleans(),
 )
+digests = st.builds(Digest, texts, naturals, naturals, naturals)
 consistencies = st.sampled_from(Consistency)
 put_results = st.builds(Results, positions, some(results))
 not_leaders = st.builds(NotLeader, st.none() | texts)
@@ -122,7 +124,7 @@ unavailable = st.builds(Unavailable, texts, st.booleans())
 left = st.none() | naturals
 
 BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
-    Heartbeat: st.just(Heartbeat()),
+    Heartbeat: st.builds(Heartbeat, st.none() | texts),
     HeartbeatReply: st.just(HeartbeatReply()),
     RequestVote: st.builds(RequestVote, naturals, positions, st.booleans(), st.booleans()),
     Vote: st.builds(Vote, naturals, st.booleans(), st.booleans()),
@@ -167,6 +169,7 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
         source=st.none() | texts,
         records=some(records),
         suspected=some(texts),
+        reachable=some(texts),
         membership=memberships,
     ),
     TimeoutNow: st.builds(TimeoutNow, naturals),
@@ -179,4 +182,14 @@ BODIES: dict[type[Body], st.SearchStrategy[Body]] = {
 
 
 def messages(body: st.SearchStrategy[Body]) -> st.SearchStrategy[Message]:
-    return st.builds(Message, texts, texts, naturals, naturals, some(records), body)
+    return st.builds(
+        Message,
+        source=texts,
+        target=texts,
+        request=naturals,
+        term=naturals,
+        gossip=some(records),
+        body=body,
+        digest=some(digests),
+        hears=st.booleans(),
+    )

@@ -43,7 +43,7 @@ RECORD = GossipRecord(
     last=ORIGIN,
     commit=ORIGIN,
     source=None,
-    reachable=(),
+    unreachable=(),
 )
 HEARTBEAT = Message("n0", "n1", RequestId(1), Term(2), (), Heartbeat())
 

@@ -301,7 +301,7 @@ async def test_a_strangers_term_is_not_heeded_unless_its_log_is_longer(node: Nod
             last=last,
             commit=ORIGIN,
             source=None,
-            reachable=(),
+            unreachable=(),
         )
         said = Message("n7", "n0", RequestId(1), Term(99), (record,), Heartbeat())
         data = Codec("test").encode(said).SerializeToString()

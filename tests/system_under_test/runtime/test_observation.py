@@ -23,7 +23,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from system_under_test.gossip_raft.core.client_session import Answered, Execute
-from system_under_test.gossip_raft.core.messages import GossipRecord, Heartbeat, Message
+from system_under_test.gossip_raft.core.messages import Digest, GossipRecord, Heartbeat, Message
 from system_under_test.gossip_raft.core.types import (
     ORIGIN,
     ClientId,
@@ -116,12 +116,20 @@ async def test_the_age_of_a_peers_gossip_is_since_its_record_grew(tmp_path: Path
             last=ORIGIN,
             commit=ORIGIN,
             source=None,
-            reachable=(),
+            unreachable=(),
         )
         peer, codec = Peer(node.address), Codec("test")
         ages = []
         for number in range(2):
-            said = Message("n1", "n0", RequestId(number), Term(0), (record,), Heartbeat())
+            said = Message(
+                "n1",
+                "n0",
+                RequestId(number),
+                Term(0),
+                (record,),
+                Heartbeat(),
+                digest=(Digest(record.node, record.incarnation, record.counter, beat=1),),
+            )
             await peer.call(codec.encode(said), 5)  # type: ignore[arg-type]
             ages.append((await scrape(node))["gossip_age_seconds", ("n1",)])
         await peer.channel.close()

@@ -6,7 +6,7 @@ import random
 
 from nemesis.fault import Fault, Isolate, Kill, RemoveNode, TransferLeadership
 from nemesis.inject import Injected, heal_all, inject, undo
-from nemesis.target import Follower, Leader, Minority, Named
+from nemesis.target import ChainEnd, Follower, Leader, Minority, Named, Puller
 from system_under_test.control import Reconfigurable
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.simulation.cluster import MS, SimulatedCluster, WorldOptions
@@ -88,3 +88,13 @@ def test_no_removal_and_no_lost_disk_leaves_less_than_a_majority_with_sound_disk
     assert f"{second} was added" in done(heal_all(cluster))
     cluster.scheduler.run_for(10 * SECOND)
     assert voters(cluster) == set(cluster.nodes)
+
+
+def test_whoever_pulls_from_the_leader_is_hit_by_that_role() -> None:
+    cluster = cluster_of(5)
+    leader = done(cluster.leader())
+    sources = done(cluster.sources())
+    hit = break_with(cluster, Kill(Puller()))
+    assert hit.detail == "puller from the leader"
+    assert sources[hit.nodes[0]] == leader
+    assert break_with(cluster, Kill(ChainEnd())).detail == "chain end"

@@ -19,6 +19,7 @@ from system_under_test.gossip_raft.core.types import (
     Snapshot,
     Term,
 )
+from system_under_test.gossip_raft.ports import SyncFailed
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 from system_under_test.gossip_raft.simulation.storage import DiskOptions, SimulatedDisk
 from system_under_test.machine import DiskCondition, FailingSync, Full, ReadOnly
@@ -144,11 +145,38 @@ def test_a_lost_disk_is_noticed_unless_it_shall_not_be() -> None:
 
 @pytest.mark.parametrize("condition", [ReadOnly(), FailingSync()])
 def test_a_failed_write_is_told_and_never_reported_durable(condition: DiskCondition) -> None:
-    machine, told = Machine(), list[str]()
-    machine.disk.on_error = told.append
+    machine = Machine()
     machine.disk.impose(condition)
-    machine.write(appending(1, 3))
-    assert (machine.synced, len(told)) == (0, 1)
+    with pytest.raises(SyncFailed):
+        machine.write(appending(1, 3))
+    assert machine.synced == 0
+
+
+def test_what_a_failed_sync_left_is_all_or_a_torn_tail() -> None:
+    found = set()
+    for seed in range(20):
+        machine = Machine(seed)
+        machine.write(appending(1, 3))
+        machine.disk.impose(FailingSync())
+        with pytest.raises(SyncFailed):
+            machine.write(appending(4, 6))
+        machine.disk.process_killed()
+        found.add((machine.disk.open(), len(machine.disk.load().log)))
+    assert found == {("", 6), ("the tail was torn", 3)}
+
+
+def test_whoever_writes_on_after_a_failed_sync_leaves_a_hole_in_its_log() -> None:
+    problems = set()
+    for seed in range(20):
+        machine = Machine(seed)
+        machine.write(appending(1, 3))
+        machine.disk.impose(FailingSync())
+        with pytest.raises(SyncFailed):
+            machine.write(appending(4, 6))
+        machine.write(appending(7, 7))
+        machine.disk.process_killed()
+        problems.add("rebuilt" in machine.disk.open())
+    assert problems == {True, False}
 
 
 def test_a_full_disk_holds_entries_back_until_there_is_room() -> None:
