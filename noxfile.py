@@ -144,6 +144,14 @@ def endurance(session: nox.Session) -> None:
 
 
 @nox.session
+def definition(session: nox.Session) -> None:
+    """A hundred thousand small histories of every model, judged as brute force judges them."""
+    count = session.posargs or ["100000"]
+    tests = "tests/checker/linearizability/test_many_small_histories.py"
+    session.run(PYTHON, "-m", "pytest", "-q", "--histories", *count, tests)
+
+
+@nox.session
 def differential(session: nox.Session) -> None:
     """Thirty thousand small histories of transactions, judged as brute force judges them."""
     count = session.posargs or ["30000"]
