@@ -45,7 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "hearsay(**options): what the clusters of a test are like; options as of 'hearsay run':"
-        " workload, nodes, faults, time, concurrency, rate, timeout, seed, bug, reads, and"
+        " workload, nodes, faults, at_once, schedule, time, concurrency, rate, timeout, seed, bug,"
+        " reads, options, and"
         " system: a harness.own_system.System of yours",
     )
 

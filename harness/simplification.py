@@ -47,6 +47,7 @@ from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
+from workloads.options import Setting
 from workloads.scripted import ScriptedCall
 
 MS: Final = 1_000_000
@@ -135,6 +136,11 @@ def is_possible(plan: Plan) -> bool:
 def with_settings(plan: Plan, settings: Iterable[tuple[str, int | str | None]]) -> Plan:
     """Of the nodes; whatever is not named has its default."""
     return _with_world(plan, node=dict(settings))
+
+
+def with_options(plan: Plan, options: Iterable[tuple[str, Setting]]) -> Plan:
+    """Of the workload and its clients, likewise."""
+    return dataclasses.replace(plan, config=replace(plan.config, options=dict(options)))
 
 
 # --- time ----------------------------------------------------------------------------------

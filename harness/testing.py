@@ -11,11 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from msgspec import structs
+
 from checker.base import Budget, Checker
 from checker.linearizability.check import LinearizabilityChecker
 from checker.models.catalogue import MODELS
 from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
-from harness import foreign_system
 from harness.campaign.task import Task
 from harness.cli.words import explanation_lines, headline
 from harness.cli.workload_check import WorkloadOptions
@@ -31,7 +32,6 @@ from harness.wall_clock import deadline_after
 from histories.formats.read import read_history
 from histories.history import History
 from histories.op import Op
-from nemesis.plan import KINDS
 
 CHECK_SECONDS: Final = 120.0
 SEED: Final = 0
@@ -75,13 +75,14 @@ class LiveRuns:
             BadInput: An option makes no sense; names it.
             EnvironmentFailure: A process or port could not be had.
         """
-        chosen = _known({**self.defaults, **options}, ("system", *_GIVEN))
-        system = chosen.pop("system", None)
+        chosen = _known({**self.defaults, **options}, ("system", "at_once", *_GIVEN))
+        system, at_once = chosen.pop("system", None), chosen.pop("at_once", 1)
         place = None if system is None else _place_of(system, self.module)
         task = _task({"time_s": TIME_S, **chosen}, live=True, system=place)
+        task = structs.replace(task, at_once=at_once)
         config = task.config()
         config.check()
-        plan_faults(config, KINDS if system is None else foreign_system.KINDS)
+        plan_faults(config, task.suffers)
         judged = judged_live(
             RunStore(self.scratch),
             config,

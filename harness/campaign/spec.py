@@ -30,11 +30,13 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness import foreign_system
 from harness.campaign.task import Task
 from harness.config import settings_of
 from harness.errors import BadInput
 from harness.swarm import Given
 from harness.toml_file import Field, TomlFile
+from nemesis.plan import KINDS
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import WORKLOADS
 
@@ -68,6 +70,8 @@ class Matrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reads: str | None = None
     options: tuple[str, ...] = ()
     system: str | None = None
+    schedule: str | None = None
+    at_once: int = 1
 
 
 class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,7 +159,8 @@ def combinations(matrix: Matrix) -> list[Given]:
     return [
         Given(
             workload=workload,
-            faults=None if faults is None else _kinds(faults),
+            faults=None if faults is None else _kinds(faults, matrix),
+            schedule=matrix.schedule,
             nodes=nodes,
             time_s=time,
             bug=None if bug == "none" else bug,
@@ -173,12 +178,19 @@ def combinations(matrix: Matrix) -> list[Given]:
     ]
 
 
-_FIELDS: Final = {"workload": "workloads", "bug": "bugs", "option": "options"}
+_FIELDS: Final = {"workload": "workloads", "bug": "bugs", "option": "options", "at-once": "at_once"}
 
 
 def _task(number: int, matrix: Matrix, seed: int, given: Given) -> Task:
     live = matrix.world == "live"
-    return Task(number=number, live=live, seed=seed, given=given, system=matrix.system)
+    return Task(
+        number=number,
+        live=live,
+        seed=seed,
+        given=given,
+        system=matrix.system,
+        at_once=matrix.at_once,
+    )
 
 
 def _plans(matrix: Matrix, first_fresh: int) -> list[tuple[int, Given]]:
@@ -195,7 +207,9 @@ def _seeds(seeds: str | Fresh, first_fresh: int) -> range:
     return range(first, int(match[2] or first) + 1)
 
 
-def _kinds(text: str) -> tuple[str, ...]:
+def _kinds(text: str, matrix: Matrix) -> tuple[str, ...]:
+    if text == "all":
+        return KINDS if matrix.system is None else foreign_system.KINDS
     return () if text == "none" else tuple(kind.strip() for kind in text.split(","))
 
 
@@ -223,6 +237,8 @@ def _problems(spec: Spec) -> Iterator[tuple[Field, str]]:
             return
         if matrix.system is not None and matrix.world != "live":
             yield (*place, "system"), "a user's own system runs live only"
+        if matrix.at_once != 1 and matrix.world != "live":
+            yield (*place, "at_once"), "simulated runs draw it"
         for name in matrix.workloads:
             if name not in WORKLOADS:
                 known = ", ".join(WORKLOADS)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from harness import foreign_system
 from harness.config import RunConfig
-from harness.planning import plan_faults
+from harness.planning import plan_faults, scheduled
 from harness.simulated import Plan
 from harness.swarm import Given, draw_plan
 from harness.system_file import load_system
@@ -39,7 +39,7 @@ SIMULATED_S: Final = 2.0
 class Task(Struct, frozen=True, kw_only=True):
     """``number``: its place in the campaign, by which its result is known.
 
-    ``system``: a user's own, for a live run.
+    For a live run, ``system``: a user's own; ``at_once``: so many faults may hold at once.
     """
 
     number: int
@@ -47,6 +47,7 @@ class Task(Struct, frozen=True, kw_only=True):
     seed: int
     given: Given
     system: str | None = None
+    at_once: int = 1
 
     @property
     def title(self) -> str:
@@ -55,7 +56,9 @@ class Task(Struct, frozen=True, kw_only=True):
         workload = self.given.workload or ("register" if self.live else "any")
         world = "live" if self.live else "simulated"
         system = [] if self.system is None else [f"system={self.system}"]
-        return " ".join((world, workload, *system, *words, *self._settings(), f"seed={self.seed}"))
+        at_once = [] if self.at_once == 1 else [f"at-once={self.at_once}"]
+        more = (*system, *words, *at_once, *self._settings(), f"seed={self.seed}")
+        return " ".join((world, workload, *more))
 
     @property
     def expected_seconds(self) -> float:
@@ -70,7 +73,15 @@ class Task(Struct, frozen=True, kw_only=True):
             for name in Given.__dataclass_fields__
             if (value := getattr(self.given, name)) is not None
         }
-        return RunConfig(seed=self.seed, system=self.system, **chosen)
+        config = RunConfig(seed=self.seed, system=self.system, at_once=self.at_once, **chosen)
+        return scheduled(config)
+
+    @property
+    def suffers(self) -> tuple[str, ...]:
+        """The kinds of faults that its nodes can suffer."""
+        if self.system is None:
+            return KINDS
+        return (*foreign_system.KINDS, *foreign_system.CLOCK_KINDS)
 
     def plan(self) -> Plan:
         """Of a simulated run."""
@@ -95,7 +106,7 @@ class Task(Struct, frozen=True, kw_only=True):
             config.check()
             if self.system is not None:
                 load_system(self.system)
-            plan_faults(config, KINDS if self.system is None else foreign_system.KINDS)
+            plan_faults(config, self.suffers)
         else:
             self.plan()
 

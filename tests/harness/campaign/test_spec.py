@@ -11,6 +11,7 @@ import pytest
 from harness.campaign.spec import Budget, read_spec, tasks_of
 from harness.campaign.task import Task
 from harness.errors import BadInput
+from nemesis.plan import KINDS
 
 ROOT = Path(__file__).parents[3]
 STORE = ROOT / "docs" / "store" / "system.py"
@@ -85,6 +86,14 @@ def test_the_commands_of_tasks_make_the_same_runs(tmp_path: Path) -> None:
     assert live.title == "live register faults=kill time=5 seed=1000"
 
 
+def test_all_faults_can_be_asked_for_and_several_at_once(tmp_path: Path) -> None:
+    text = '[[matrix]]\nworld = "live"\nseeds = "1"\nfaults = ["all"]\nat_once = 3\nnodes = [5]'
+    (task,) = tasks(tmp_path, text)
+    assert task.config().faults == KINDS
+    assert task.config().at_once == 3
+    assert "at-once=3" in task.title
+
+
 MATRIX = '[[matrix]]\nworld = "simulated"\nseeds = "0..3"\n'
 
 
@@ -116,6 +125,8 @@ MATRIX = '[[matrix]]\nworld = "simulated"\nseeds = "0..3"\n'
             "4: matrix[1].faults: disk: this system suffers only",
         ),
         (MATRIX + 'options = ["colour=red"]', "4: matrix[1].options: "),
+        (MATRIX + "at_once = 2", "4: matrix[1].at_once: simulated runs draw it"),
+        (MATRIX + 'schedule = "x.toml"', "4: matrix[1].schedule: x.toml: No such file"),
         (MATRIX + 'system = "x.py"', "4: matrix[1].system: a user's own system runs live only"),
         (
             '[[matrix]]\nworld = "live"\nseeds = "1"\nsystem = "nowhere.py"',
