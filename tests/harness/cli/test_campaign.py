@@ -29,7 +29,7 @@ seeds = "0..2"
 BOTH = (
     SIMULATED.replace("0..2", "0..1")
     .replace("[budget]", 'keep = "all"\n[budget]')
-    .replace("shrink_seconds = 1", "shrink_seconds = 20")
+    .replace("shrink_seconds = 1", "shrink_seconds = 5")
     + """
 [[matrix]]
 world = "live"
@@ -117,6 +117,28 @@ def test_a_campaign_that_was_killed_goes_on_and_repeats_nothing(
     assert done.returncode == 1, done
     assert "of them done before" in done.stdout
     check_complete(tmp_path)
+
+
+def test_campaigns_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
+    file = written(tmp_path, 'keep = "all"\n' + SIMULATED.replace("0..2", "0"))
+    arguments = ("campaign", file, "--jobs", "1", "--store", tmp_path / "runs")
+    with started(*arguments) as one, started(*arguments) as other:
+        said = [process.communicate()[0] for process in (one, other)]
+    assert one.returncode == other.returncode in {0, 1}, said
+    folders = list((tmp_path / "runs" / "campaigns" / "small").iterdir())
+    assert len(folders) == 2
+    kept: set[str] = set()
+    for folder in folders:
+        summary = json.loads((folder / "summary.json").read_text())
+        assert summary["ending"] == "complete"
+        assert summary["counts"]["valid"] + summary["counts"]["invalid"] == 2
+        own = {
+            run.name
+            for run in search_runs(tmp_path / "runs", Filter(campaign=f"small/{folder.name}"))
+        }
+        assert len(own) >= 2
+        assert not own & kept
+        kept |= own
 
 
 @pytest.mark.live
