@@ -33,13 +33,12 @@ LEAVES_THE_REST: Final = frozenset(
 """Faults that take away the nodes they hit, and leave the others as they were."""
 LEAVES_EVERYBODY: Final = frozenset({"shun"})
 """Faults that gossip is there to make up for."""
-HANDS_OVER: Final = frozenset({"transfer-leadership"})
-"""Not a fault at all, but it replaces a leader."""
-LEAVES_SCARS: Final = frozenset(
-    {"lose-disk", "flip-bit", "tear-log", "remove-node", "replace-node"}
-)
+HANDS_OVER: Final = frozenset({"transfer-leadership", "terminate"})
+"""They replace a leader that nothing is wrong with."""
+LEAVES_SCARS: Final = frozenset({"lose-disk", "flip-bit", "remove-node", "replace-node"})
 """Faults after which nodes are others than before: nothing is expected from then on."""
-
+DOING_MAX: Final = 10_000_000_000
+"""So long, in nanoseconds, before it is told those may have begun to act."""
 
 WAITS_MIN: Final = 5
 """So many time-outs drawn from a range are not all within a hundredth of each other."""
@@ -63,13 +62,13 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leadership:
-    """``node`` led ``term`` within [since, until]; ``ended`` by itself, or by the end of a life
-    or of the trace."""
+    """``node`` led ``term`` within [since, until]; ``ended`` by itself, and not because its life
+    did; infinity: it still did when the trace ended."""
 
     node: str
     term: int
     since: int
-    until: int
+    until: float
     ended: bool
 
 
@@ -166,7 +165,10 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
     for event in events:
         match event:
             case FaultBegan(time=time, fault=number, kind=kind):
-                yield span(time)
+                doing = max(since, time - DOING_MAX) if kind in LEAVES_SCARS else time
+                yield span(doing)
+                if doing < time:
+                    yield _Span(doing, time, frozenset(), calm=False, transfers=False)
                 held[number], since = event, time
                 scarred |= kind in LEAVES_SCARS
             case FaultEnded(time=time, fault=number):
@@ -239,7 +241,7 @@ class _Life:
                     self.commits.append((at, index))
                 case _:
                     at = event.at
-        self._end(at, ended=False)
+        self._end(inf, ended=False)
 
     def _wait(self, events: Sequence[NodeEvent]) -> None:
         since: int | None = None
@@ -262,7 +264,7 @@ class _Life:
                 case _:
                     pass
 
-    def _end(self, at: int, *, ended: bool) -> None:
+    def _end(self, at: float, *, ended: bool) -> None:
         if self._led is not None:
             term, since = self._led
             self._led = None
@@ -318,7 +320,7 @@ def _stubborn(
     for node, since, until in peace.isolations:
         by = since + patience.abdicate
         spans = peace.over(since, by) if by <= until else None
-        if spans is None or 2 * len(peace.nodes) <= 2:
+        if spans is None or len(peace.nodes) == 1:
             continue
         for led in leaderships:
             if led.node == node and led.since <= since and led.until >= by:

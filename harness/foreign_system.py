@@ -28,7 +28,7 @@ from system_under_test.gossip_raft.runtime.errors import ProcessFailed
 from system_under_test.machine import ClockCondition
 
 KINDS: Final = (
-    *("partition", "kill", "pause", "slow", "reset"),
+    *("partition", "kill", "pause", "slow", "reset", "slow-close"),
     *("terminate", "restart", "crash-loop", "rolling"),
     *(kind for kind in LINK_KINDS if kind not in CALL_KINDS),
 )

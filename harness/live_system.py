@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from harness.agreement import disagreement, disconnection, rest
+from harness.attempts import ClientLog
 from harness.certificates import make_security
 from harness.config import RunConfig
 from harness.exchange_calls import ExchangeCalls
@@ -76,6 +77,7 @@ class LiveSystem(Proxied, Troubled):
         self._workload: Final = workload
         self._reads: Final = Consistency(config.reads)
         self._policy: Final = config.clients.policy
+        self._client_log: Final = ClientLog(directory.parent / "clients.jsonl")
         certificates, self._security = None, None
         if config.tls:
             certificates = directory.parent / "certificates"
@@ -114,6 +116,7 @@ class LiveSystem(Proxied, Troubled):
         await self._processes.stop_all()
         for connections in self._control.values():
             await connections.close()
+        self._client_log.close()
         self._proxies.close()
 
     def client(self, process: ProcessId, contact: int) -> SessionClient:
@@ -126,6 +129,7 @@ class LiveSystem(Proxied, Troubled):
             self._timeouts,
             policy=self._policy,
             security=self._security,
+            witness=self._client_log.ended,
         )
         return SessionClient(session, self._workload, self._reads)
 

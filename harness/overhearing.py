@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from harness.attempts import Attempt, answer_of
 from harness.report.messages import CLIENTS, Arrow
 from harness.simulated import Plan, Simulated, simulate
 from system_under_test.gossip_raft.core.describe import body
@@ -14,7 +15,6 @@ from system_under_test.gossip_raft.core.messages import (
     BETWEEN_NODES,
     FROM_CLIENTS,
     Message,
-    NotLeader,
     PulledEntries,
     PullEntries,
     PullMismatch,
@@ -23,12 +23,9 @@ from system_under_test.gossip_raft.core.messages import (
     PutEntries,
     ReadKeys,
     RequestVote,
-    Results,
     SnapshotChunk,
     TimeoutNow,
     TimeoutNowReply,
-    Unavailable,
-    Values,
     Vote,
 )
 from system_under_test.gossip_raft.simulation.network import SimulatedNetwork
@@ -42,16 +39,6 @@ _KIND_OF: Final[dict[type, str]] = {
     **dict.fromkeys((PullSnapshot, SnapshotChunk), "snapshot"),
     **dict.fromkeys((RequestVote, Vote, TimeoutNow, TimeoutNowReply), "vote"),
 }
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One transmission of an operation by ``client``; ``answer`` is "" while there is none."""
-
-    client: str
-    departed: int
-    node: str
-    answer: str = ""
 
 
 @dataclass(slots=True)
@@ -73,7 +60,7 @@ class Overheard:
 
     def sent(self, message: Message, now: int) -> None:
         if type(message.body) in {PutEntries, ReadKeys}:
-            attempt = Attempt(message.source, now, message.target)
+            attempt = Attempt(client=message.source, node=message.target, departed=now)
             self.attempts.append(attempt)
             self._asked[message.source, message.request] = attempt
         if any(abs(now - moment) <= AROUND_NS for moment in self.moments):
@@ -84,7 +71,7 @@ class Overheard:
     def arrived(self, message: Message, now: int) -> None:
         attempt = self._asked.get((message.target, message.request))
         if attempt is not None and attempt.node == message.source and not attempt.answer:
-            attempt.answer = _answer(message)
+            attempt.answer, attempt.returned = answer_of(message), now
         letter = self._under_way.get(id(message))
         if letter is not None and letter.arrived is None:
             letter.arrived = now
@@ -147,15 +134,3 @@ def _arrow(letter: _Letter) -> Arrow:
         kind=kind,
         text=f"{who}{body(message.body)}{term}",
     )
-
-
-def _answer(message: Message) -> str:
-    match message.body:
-        case NotLeader(leader=leader):
-            return f"does not lead (says {leader or 'nobody'} does)"
-        case Unavailable(reason=reason):
-            return f"refused: {reason}"
-        case Results() | Values():
-            return "answered"
-        case _:
-            return body(message.body)

@@ -7,6 +7,7 @@ from typing import Final
 
 from checker.verdict import Invalid
 from harness.analysis import Analysis
+from harness.attempts import by_operation, read_attempts
 from harness.config import RunRecord
 from harness.errors import ReportError
 from harness.overhearing import overhear
@@ -90,12 +91,15 @@ def communication(run: RunDirectory, analysis: Analysis) -> tuple[Messages, Mapp
     if analysis.record.world is not None:
         again, overheard = overhear(read_plan(run), near)
         if again.history() == history:
-            arrows = nearest(overheard.arrows(), near, OVERHEARD)
-            return arrows, trails_from_attempts(history, overheard.attempts)
+            messages = nearest(overheard.arrows(), near, OVERHEARD)
+            return messages, trails_from_attempts(by_operation(history, overheard.attempts))
     if config.system is not None:
         return NO_MESSAGES, {}  # Such nodes record nothing for us.
     writes = writes_of(history, config.made_workload())
-    messages = derived_messages(analysis.traces, history, writes, near)
+    attempts = by_operation(history, read_attempts(run.clients, analysis.record.clock_origin_ns))
+    messages = derived_messages(analysis.traces, history, writes, attempts, near)
+    if attempts:
+        return messages, trails_from_attempts(attempts, analysis.traces, writes)
     return messages, trails_from_traces(config, history, analysis.traces, writes)
 
 

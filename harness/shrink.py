@@ -257,6 +257,7 @@ class Shrinking:
 
     def _drop_settings(self) -> None:
         self._ddmin(lambda plan: tuple(plan.world.node.items()), simpler.with_settings)
+        self._ddmin(lambda plan: tuple(plan.config.options.items()), simpler.with_options)
 
     def _ddmin(
         self,

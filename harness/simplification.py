@@ -28,8 +28,14 @@ from nemesis.fault import (
     LoseDisk,
     LosePower,
     OneWay,
+    RemoveNode,
+    ReplaceNode,
+    SkewClock,
     SlowDisk,
     SlowLinks,
+    StrobeClock,
+    TearLog,
+    Terminate,
     kind_of,
 )
 from nemesis.schedule import Schedule, Timed, heal_at
@@ -41,6 +47,7 @@ from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
+from workloads.options import Setting
 from workloads.scripted import ScriptedCall
 
 MS: Final = 1_000_000
@@ -129,6 +136,11 @@ def is_possible(plan: Plan) -> bool:
 def with_settings(plan: Plan, settings: Iterable[tuple[str, int | str | None]]) -> Plan:
     """Of the nodes; whatever is not named has its default."""
     return _with_world(plan, node=dict(settings))
+
+
+def with_options(plan: Plan, options: Iterable[tuple[str, Setting]]) -> Plan:
+    """Of the workload and its clients, likewise."""
+    return dataclasses.replace(plan, config=replace(plan.config, options=dict(options)))
 
 
 # --- time ----------------------------------------------------------------------------------
@@ -344,6 +356,12 @@ def simpler_faults(fault: Fault) -> Iterator[Fault]:
             yield Kill(target)
             if torn:
                 yield LosePower(target)
+        case Terminate(target=target) | TearLog(target=target):
+            yield Kill(target)
+        case ReplaceNode(target=target):
+            yield Kill(target)
+            yield LoseDisk(target)
+            yield RemoveNode(target)
         case FlipBit(target=target) | LoseDisk(target=target):
             yield Kill(target)
             yield LosePower(target)
@@ -367,6 +385,11 @@ def simpler_faults(fault: Fault) -> Iterator[Fault]:
         case BumpClock(target=target, offset_ns=offset):
             sign = 1 if offset > 0 else -1
             yield from (BumpClock(target, sign * ns) for ns in _rounder(abs(offset), 1))
+        case SkewClock(target=target, offset_ns=offset):
+            yield BumpClock(target, offset)
+        case StrobeClock(target=target, offset_ns=offset):
+            yield BumpClock(target, offset)
+            yield SkewClock(target, offset)
         case DriftClock(target=target, ppm=ppm) if ppm % 1_000:
             yield DriftClock(target, round(ppm, -3))
         case _:

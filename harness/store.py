@@ -51,6 +51,11 @@ class RunDirectory:
         return self.path / "journal.jsonl"
 
     @property
+    def clients(self) -> Path:
+        """What clients of a live run transmitted (``harness.attempts``)."""
+        return self.path / "clients.jsonl"
+
+    @property
     def verdict(self) -> Path:
         return self.path / "verdict.json"
 

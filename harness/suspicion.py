@@ -21,6 +21,7 @@ from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions
 from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
+from workloads.options import Setting
 
 Settings: TypeAlias = dict[str, int | str | None]
 """Fields of ``NodeConfig`` that differ from its defaults."""
@@ -38,6 +39,7 @@ FAULTS_FOR: Final[dict[Need, tuple[str, ...]]] = {
     Need.PARTITION: ("partition",),
     Need.ONE_WAY_PARTITION: ("one-way",),
     Need.FLAPPING: ("isolate",),
+    Need.SHUNNED: ("shun",),
     Need.LOSS: ("weather",),
     Need.DUPLICATION: ("weather",),
     Need.PAUSE: ("pause",),
@@ -57,8 +59,13 @@ SHOWN_BY: Final[dict[Need, tuple[str, ...]]] = {
 """Workloads that cannot overlook it."""
 
 
-HOT: Final = {"keys-active": 2, "reads-percent": 60, "concurrency-per-key-max": 20}
-"""So few keys that whoever reads reads what was just written."""
+OPTIONS_FOR: Final[dict[Need, dict[str, Setting]]] = {
+    # So few keys that whoever reads reads what was just written.
+    Need.READS: {"keys-active": 2, "reads-percent": 60, "concurrency-per-key-max": 20},
+    Need.REFUSALS: {"refused-percent": 10},
+    Need.RETRIES: {"retries": "exactly-once"},
+}
+"""What clients do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +98,10 @@ def suspected(rng: random.Random, needs: Collection[Need], draft: Draft) -> Draf
     for need, workloads in SHOWN_BY.items():
         if need in needs:
             config = structs.replace(config, workload=rng.choice(workloads))
-    if Need.REFUSALS in needs:
-        config = structs.replace(config, options={"refused-percent": 10})
     if Need.READS in needs:
-        config = structs.replace(config, concurrency=20, options=HOT)
+        config = structs.replace(config, concurrency=20)
+    chosen = {name: value for need in needs for name, value in OPTIONS_FOR.get(need, {}).items()}
+    config = structs.replace(config, options=chosen)
     if Need.LEASE_READS in needs:
         config = structs.replace(config, reads=Consistency.LEASE.value)
     if Need.COMPACTION in needs:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from harness.attempts import Attempt
 from harness.config import RunConfig
-from harness.overhearing import Attempt
 from harness.report.messages import Write
 from histories.history import History
 from histories.trace import Answered, NodeEvent
@@ -38,32 +39,35 @@ def trails_from_traces(
     if config.clients.clients is Contact.PINNED:
         for op in history.ops:
             trails[op.index] = f"asks n{op.process % config.concurrency % config.nodes} first"
-    acknowledged = set[int]()
+    for index, entry in _entries(traces, writes).items():
+        trails[index] = "; ".join(filter(None, (trails.get(index), entry)))
+    return trails
+
+
+def trails_from_attempts(
+    attempts: Mapping[int, Sequence[Attempt]],
+    traces: Mapping[str, Sequence[NodeEvent]] = MappingProxyType({}),
+    writes: Mapping[Write, int] = MappingProxyType({}),
+) -> dict[int, str]:
+    """Every transmission of every operation and what was answered, and of a write its entry."""
+    entries = _entries(traces, writes)
+    trails: dict[int, str] = {}
+    for index, made in attempts.items():
+        hops = (f"{each.node} {each.answer or 'gives no answer'}" for each in made)
+        trails[index] = "; ".join(filter(None, (" → ".join(hops), entries.get(index))))
+    return trails
+
+
+def _entries(
+    traces: Mapping[str, Sequence[NodeEvent]], writes: Mapping[Write, int]
+) -> dict[int, str]:
+    """Of each acknowledged write by whom, and as which entry."""
+    entries: dict[int, str] = {}
     for node in sorted(traces):
         for event in traces[node]:
-            if not isinstance(event, Answered):
-                continue
-            index = writes.get((event.client, event.sequence))
-            if index is not None and index not in acknowledged:
-                acknowledged.add(index)
-                entry = f"acknowledged by {node} as entry {event.index} of term {event.term}"
-                trails[index] = "; ".join(filter(None, (trails.get(index), entry)))
-    return trails
-
-
-def trails_from_attempts(history: History, attempts: Iterable[Attempt]) -> dict[int, str]:
-    """Every transmission of every operation, as it was overheard."""
-    of_client: dict[str, list[Attempt]] = {}
-    for attempt in attempts:
-        of_client.setdefault(attempt.client, []).append(attempt)
-    trails: dict[int, str] = {}
-    for op in reversed(history.ops):
-        # The latest operation takes the latest attempts, and leaves the others to those before.
-        mine = of_client.get(f"p{op.process}", [])
-        hops: list[str] = []
-        while mine and mine[-1].departed >= op.invoked:
-            attempt = mine.pop()
-            hops.append(f"{attempt.node} {attempt.answer or 'gives no answer'}")
-        if hops:
-            trails[op.index] = " → ".join(reversed(hops))
-    return trails
+            if isinstance(event, Answered):
+                index = writes.get((event.client, event.sequence))
+                if index is not None:
+                    entry = f"acknowledged by {node} as entry {event.index} of term {event.term}"
+                    entries.setdefault(index, entry)
+    return entries

@@ -18,17 +18,13 @@ from harness.simulated import CORRECT as NO_MUTANT
 from harness.simulated import Plan, Simulated, simulate
 from harness.swarm import Given, draw_plan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
-from system_under_test.gossip_raft.mutants.mutant import Mutant, Need
-from workloads.options import Setting
+from system_under_test.gossip_raft.mutants.mutant import Mutant
 
 CORRECT: Final = "correct"
 """The name under which correct nodes stand in the table: the control."""
 
 SEEDS_PER_HUNT: Final = 100_000
 """Hunts do not share seeds."""
-
-CAREFUL: Final[dict[str, Setting]] = {"retries": "exactly-once"}
-"""Options of clients that repeat requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,17 +155,16 @@ def _in_turn(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Simulated]]:
 
 
 def plan_of(seed: int, mutant: Mutant | None, *, guided: bool) -> Plan:
-    """The run of ``seed`` on nodes with that bug; ``guided`` by what the bug needs."""
-    if mutant is None:
-        return draw_plan(seed, Given())
-    if guided and mutant.needs:
-        given = Given(
-            bug=mutant.name,
-            nodes=None if mutant.nodes_min <= 3 else mutant.nodes_min,
-            options=dict(CAREFUL) if Need.RETRIES in mutant.needs else {},
-        )
-        return draw_plan(seed, given, mutant.needs)
-    return draw_plan(seed, Given(bug=mutant.name, nodes=_nodes(mutant, seed)))
+    """The run of ``seed`` on nodes with that bug; ``guided`` by what the bug needs.
+
+    Correct nodes, without ``mutant``, have by turns what every bug needs.
+    """
+    suspected = list(CATALOGUE.values())[seed // 2 % len(CATALOGUE)] if mutant is None else mutant
+    bug = None if mutant is None else mutant.name
+    if guided and suspected.needs:
+        nodes = None if suspected.nodes_min <= 3 else suspected.nodes_min
+        return draw_plan(seed, Given(bug=bug, nodes=nodes), suspected.needs)
+    return draw_plan(seed, Given(bug=bug, nodes=_nodes(suspected, seed)))
 
 
 def anomalies(verdicts: dict[str, Verdict]) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ from system_under_test.conditions import (
     Meddling,
     Refused,
     Slow,
-    SlowClose,
     Throttled,
 )
 from system_under_test.gossip_raft.core.types import Nanos
@@ -68,10 +67,6 @@ LINK_VARIANTS: Final[dict[str, tuple[NetworkFault, ...]]] = {
         Impair(AnyNode(), HalfOpen()),
         Impair(All(), HalfOpen()),
     ),
-    "slow-close": (
-        Impair(All(), SlowClose(Nanos(2_000 * MS))),
-        Impair(Leader(), SlowClose(Nanos(500 * MS))),
-    ),
     "crowd": (
         Impair(Leader(), Crowded(1)),
         Impair(All(), Crowded(2)),
@@ -106,7 +101,6 @@ LINK_SUMMARIES: Final = {
     "throttle": "links that carry few bytes a second",
     "refuse": "connections refused, and those there are broken",
     "half-open": "connections that end at one side without the other's knowing",
-    "slow-close": "connections that take long to close",
     "crowd": "no more than a few connections on a link",
     "flapping": "a primary component that comes and goes",
     "non-transitive": "two nodes that do not hear each other, and all others hear both",

@@ -24,6 +24,7 @@ from nemesis.fault import (
     FillDisk,
     FlipBit,
     Halves,
+    Impair,
     Isolate,
     Kill,
     LeaderSide,
@@ -51,6 +52,7 @@ from nemesis.link_kinds import LINK_SUMMARIES, link_variants
 from nemesis.partition import RING_MIN
 from nemesis.schedule import Timed
 from nemesis.target import All, AnyNode, Follower, Leader, Minority, Named, Target, minority_size
+from system_under_test.conditions import SlowClose
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
 
@@ -160,6 +162,17 @@ _WEATHER: Final = (
     BadWeather(AnyNode(), straggling=0.5),
     BadWeather(All(), duplication=0.5),
 )
+
+
+_LATE_ENDS: Final = tuple(
+    Series(
+        faults=(Impair(All(), SlowClose(Nanos(late_ms * MILLISECOND))), Kill(whom)),
+        period_ns=600 * MILLISECOND,
+        held_ns=1_500 * MILLISECOND,
+    )
+    for whom, late_ms in ((Leader(), 2_000), (Follower(), 2_000), (AnyNode(), 300))
+)
+"""Only where something ends can its end be heard late."""
 
 
 def _of_links(kind: str, nodes: Sequence[NodeId]) -> Sequence[Variant]:
@@ -320,6 +333,7 @@ PACKAGES: Final[Mapping[str, Package]] = {
     "strobe": Package("clocks that jump forward and back all the time", _always(*_STROBE)),
     "tear": Package("logs that end in a half-written record", _always(*_TEAR)),
     "replace": Package("machines replaced by empty ones", _replacements),
+    "slow-close": Package("ends of connections heard late, while nodes die", _always(*_LATE_ENDS)),
     "transfer-storm": Package("leadership handed around all the time", _transfer_storms),
     **{
         kind: Package(summary, partial(_of_links, kind)) for kind, summary in LINK_SUMMARIES.items()

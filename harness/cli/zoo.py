@@ -17,6 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from checker.base import Budget
+from harness.cli.zoo_live import hunt_live
 from harness.directed import judged
 from harness.errors import BadInput, EnvironmentFailure
 from harness.exit_codes import ExitCode
@@ -55,6 +56,7 @@ class Chosen:
     json: Path | None
     golden: Path | None
     shrink_seconds: float
+    live: bool = False
 
     def check(self) -> None:
         """Raises: BadInput: An option makes no sense; the message names it."""
@@ -74,11 +76,16 @@ class Chosen:
         explorer_of(self.explore)
 
 
-def run_zoo(chosen: Chosen) -> ExitCode:
-    """Hunt; invalid if a bug that is known to be found was missed, or the control was not quiet."""
+def run_zoo(chosen: Chosen, store: Path) -> ExitCode:
+    """Hunt; invalid if a bug that is known to be found was missed, or the control was not quiet.
+
+    ``store`` gets the runs of live clusters.
+    """
     chosen.check()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     bugs = chosen.bugs or (*CATALOGUE, CORRECT)
+    if chosen.live:
+        return hunt_live(bugs, chosen.hunts, store, console)
     items = [(bug, number) for bug in bugs for number in range(chosen.hunts)]
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(items))
     budget = HuntBudget(runs_max=chosen.runs, seconds_max=chosen.seconds)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Final, TypeAlias
 
+from harness.attempts import Attempt
 from histories.history import History
 from histories.op import FOREVER
 from histories.trace import (
@@ -63,16 +64,25 @@ _DERIVED: Final = (
     "earliest moment at which it can have left to the moment at which its effect was recorded."
 )
 
+_MET: Final = (
+    " Clients wrote down what they sent and got, and when; where a node recorded nothing of it, "
+    "question and answer meet halfway."
+)
+
 
 def derived(
-    traces: Mapping[str, Sequence[NodeEvent]], history: History, writes: Mapping[Write, int]
+    traces: Mapping[str, Sequence[NodeEvent]],
+    history: History,
+    writes: Mapping[Write, int],
+    attempts: Mapping[int, Sequence[Attempt]],
 ) -> Iterator[Arrow]:
-    """What the traces prove to have been told, node by node.
+    """What the traces prove to have been told, node by node, and what clients wrote down.
 
     Args:
         traces: By node, on the clock of the history.
         history: Of the whole run.
         writes: The operation of each write.
+        attempts: Of operations by index, what their clients transmitted, if that is known.
 
     Cost: O(n log n) in events.
     """
@@ -81,7 +91,9 @@ def derived(
         yield from _votes(node, traces[node], cluster)
         yield from _entries(node, traces[node], cluster)
         yield from _commits(node, traces[node], cluster)
-        yield from _answers(node, traces[node], cluster, history, writes)
+        if not attempts:
+            yield from _answers(node, traces[node], cluster, history, writes)
+    yield from _exchanges(attempts, _acknowledged(traces, cluster, writes))
 
 
 def nearest(arrows: Iterable[Arrow], moments: Sequence[int], remark: str) -> Messages:
@@ -113,10 +125,14 @@ def derived_messages(
     traces: Mapping[str, Sequence[NodeEvent]],
     history: History,
     writes: Mapping[Write, int],
+    attempts: Mapping[int, Sequence[Attempt]],
     moments: Sequence[int],
 ) -> Messages:
     """Of ``derived``, not too many."""
-    return nearest(derived(traces, history, writes), moments, _DERIVED if traces else "")
+    remark = _DERIVED if traces else ""
+    if attempts:
+        remark += _MET
+    return nearest(derived(traces, history, writes, attempts), moments, remark)
 
 
 def _distance(at: int, moments: Sequence[int]) -> int:
@@ -283,3 +299,49 @@ def _answers(
             kind="client",
             text=f"answers operation {number} ({entry})",
         )
+
+
+def _acknowledged(
+    traces: Mapping[str, Sequence[NodeEvent]], cluster: _Recorded, writes: Mapping[Write, int]
+) -> dict[tuple[int, str], tuple[int, int]]:
+    """Of a write at a node: when it was appended there and when it was acknowledged."""
+    found: dict[tuple[int, str], tuple[int, int]] = {}
+    for node in sorted(traces):
+        for event in traces[node]:
+            if isinstance(event, Answered):
+                op = writes.get((event.client, event.sequence))
+                appended = cluster.appended[node].get((event.index, event.term))
+                if op is not None and appended is not None:
+                    found[op, node] = appended, event.at
+    return found
+
+
+def _exchanges(
+    attempts: Mapping[int, Sequence[Attempt]],
+    acknowledged: Mapping[tuple[int, str], tuple[int, int]],
+) -> Iterator[Arrow]:
+    """A question and its answer for each attempt."""
+    for op in sorted(attempts):
+        for attempt in attempts[op]:
+            sent, returned = attempt.departed, attempt.returned
+            middle = None if returned is None else (sent + returned) // 2
+            came, left = acknowledged.get((op, attempt.node), (middle, middle))
+            if returned is None or not (came and left and sent <= came <= left <= returned):
+                came = left = middle
+            yield Arrow(
+                departed=sent,
+                arrived=came,
+                source=CLIENTS,
+                target=attempt.node,
+                kind="client",
+                text=f"operation {op} of {attempt.client}",
+            )
+            if returned is not None and left is not None:
+                yield Arrow(
+                    departed=left,
+                    arrived=returned,
+                    source=attempt.node,
+                    target=CLIENTS,
+                    kind="client",
+                    text=f"to operation {op} of {attempt.client}: {attempt.answer}",
+                )

@@ -22,6 +22,7 @@ from nemesis.target import (
     Resolved,
     Target,
     describe_target,
+    minority_size,
 )
 from system_under_test.conditions import (
     Condition,
@@ -178,9 +179,13 @@ class Shun(Partition, frozen=True, tag="shun"):
     def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
         leader = scene.resolve(Leader())
         others = [node for node in scene.nodes if node not in leader.nodes]
-        drawn = isinstance(self.target, Follower | AnyNode | Minority)
-        hit = scene.resolve(self.target, others if drawn else ())
-        return Resolved(hit.nodes, leader.note), partition.between(leader.nodes, hit.nodes)
+        if isinstance(self.target, Minority):  # Of all nodes, not of the others alone.
+            count = max(1, minority_size(len(scene.nodes)))
+            hit = tuple(sorted(scene.rng.sample(others, count)))
+        else:
+            drawn = isinstance(self.target, Follower | AnyNode)
+            hit = scene.resolve(self.target, others if drawn else ()).nodes
+        return Resolved(hit, leader.note), partition.between(leader.nodes, hit)
 
 
 class Sieve(Partition, frozen=True, tag="sieve"):
@@ -197,7 +202,8 @@ class Sieve(Partition, frozen=True, tag="sieve"):
 
     def aim(self, scene: Scene) -> tuple[Resolved, frozenset[Link]]:
         pairs = [Link(a, b) for a in scene.nodes for b in scene.nodes if a != b]
-        return Resolved(()), frozenset(p for p in pairs if scene.rng.random() < self.chance)
+        cut = frozenset(pair for pair in pairs if scene.rng.random() < self.chance)
+        return Resolved(scene.nodes), cut
 
 
 class NonTransitive(Partition, frozen=True, tag="non-transitive"):

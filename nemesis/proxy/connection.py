@@ -369,10 +369,11 @@ class Connection:
 
     def drop_held(self) -> None:
         """A way was cut: what is held on it is lost."""
-        if self.relay is not None and self.relay.drop_held():
-            self.damaged = True
         for pipe in (self.forward, self.backward):
             if pipe.swallows:
+                relay = self.relay
+                if relay is not None and relay.drop_held(to_server=pipe is self.forward):
+                    self.damaged = True
                 pipe.drop_held()
 
     # --- its end ---------------------------------------------------------------------

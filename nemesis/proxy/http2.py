@@ -136,6 +136,12 @@ class Outflow:
         self._hop.flows[stream] = self
         self.flush()
 
+    def drop_waiting(self) -> bool:
+        """Lose what waits; whether anything did."""
+        had = bool(self._items)
+        self._items.clear()
+        return had
+
     def release(self) -> None:
         """It is held no more."""
         self.held = False
@@ -299,7 +305,7 @@ class Hop:
         Raises:
             RelayError: The frame is none of its kind.
         """
-        size = _number(frame)
+        size = number_in(frame) & 0x7FFFFFFF
         if frame.stream:
             if (flow := self.flows.get(frame.stream)) is not None:
                 flow.widen(size)
@@ -307,6 +313,10 @@ class Hop:
         self.window += size
         for flow in tuple(self.flows.values()):
             flow.flush()
+
+    def drop_waiting(self) -> bool:
+        """Lose what waits for windows; whether anything did."""
+        return sum(flow.drop_waiting() for flow in self.flows.values()) > 0
 
     def grant(self, stream: int, size: int) -> None:
         """Let the peer send more."""
@@ -335,7 +345,12 @@ def _unpadded(frame: Frame) -> bytes:
     return frame.payload[1 : len(frame.payload) - frame.payload[0]]
 
 
-def _number(frame: Frame) -> int:
+def number_in(frame: Frame) -> int:
+    """All that some kinds of frames hold.
+
+    Raises:
+        RelayError: It is none.
+    """
     if len(frame.payload) != 4:
         raise RelayError(f"{len(frame.payload)} bytes where a number is due")
-    return int.from_bytes(frame.payload, "big") & 0x7FFFFFFF
+    return int.from_bytes(frame.payload, "big")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from nemesis.proxy.gate import Gate
@@ -34,6 +35,7 @@ from nemesis.proxy.http2 import (
     Outflow,
     RelayError,
     Reset,
+    number_in,
 )
 from nemesis.proxy.messages import COPY, InnerCall, Messages, Multiplexed, framed
 from system_under_test.conditions import (
@@ -91,6 +93,7 @@ class _Waiting:
 
     due: float
     overtaken: bool
+    to_server: bool
     go: Callable[[], None]
 
 
@@ -215,19 +218,19 @@ class Relay:
         for waiting in sorted(due, key=lambda waiting: waiting.due):
             waiting.go()
 
-    def drop_held(self) -> bool:
-        """Lose what is held back; whether there was anything."""
-        had = bool(self._waiting)
-        self._waiting.clear()
-        return had
+    def drop_held(self, *, to_server: bool) -> bool:
+        """Lose what is held back on that way, for whatever reason; whether there was anything."""
+        lost = [waiting for waiting in self._waiting if waiting.to_server == to_server]
+        self._waiting = [waiting for waiting in self._waiting if waiting.to_server != to_server]
+        return (self._server if to_server else self._client).drop_waiting() or bool(lost)
 
-    def _hold(self, fate: Fate, go: Callable[[], None]) -> None:
+    def _hold(self, fate: Fate, go: Callable[[], None], *, to_server: bool = True) -> None:
         if fate.how is Meddling.REORDER:
             self._forward.counts.requests_overtaken += 1
             due = self._now + OVERTAKEN_MAX_NS / 1e9
         else:
             due = self._now + fate.late_ns / 1e9
-        self._waiting.append(_Waiting(due, fate.how is Meddling.REORDER, go))
+        self._waiting.append(_Waiting(due, fate.how is Meddling.REORDER, to_server, go))
 
     # --- requests ----------------------------------------------------------------------
 
@@ -361,7 +364,7 @@ class Relay:
             if fate.status:
                 failed.append(self._multiplexed.failure(request.number, fate.status, DETAILS))
             elif fate.late_ns or fate.how is Meddling.REORDER:
-                self._hold(fate, lambda copies=copies: self._pass_on(flow, copies))  # type: ignore[misc]
+                self._hold(fate, partial(self._pass_on, flow, copies))
             elif not fate.lost:
                 passed += copies
         if passed:
@@ -382,7 +385,7 @@ class Relay:
         call = self._calls.pop(frame.stream, None)
         if call is None:
             return
-        code = int.from_bytes(frame.payload, "big")
+        code = number_in(frame)
         for flow in call.requests:
             flow.reset(code)
             self._forget(flow.stream)
@@ -418,7 +421,7 @@ class Relay:
         call.reply_lost = fate.lost
         if fate.late_ns:
             call.reply.held = True
-            self._hold(fate, call.reply.release)
+            self._hold(fate, call.reply.release, to_server=False)
 
     def _reply_fate(self) -> Fate:
         counts = self._backward.counts
@@ -465,7 +468,7 @@ class Relay:
                 continue
             fate = self._reply_fate()
             if fate.late_ns:
-                self._hold(fate, lambda reply=reply: self._answer(call, [reply]))  # type: ignore[misc]
+                self._hold(fate, partial(self._answer, call, [reply]), to_server=False)
             elif not fate.lost:
                 passed.append(reply)
         if passed:
@@ -494,7 +497,7 @@ class Relay:
             if flow.stream == frame.stream:
                 flow.close()
         if number and not call.reply_lost:
-            call.reply.put(Reset(int.from_bytes(frame.payload, "big")))
+            call.reply.put(Reset(number_in(frame)))
             self._calls.pop(number, None)
 
     def _forget(self, stream: int) -> None:

@@ -340,6 +340,29 @@ def test_faults_do_not_pile_up_behind_one_that_takes_too_long() -> None:
         assert f"fault {number} skipped" in text_of(run)
 
 
+def test_faults_overlap_as_their_schedule_says() -> None:
+    times = ((0, 6), (1, 2), (2, 9), (5, 1))
+    faults = [FaultTime(Nanos(at * SECOND), Nanos(long * SECOND)) for at, long in times]
+    run = virtual_run(TEN_HZ, faults=faults).run()
+    steps = [effect for _, effect in run.effects if isinstance(effect, Inject | Undo | HealAll)]
+    assert steps == [
+        *(Inject(0), Inject(1), Inject(2), Undo(1)),
+        *(Inject(3), Undo(0), Undo(3), HealAll()),
+    ]
+    ended = {event.fault for event in run.events if isinstance(event, FaultEnded)}
+    assert ended == {0, 1, 2, 3}
+
+
+def test_what_is_undone_at_once_is_done_though_a_little_late() -> None:
+    late = [FaultTime(Nanos(at * MS), Nanos(0)) for at in (0, 100, 2_500)]
+    run = virtual_run(TEN_HZ, faults=late)
+    run.confirm_after = 1_300 * MS
+    run.run()
+    steps = [effect for _, effect in run.effects if isinstance(effect, Inject | Undo)]
+    assert steps == [Inject(0), Undo(0), Inject(2), Undo(2)]
+    assert "fault 1 skipped" in text_of(run)
+
+
 def test_a_fault_that_still_holds_at_the_end_is_ended_by_healing() -> None:  # 19
     run = virtual_run(TEN_HZ, faults=[FaultTime(Nanos(9 * SECOND), Nanos(9 * SECOND))]).run()
     assert run.times(Undo) == []

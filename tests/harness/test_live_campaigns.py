@@ -67,6 +67,15 @@ def only_run(store: Path) -> RunDirectory:
     return run
 
 
+def test_the_zoo_is_hunted_live_where_it_can_be(tmp_path: Path) -> None:
+    bugs = ("crashes-without-leader", "field-merge")
+    done = hearsay("zoo", *bugs, "--live", "--hunts", "2", "--store", tmp_path)
+    assert done.returncode == 0, done
+    assert "crashes-without-leader: liveness: unexpected death" in done.stdout
+    assert "field-merge: simulated only: needs messages as slow as elections are" in done.stdout
+    assert "of 1 bugs that live clusters can show 1 caught" in done.stdout
+
+
 def test_a_campaign_on_the_correct_cluster_is_valid_and_judged_alike_again(tmp_path: Path) -> None:
     done = hearsay("run", "--time", "9", "--seed", "3", "--store", tmp_path)
     assert done.returncode == 0, done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.attempts import by_operation
 from harness.overhearing import AROUND_NS, Overheard, overhear
 from harness.report.messages import CLIENTS
 from harness.simulated import Simulated, simulate
@@ -65,7 +66,7 @@ def test_every_answered_operation_has_a_trail_that_ends_with_an_answer(
     heard: tuple[Simulated, Overheard],
 ) -> None:
     history = heard[0].history()
-    trails = trails_from_attempts(history, heard[1].attempts)
+    trails = trails_from_attempts(by_operation(history, heard[1].attempts))
     answered = [op.index for op in history.ops if isinstance(op.outcome, Ok)]
     assert answered
     assert all("answered" in trails[index] for index in answered)
@@ -76,7 +77,7 @@ def test_traces_tell_where_a_write_was_acknowledged(heard: tuple[Simulated, Over
     history, config = simulated.history(), PLAN.config
     writes = writes_of(history, workload(config.workload))
     told = trails_from_traces(config, history, simulated.traces, writes)
-    seen = trails_from_attempts(history, overheard.attempts)
+    seen = trails_from_attempts(by_operation(history, overheard.attempts))
     assert len(told) == len(history.ops)
     for op in history.ops:
         contact = told[op.index].split()[1]

@@ -54,14 +54,14 @@ MS = 1_000_000
 
 @cache
 def planted() -> Simulated:
-    """Some 300 operations and 8 faults, on nodes that commit without a majority."""
+    """Some 400 operations and 8 faults, on nodes that commit without a majority."""
     config = RunConfig(
-        seed=17, nodes=5, faults=("partition", "kill"), time_s=13.5, rate_hz=27.0,
+        seed=6, nodes=5, faults=("partition", "kill"), time_s=19.0, rate_hz=20.0,
         bug="minority-commit", options={"retries": "exactly-once"},
     )  # fmt: skip
     pace = Pace(
-        first_ns=2 * SECOND, duration_min_ns=700 * MS, duration_max_ns=900 * MS,
-        recovery_ns=300 * MS, interval_ns=1_150 * MS, tail_ns=SECOND,
+        first_ns=2 * SECOND, duration_min_ns=1_300 * MS, duration_max_ns=1_500 * MS,
+        recovery_ns=300 * MS, interval_ns=1_900 * MS, tail_ns=SECOND,
     )  # fmt: skip
     schedule = plan_faults(config, pace=pace)
     return simulate(Plan(config=config, schedule=schedule, world=WorldOptions(nodes=5)))
@@ -99,6 +99,7 @@ def test_hundreds_of_operations_and_eight_faults_shrink_to_a_handful_that_fails(
     best = shrunk().best
     assert steps_of(best) <= 8
     assert best.config.nodes == 3
+    assert best.config.options == {}
     regression = regression_of(best, shrunk().failure)
     assert regression.fails()
     assert not regression.accuses_correct_nodes()

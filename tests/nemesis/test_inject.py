@@ -23,6 +23,8 @@ from nemesis.fault import (
     Pause,
     RemoveNode,
     ResetConnections,
+    Shun,
+    Sieve,
     SlowLinks,
     TransferLeadership,
     kind_of,
@@ -58,6 +60,8 @@ REVERSIBLE: tuple[Fault, ...] = (
     BadWeather(All(), loss=0.5),
     Impair(Leader(), HalfOpen()),
     Impair(All(), Meddled(Meddling.DROP_REPLY)),
+    Shun(Minority()),
+    Sieve(0.5),
     RemoveNode(Minority()),
 )
 ALL_FAULTS = (
@@ -181,6 +185,21 @@ async def test_one_way_never_draws_the_same_node_twice() -> None:
         system = FakeSystem()
         await inject(OneWay(AnyNode(), AnyNode()), system, random.Random(seed))
         assert len(system.cuts) == 1
+
+
+async def test_who_is_shunned_and_the_leader_do_not_hear_each_other() -> None:
+    system = FakeSystem(count=5, leader=NodeId("n2"))
+    injected = await inject(Shun(Minority()), system, rng())
+    assert len(injected.nodes) == 2
+    assert NodeId("n2") not in injected.nodes
+    assert system.cuts == partition.between([NodeId("n2")], injected.nodes)
+
+
+async def test_a_sieve_cuts_about_its_share_of_all_links() -> None:
+    for chance, count in ((0.0, 0), (1.0, 20)):
+        system = FakeSystem(count=5)
+        await inject(Sieve(chance), system, rng())
+        assert len(system.cuts) == count
 
 
 async def test_a_bridge_is_named_and_loses_no_link() -> None:

@@ -52,7 +52,7 @@ CONTROLS: Final = {
     "causal": Control(bug="stale-read", seen="write-causally-overwritten"),
     "session-guarantees": Control(bug="stale-read", seen="read-your-writes-violation"),
     "append": Control(bug="read-skew", seen="G-single"),
-    "wr": Control(bug="minority-commit", seen="G-single-process"),
+    "wr": Control(bug="applies-by-clock", seen="future-read"),
     "long-fork": Control(bug="minority-commit", seen="long-fork"),
     "bank": Control(bug="first-command-only", seen="missing-balance"),
 }

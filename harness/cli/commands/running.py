@@ -146,6 +146,10 @@ def zoo(
         Path | None, typer.Option(help="Shrink what was caught into files in this directory.")
     ] = None,
     shrink_seconds: Annotated[float, typer.Option(help="CPU seconds of shrinking a run.")] = 20.0,
+    live: Annotated[
+        bool, typer.Option("--live", help="Hunt in live clusters; --hunts: campaigns for each bug.")
+    ] = False,
+    store: StoreOption = STORE,
 ) -> None:
     """Switch on every known bug in turn, and see what it takes to catch it."""
     from harness.cli.zoo import Chosen, run_zoo
@@ -160,8 +164,9 @@ def zoo(
         json=json,
         golden=golden,
         shrink_seconds=shrink_seconds,
+        live=live,
     )
-    raise typer.Exit(run_zoo(chosen))
+    raise typer.Exit(run_zoo(chosen, store))
 
 
 @app.command(epilog=EPILOG)

@@ -92,20 +92,18 @@ function linearization(row) {
 function cluster(moment) {
   const wide = document.createElement("div"), table = document.createElement("table");
   wide.className = "wide";
-  const header = table.createTHead().insertRow();
-  for (const name of ["node", "state", "role", "term", "committed", "last entry", "pulls from", "cut off from"]) {
-    const cell = element("th", name);
-    header.append(cell);
-  }
-  const body = table.createTBody();
-  for (const node of nodes) {
-    const state = stateAt(node, moment), row = body.insertRow();
-    row.append(element("th", node.name));
-    const cells = [state.life, state.role, state.term ?? "–", state.commit ?? "–", state.last, state.source, state.cutOff.join(", ") || "–"];
+  const header = table.createTHead().insertRow(), body = table.createTBody();
+  const states = nodes.map((node) => stateAt(node, moment)), isCut = states.some((state) => state.cutOff.length);
+  const names = ["node", "state", "role", "term", "committed", "last entry", "pulls from", ...(isCut ? ["cut off from"] : [])];
+  for (const name of names) header.append(element("th", name));
+  states.forEach((state, place) => {
+    const row = body.insertRow(), cutOff = isCut ? [state.cutOff.join(", ") || "–"] : [];
+    row.append(element("th", nodes[place].name));
+    const cells = [state.life, state.role, state.term ?? "–", state.commit ?? "–", state.last, state.source, ...cutOff];
     for (const text of cells) row.insertCell().textContent = String(text);
     row.classList.toggle("leader", state.role === "leader");
     row.classList.toggle("down", !state.isUp || state.life === "paused");
-  }
+  });
   wide.append(table);
   const during = faultsDuring(moment, moment).map(nameOfFault).join("; ");
   return part(`The cluster at ${instant(moment)}`, [

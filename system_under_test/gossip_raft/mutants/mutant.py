@@ -39,6 +39,7 @@ class Need(Enum):
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"
+    SHUNNED = "nodes that hear others, but not the leader"
     FLAPPING = "nodes cut off one right after the other"
     STRAGGLING = "messages that come elections later"
     CHAINS = "nodes that pull from each other"

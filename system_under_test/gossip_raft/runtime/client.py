@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import grpc.aio
 
@@ -43,6 +43,11 @@ CONNECT_TIMEOUT_S: Final = 0.5
 SEND_MARGIN: Final = Nanos(20_000_000)
 """So shortly before its deadline an operation is not sent any more: no answer would come in
 time, and what is not sent need not be feared."""
+
+
+Witness: TypeAlias = Callable[[Message, Nanos, Nanos, Message | str], None]
+"""Hears of every transmission that is over: the question, when it was sent, when its end was
+known, and the answer or why there is none."""
 
 
 class Connections:
@@ -134,8 +139,10 @@ class SessionRunner:
         timeouts: SessionTimeouts,
         *,
         acknowledge_to: str | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.session: Final = session
+        self._witness = witness
         self._connections = connections
         self._timeouts = timeouts
         self._acknowledge_to = acknowledge_to
@@ -212,18 +219,25 @@ class SessionRunner:
             body = replace(message.body, acknowledge_to=self._acknowledge_to)
             message = message._replace(body=body)
         # Waits longer than the session does for one attempt: a late answer counts as well.
-        timeout_s = max(0, self._deadline - self._clock.now()) / 1e9
+        sent = self._clock.now()
+        timeout_s = max(0, self._deadline - sent) / 1e9
+        came: Message | str = "gave no answer in time"
         try:
-            answer = await self._connections.ask(message, timeout_s)
-        except NotConnected:
+            came = answer = await self._connections.ask(message, timeout_s)
+        except NotConnected as error:
+            came = str(error)
             self._obey(self.session.undelivered(message.request, self._clock.now()))
-        except NoAnswer:
+        except NoAnswer as error:
+            came = str(error)
             self._obey(self.session.unknown_fate(message.request, self._clock.now()))
         except CodecError as error:
             if self._ending is not None and not self._ending.done():
                 self._ending.set_exception(error)
         else:
             self._obey(self.session.receive(answer, self._clock.now()))
+        finally:
+            if self._witness is not None:
+                self._witness(message, sent, self._clock.now(), came)
 
     def _wake(self) -> None:
         self._obey(self.session.wake(self._clock.now()))
@@ -242,12 +256,13 @@ class GrpcClient:
         *,
         policy: ClientPolicy = CAREFUL,
         security: Security | None = None,
+        witness: Witness | None = None,
     ) -> None:
         """``addresses`` are where this client reaches the nodes: proxies, for instance."""
         timeouts = SessionTimeouts() if timeouts is None else timeouts
         self._connections = Connections(addresses, cluster, security)
         session = ClientSession(client, self._connections.nodes, contact, timeouts, policy)
-        self._runner = SessionRunner(session, self._connections, timeouts)
+        self._runner = SessionRunner(session, self._connections, timeouts, witness=witness)
 
     @property
     def dead(self) -> bool:

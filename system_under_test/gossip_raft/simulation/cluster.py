@@ -396,7 +396,7 @@ class SimulatedCluster:
     def _down(self, node: NodeId) -> None:
         """The process is gone: what it was writing may survive, its connections do not."""
         self.disks[node].process_killed()
-        late = self.network.slow_close_ns(Link(node, CLIENTS))
+        late = self.network.late_ns(Link(node, CLIENTS))
         if late:
             for client in tuple(self._clients.values()):
                 if asked := client.open_at(node):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -73,6 +73,15 @@ class NetworkOptions:
     entries_bytes_max: int | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Imposed:
+    """A condition that holds, and what had happened on its links when it began."""
+
+    links: frozenset[Link]
+    condition: Condition
+    before: Mapping[Link, Counter[str]]
+
+
 class _Flap:
     """A ``Flapping`` that is imposed."""
 
@@ -130,6 +139,8 @@ class SimulatedNetwork:
         self._from_clients = self._routes[CLIENTS]
         self._bounce = bounce
         self._flaps: list[_Flap] = []
+        self._imposed: list[_Imposed] = []
+        self._healed = self._counted(self._links)
         self._unanswered: set[tuple[str, str, RequestId]] = set()
         """Source, target and number of requests whose replies are to get lost."""
         if options.priorities is not None:
@@ -281,6 +292,7 @@ class SimulatedNetwork:
         self, links: Collection[Link], condition: Condition, clients: Collection[str] = ()
     ) -> None:
         """``clients``: those that there are, each connected to every node."""
+        self._imposed.append(_Imposed(frozenset(links), condition, self._counted(links)))
         if isinstance(condition, Flapping):
             self._flaps.append(flap := _Flap(links, condition))
             self._flap(flap)
@@ -291,7 +303,14 @@ class SimulatedNetwork:
         self._watch(links)
 
     def lift(self, links: Collection[Link], condition: Condition) -> str:
-        """Undo one ``impose``; says what happened on the links since they were last healed."""
+        """Undo one ``impose``; says what happened on the links since."""
+        wanted = frozenset(links)
+        for imposed in self._imposed:
+            if imposed.links == wanted and imposed.condition == condition:
+                self._imposed.remove(imposed)
+                break
+        else:
+            return "nothing was imposed"
         if isinstance(condition, Flapping):
             for flap in self._flaps:
                 if flap.links == frozenset(links) and flap.flapping == condition:
@@ -301,18 +320,19 @@ class SimulatedNetwork:
             for route in self._of(links):
                 self._resume(route, route.lift(condition))
             self._watch(links)
-        return self._summary(self._of(links))
+        return _summary(imposed.before, self._counted(wanted))
 
     def heal(self) -> str:
-        """Every link as it was in the beginning; says what the faults did."""
-        routes = [route for routes in self._routes.values() for route in routes.values()]
+        """Every link as it was in the beginning; says what happened since the last time."""
+        self._imposed.clear()
         for flap in list(self._flaps):
             self._stop(flap)
-        for route in routes:
+        for route in self._of(self._links):
             self._resume(route, route.clear())
             route.watch(False)
         self._unanswered.clear()
-        return self._summary(routes)
+        before, self._healed = self._healed, self._counted(self._links)
+        return _summary(before, self._healed)
 
     def forget(self, client: str) -> None:
         """It is gone, and its connections with it."""
@@ -320,10 +340,12 @@ class SimulatedNetwork:
             if route.impairment is not None:
                 route.impairment.admitted.pop(client, None)
 
-    def slow_close_ns(self, link: Link) -> int:
-        """How much later the end of a connection is heard that travels there."""
-        impairment = self._routes[link.source][link.target].impairment
-        return 0 if impairment is None else impairment.slow_close_ns
+    def late_ns(self, link: Link) -> int:
+        """How much later the end of a connection is heard that travels there now."""
+        route = self._routes[link.source][link.target]
+        late = 0 if route.impairment is None else route.impairment.slow_close_ns
+        route.did["late ends"] += late > 0
+        return late
 
     def _resume(self, route: Route, waiting: Sequence[Message]) -> None:
         for message in waiting:
@@ -358,20 +380,12 @@ class SimulatedNetwork:
             for route in self._of(flap.links):
                 self._resume(route, route.lift(Cut()))
 
-    def _summary(self, routes: Sequence[Route]) -> str:
-        """And nothing is left to be told."""
-        did: Counter[str] = Counter()
-        met: Counter[str] = Counter()
-        for route in routes:
-            did += route.did
-            met.update(name for name, count in route.did.items() if count)
-            route.did.clear()
-        said = [
-            f"{words} {did[name]:,} {unit}s on {met[name]} links"
-            for name, words, unit in _SAID
-            if did[name]
-        ]
-        return ", ".join(said) or "dropped 0 messages on 0 links"
+    @property
+    def _links(self) -> list[Link]:
+        return [Link(source, target) for source in self._routes for target in self._routes[source]]
+
+    def _counted(self, links: Collection[Link]) -> dict[Link, Counter[str]]:
+        return {link: self._routes[link.source][link.target].did.copy() for link in links}
 
     def _of(self, links: Collection[Link]) -> list[Route]:
         return [self._routes[link.source][link.target] for link in sorted(links)]
@@ -391,6 +405,7 @@ def _limited(deliver: Deliver, bytes_max: int) -> Deliver:
 _SAID: Final = (
     ("dropped", "dropped", "message"),
     ("refused", "refused", "request"),
+    ("late ends", "told late", "end"),
     ("narrowed", "let through one by one", "message"),
     (Meddling.DROP_REQUEST.value, "dropped", "request"),
     ("unanswered", "left unanswered", "request"),
@@ -400,3 +415,19 @@ _SAID: Final = (
     (Meddling.FAIL.value, "failed", "request"),
 )
 """What was counted, what was done, to what."""
+
+
+def _summary(before: Mapping[Link, Counter[str]], after: Mapping[Link, Counter[str]]) -> str:
+    """What happened in between, in words."""
+    did: Counter[str] = Counter()
+    met: Counter[str] = Counter()
+    for link, counts in after.items():
+        since = counts - before[link]
+        did += since
+        met.update(since.keys())
+    said = [
+        f"{words} {did[name]:,} {unit}s on {met[name]} links"
+        for name, words, unit in _SAID
+        if did[name]
+    ]
+    return ", ".join(said) or "dropped 0 messages on 0 links"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.attempts import Attempt
 from harness.report import messages
 from harness.report.messages import CLIENTS, Arrow, derived, derived_messages, nearest
 from histories.call import Indeterminate, Ok, Write
@@ -60,7 +61,7 @@ def told(kind: str, arrows: Sequence[Arrow]) -> list[tuple[str, str, int, int | 
 
 
 def test_votes_entries_commit_points_and_answers_are_told() -> None:
-    arrows = list(derived(traces(), history(), {("p3", 1): 0}))
+    arrows = list(derived(traces(), history(), {("p3", 1): 0}, {}))
     assert told("vote", arrows) == [("n0", "n1", 10, 20), ("n1", "n0", 20, 30)]
     assert told("entries", arrows) == [("n0", "n1", 110, 130)]
     assert told("commit", arrows) == [("n0", "n1", 150, 170)]
@@ -68,14 +69,32 @@ def test_votes_entries_commit_points_and_answers_are_told() -> None:
 
 
 def test_an_answer_that_the_client_never_got_does_not_arrive() -> None:
-    arrows = list(derived(traces(), history(answered=False), {("p3", 1): 0}))
+    arrows = list(derived(traces(), history(answered=False), {("p3", 1): 0}, {}))
     assert told("client", arrows)[1] == ("n0", CLIENTS, 160, None)
+
+
+def test_what_a_client_wrote_down_is_told_with_what_the_node_recorded() -> None:
+    attempts = {
+        0: [
+            Attempt(client="p3", node="n1", departed=100, returned=104, answer="does not lead"),
+            Attempt(client="p3", node="n0", departed=105, returned=190, answer="answered"),
+            Attempt(client="p3", node="n2", departed=191, answer="cannot be reached"),
+        ]
+    }
+    arrows = list(derived(traces(), history(), {("p3", 1): 0}, attempts))
+    assert told("client", arrows) == [
+        (CLIENTS, "n1", 100, 102),
+        ("n1", CLIENTS, 102, 104),
+        (CLIENTS, "n0", 105, 110),
+        ("n0", CLIENTS, 160, 190),
+        (CLIENTS, "n2", 191, None),
+    ]
 
 
 def test_a_vote_for_who_never_led_is_not_known_to_have_arrived() -> None:
     events = traces()
     lost = {"n0": events["n0"][:2], "n1": events["n1"][:1]}
-    assert told("vote", list(derived(lost, history(), {}))) == [
+    assert told("vote", list(derived(lost, history(), {}, {}))) == [
         ("n0", "n1", 10, 20),
         ("n1", "n0", 20, None),
     ]
@@ -84,7 +103,7 @@ def test_a_vote_for_who_never_led_is_not_known_to_have_arrived() -> None:
 def test_without_a_source_nobody_is_said_to_have_sent_an_entry() -> None:
     events = traces()
     events["n1"] = [event for event in events["n1"] if not isinstance(event, SourceChosen)]
-    assert told("entries", list(derived(events, history(), {}))) == []
+    assert told("entries", list(derived(events, history(), {}, {}))) == []
 
 
 def test_an_old_entry_left_its_source_when_that_was_asked() -> None:
@@ -92,7 +111,7 @@ def test_an_old_entry_left_its_source_when_that_was_asked() -> None:
         "n0": [Appended(at=5, index=1, term=1, digest=0)],
         "n1": [SourceChosen(at=50, source="n0"), Appended(at=60, index=1, term=1, digest=0)],
     }
-    assert told("entries", list(derived(late, history(), {}))) == [("n0", "n1", 50, 60)]
+    assert told("entries", list(derived(late, history(), {}, {}))) == [("n0", "n1", 50, 60)]
 
 
 def test_entries_of_one_instant_are_one_arrow() -> None:
@@ -104,7 +123,7 @@ def test_entries_of_one_instant_are_one_arrow() -> None:
             Appended(at=12, index=3, term=1, digest=0),
         ],
     }
-    arrows = derived(batch, history(), {})
+    arrows = derived(batch, history(), {}, {})
     assert [(arrow.arrived, arrow.text) for arrow in arrows] == [
         (9, "entries 1 to 2 of term 1"),
         (12, "entry 3 of term 1"),
@@ -126,4 +145,4 @@ def test_of_too_many_arrows_those_near_a_moment_are_kept() -> None:
 
 
 def test_no_traces_no_messages() -> None:
-    assert derived_messages({}, history(), {}, [5]) == messages.NO_MESSAGES
+    assert derived_messages({}, history(), {}, {}, [5]) == messages.NO_MESSAGES

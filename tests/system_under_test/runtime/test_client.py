@@ -100,6 +100,33 @@ async def test_an_answer_ends_the_call() -> None:
         await client.close()
 
 
+async def test_a_witness_hears_how_every_transmission_ended() -> None:
+    heard: list[tuple[Message, int, int, Message | str]] = []
+
+    def witness(*told: Any) -> None:
+        heard.append(told)
+
+    def client_at(address: str, timeouts: SessionTimeouts) -> GrpcClient:
+        return GrpcClient(ClientId("c"), {N0: address}, N0, "test", timeouts, witness=witness)
+
+    async with FakeNode(RESULTS).serving() as node:
+        client = client_at(node.address, PATIENCE)
+        await client.call(WRITE)
+        ((asked, sent, ended, came),) = heard
+        assert asked.target == N0
+        assert 0 < sent <= ended
+        assert isinstance(came, Message)
+        assert came.body == RESULTS
+        await client.close()
+    heard.clear()
+    async with FakeNode(RESULTS, silent=True).serving() as node:
+        client = client_at(node.address, TIMEOUTS)
+        assert isinstance(await client.call(WRITE), TimedOut)
+        await client.close()
+    assert heard
+    assert {came for *_, came in heard} == {"gave no answer in time"}
+
+
 async def test_a_closed_port_is_surely_not_reached() -> None:
     port = ReservedPort()
     connections = Connections({N0: port.address}, "test")
