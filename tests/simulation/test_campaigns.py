@@ -86,7 +86,7 @@ OUTDATED: Final = Campaign(
 """Snapshots all the time, and old ones arrive again."""
 CHURNING: Final = Campaign(nodes=5, faults=("membership", "partition", "crash"), node=COMPACTING)
 LEASING: Final = Campaign(
-    nodes=3, faults=("partition", "drift"), workload="register", reads="lease", node=QUICK
+    nodes=3, faults=("isolate", "drift"), workload="register", reads="lease", node=QUICK
 )
 
 
@@ -162,7 +162,8 @@ def test_reads_by_lease_are_never_stale_while_clocks_drift_within_bounds() -> No
     ids=["plain", "star", "line", "tree"],
 )
 def test_every_topology_survives_bad_weather(node: dict[str, int | str | None]) -> None:
-    replace(ATTACKED, node=node).survived(4)
+    # What a seed may draw of chains means nothing in a star.
+    replace(ATTACKED, node={"children_max": None, **node}).survived(4)
 
 
 @pytest.mark.parametrize(
