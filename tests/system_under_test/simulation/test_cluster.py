@@ -98,3 +98,18 @@ def test_whoever_pulls_from_the_leader_is_hit_by_that_role() -> None:
     assert hit.detail == "puller from the leader"
     assert sources[hit.nodes[0]] == leader
     assert break_with(cluster, Kill(ChainEnd())).detail == "chain end"
+
+
+def test_what_waited_for_a_paused_node_comes_in_no_order_and_none_is_lost() -> None:
+    orders = set()
+    for seed in range(5):
+        cluster = cluster_of(3, seed)
+        node = cluster.nodes[0]
+        life, came = cluster.lives[node], list[int]()
+        done(cluster.pause(node))
+        for number in range(6):
+            life._waiting.append((came.append, number))
+        done(cluster.resume(node))
+        assert sorted(came) == list(range(6))
+        orders.add(tuple(came))
+    assert len(orders) > 1

@@ -31,10 +31,20 @@ from system_under_test.gossip_raft.core.messages import (
     Consistency,
     GetStatus,
     Message,
+    PulledEntries,
     PullEntries,
     ReadKeys,
 )
-from system_under_test.gossip_raft.core.types import ORIGIN, Nanos, NodeId, RequestId, Term
+from system_under_test.gossip_raft.core.types import (
+    ORIGIN,
+    Entry,
+    LogIndex,
+    Nanos,
+    NodeId,
+    Put,
+    RequestId,
+    Term,
+)
 from system_under_test.gossip_raft.simulation.network import NetworkOptions, SimulatedNetwork
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 
@@ -54,6 +64,7 @@ class World:
     scheduler: Scheduler = field(default_factory=Scheduler)
     heard: list[tuple[str, Message]] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    options: NetworkOptions = field(default_factory=NetworkOptions)
     bounced: list[tuple[Message, bool]] = field(default_factory=list)
     _asked: int = 0
 
@@ -61,7 +72,7 @@ class World:
         self.network = SimulatedNetwork(
             self.scheduler,
             random.Random(5),
-            NetworkOptions(),
+            self.options,
             nodes=(A, B),
             to_node=lambda node: partial(self._hear, node),
             to_clients=partial(self._hear, CLIENTS),
@@ -315,3 +326,17 @@ def test_healing_all_lifts_every_condition(world: World, condition: Condition) -
         assert world.times[0] - before < 10 * MS
         world.send("b", source, HEARTBEAT_REPLY, number)
         assert world.run() == [number]
+
+
+def test_more_entries_than_a_transport_carries_never_arrive() -> None:
+    def pulled(count: int) -> PulledEntries:
+        entries = tuple(
+            Entry(Term(1), LogIndex(number + 1), None, (Put("x", number),))
+            for number in range(count)
+        )
+        return PulledEntries(ORIGIN, entries, ORIGIN, ORIGIN)
+
+    world = World(options=NetworkOptions(entries_bytes_max=100))
+    for count in (1, 3, 5, 50):
+        world.send("a", "b", pulled(count), count)
+    assert sorted(world.run()) == [1, 3]
