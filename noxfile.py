@@ -19,6 +19,14 @@ nox.options.default_venv_backend = "none"
 PYTHON = sys.executable
 HEARSAY = str(Path(PYTHON).parent / "hearsay")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+PROPERTIES = (
+    "tests/nemesis",
+    "tests/histories",
+    "tests/simulation",
+    "tests/system_under_test/core",
+    "tests/workloads",
+)
+"""Where most tests are of properties, and get the deeper the more examples there are."""
 TYPED = (
     "histories",
     "checker",
@@ -113,8 +121,13 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """An hour of other runs every night, and one page; arguments go to ``hearsay campaign``."""
+    """An hour of other runs every night, and one page; arguments go to ``hearsay campaign``.
+
+    Then property tests, with examples that no night before had.
+    """
     session.run(HEARSAY, "campaign", "campaigns/nightly.toml", *session.posargs)
+    profile = {"HYPOTHESIS_PROFILE": "nightly"}
+    session.run(PYTHON, "-m", "pytest", "-n", "auto", *PROPERTIES, env=profile)
 
 
 @nox.session
