@@ -19,6 +19,14 @@ nox.options.default_venv_backend = "none"
 PYTHON = sys.executable
 HEARSAY = str(Path(PYTHON).parent / "hearsay")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+PROPERTIES = (
+    "tests/nemesis",
+    "tests/histories",
+    "tests/simulation",
+    "tests/system_under_test/core",
+    "tests/workloads",
+)
+"""Where most tests are of properties, and get the deeper the more examples there are."""
 TYPED = (
     "histories",
     "checker",
@@ -113,8 +121,13 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """An hour of other runs every night, and one page; arguments go to ``hearsay campaign``."""
+    """An hour of other runs every night, and one page; arguments go to ``hearsay campaign``.
+
+    Then property tests, with examples that no night before had.
+    """
     session.run(HEARSAY, "campaign", "campaigns/nightly.toml", *session.posargs)
+    profile = {"HYPOTHESIS_PROFILE": "nightly"}
+    session.run(PYTHON, "-m", "pytest", "-n", "auto", *PROPERTIES, env=profile)
 
 
 @nox.session
@@ -128,6 +141,14 @@ def docs(session: nox.Session) -> None:
 def endurance(session: nox.Session) -> None:
     """Two minutes of kills, a damaged log and a lost disk under 16 clients; nothing may be lost."""
     session.run(PYTHON, "-m", "tests.system_under_test.runtime.endurance", *session.posargs)
+
+
+@nox.session
+def definition(session: nox.Session) -> None:
+    """A hundred thousand small histories of every model, judged as brute force judges them."""
+    count = session.posargs or ["100000"]
+    tests = "tests/checker/linearizability/test_many_small_histories.py"
+    session.run(PYTHON, "-m", "pytest", "-q", "--histories", *count, tests)
 
 
 @nox.session

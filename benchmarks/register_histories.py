@@ -32,6 +32,9 @@ class Fault(Enum):
     """A read of what was written once, in the middle, and overwritten since."""
     MIXED_UP = "mixed up"
     """Some reads of any of the values, so that only a search can tell."""
+    WORN_OUT = "worn out"
+    """Reads at the very end that find the value changed more often than there are crashed
+    ops that may have done it: certainly wrong, and only counting them tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +72,29 @@ def register_history(case: Case, seed: int) -> History:
             for at in late[:3]:
                 old = at // 2 if case.values is None else rng.randrange(case.values)
                 _answer(ops, at, old)
+        case Fault.WORN_OUT:
+            ops += _more_changes(ops)
         case Fault.NOTHING:
             pass
     return History(tuple(ops))
+
+
+def _more_changes(ops: list[Op]) -> list[Op]:
+    """One client's reads, each of another value than the one before."""
+    crashed = sum(isinstance(op.outcome, Indeterminate) for op in ops)
+    end = max(op.completed for op in ops if op.completed != FOREVER)
+    process = ProcessId(1 + max(op.process for op in ops))
+    return [
+        Op(
+            index=len(ops) + number,
+            process=process,
+            call=Read("x"),
+            outcome=Ok((number % 2,)),
+            invoked=Nanos(end + 10 * number + 1),
+            completed=Nanos(end + 10 * number + 5),
+        )
+        for number in range(crashed + 2)
+    ]
 
 
 def _answer(ops: list[Op], at: int, value: Scalar) -> None:

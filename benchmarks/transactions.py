@@ -34,7 +34,7 @@ from histories.call import Append, Ok, Read, Txn
 from histories.event import Completed, Event, Invoked, Opened
 from histories.formats.read import read_history
 from histories.history import History
-from histories.op import Nanos, Op, ProcessId
+from histories.op import FOREVER, Nanos, Op, ProcessId
 from histories.txn_columns import READ, WRITE, TxnColumns
 
 KEYS_ACTIVE: Final = 5
@@ -195,7 +195,8 @@ def _steps(
 def write_journal(path: Path, ops: Sequence[Op]) -> None:
     """As a run would have written it."""
     moments = sorted(
-        [(op.invoked, 1, op) for op in ops] + [(op.completed, 0, op) for op in ops],
+        [(op.invoked, 1, op) for op in ops]
+        + [(op.completed, 0, op) for op in ops if op.completed != FOREVER],
         key=lambda moment: moment[:2],
     )
     encoder = msgspec.json.Encoder()

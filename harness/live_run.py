@@ -28,7 +28,7 @@ from histories.call import Call, Indeterminate
 from histories.event import Event
 from histories.journal import JournalWriter
 from histories.op import Nanos, ProcessId
-from nemesis.errors import NemesisError
+from nemesis.errors import NemesisError, NobodyToHit
 from nemesis.inject import Injected, heal_all, inject, undo
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.runtime.errors import LiveError
@@ -195,6 +195,8 @@ class LiveRun:
                 try:
                     async with asyncio.timeout(STEP_TIMEOUT_S):
                         done = await inject(fault, self._system, self._rng, self._injected.values())
+                except NobodyToHit as left:
+                    self._tell(self._driver.noted(f"fault {number} left out: {left}", now()))
                 except (NemesisError, LiveError, TimeoutError) as error:
                     self._tell(self._driver.noted(f"fault {number} failed: {error!r}", now()))
                 else:

@@ -23,6 +23,7 @@ from nemesis.fault import (
     Fault,
     FlipBit,
     Halves,
+    Impair,
     Isolate,
     Kill,
     LoseDisk,
@@ -38,8 +39,10 @@ from nemesis.fault import (
     Terminate,
     kind_of,
 )
+from nemesis.faults.network import CUT, Partition
 from nemesis.schedule import Schedule, Timed, heal_at
 from nemesis.target import Named, Target
+from system_under_test.conditions import Meddled
 from system_under_test.control import Moment
 from system_under_test.gossip_raft.core import types as core
 from system_under_test.gossip_raft.core.config import NodeConfig
@@ -374,6 +377,11 @@ def simpler_faults(fault: Fault) -> Iterator[Fault]:
                 yield CrashAt(target, Moment.PERSIST, 1)
         case BadWeather():
             yield from _better_weather(fault)
+        case Impair(what=Meddled() as meddled) if meddled.probability < 1:
+            certain = replace(meddled, probability=1.0)
+            yield replace(fault, what=certain)
+        case Partition(how=how) if how != CUT:
+            yield replace(fault, how=CUT)
         case SlowLinks(target=target, latency_ns=latency, jitter_ns=jitter):
             if jitter:
                 yield SlowLinks(target, latency)

@@ -28,7 +28,7 @@ from harness.waiting import waits
 from histories.call import Call, Indeterminate, Outcome
 from histories.event import Event, Opened
 from histories.op import Nanos, ProcessId
-from nemesis.errors import NemesisError
+from nemesis.errors import NemesisError, NobodyToHit
 from nemesis.inject import Injected, heal_all, inject, undo
 from nemesis.schedule import Schedule
 from system_under_test.gossip_raft.core.client_session import (
@@ -169,6 +169,8 @@ class SimulatedRun:
                 fault = self._schedule.steps[number].fault
                 try:
                     done = _result(inject(fault, self._cluster, self._rng, self._injected.values()))
+                except NobodyToHit as left:
+                    self._tell(driver.noted(f"fault {number} left out: {left}", self._now))
                 except NemesisError as error:
                     self._tell(driver.noted(f"fault {number} failed: {error!r}", self._now))
                 else:

@@ -19,7 +19,8 @@ from nemesis.plan import Pace
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions
-from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
+from system_under_test.gossip_raft.simulation.network import NetworkOptions
+from system_under_test.gossip_raft.simulation.route import Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
 from workloads.options import Setting
 

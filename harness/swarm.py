@@ -32,7 +32,8 @@ from nemesis.plan import KINDS, Pace
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
-from system_under_test.gossip_raft.simulation.network import FAIR, NetworkOptions, Weather
+from system_under_test.gossip_raft.simulation.network import NetworkOptions
+from system_under_test.gossip_raft.simulation.route import FAIR, Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
 from workloads.catalogue import WORKLOADS, options
 from workloads.options import Setting

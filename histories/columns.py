@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
@@ -31,7 +32,6 @@ from histories.call import (
     Txn,
     Value,
     Write,
-    function_of,
 )
 from histories.op import Op
 from histories.values import identity
@@ -53,7 +53,7 @@ SAMPLES: Final[tuple[Call, ...]] = (
 )
 """A call of each function, in their order."""
 
-_NUMBER_OF_F: Final = {f: number for number, f in enumerate(FUNCTIONS)}
+_NUMBER_OF_TYPE: Final = {type(call): number for number, call in enumerate(SAMPLES)}
 
 OUTCOMES: Final = ("ok", "fail", "info")
 """What the numbers of ``Columns.outcome`` mean."""
@@ -146,26 +146,28 @@ def to_columns(ops: Sequence[Op]) -> Columns:
     """The columns of these ops.  Cost: O(n)."""
     keys: dict[str, int] = {}
     values = _Interner()
+    number = values.number
     count = len(ops)
-    small = np.full((4, count), NO_VALUE, dtype=np.int32)
-    f = np.empty(count, dtype=np.uint8)
-    outcome = np.empty(count, dtype=np.uint8)
-    for row, op in enumerate(ops):
-        call = op.call
-        small[0, row] = keys.setdefault(call.key, len(keys))
-        f[row] = number_of_call(call)
-        for column, value in enumerate(arguments(call), start=1):
-            small[column, row] = values.number(value)
-        outcome[row] = outcome_number(op.outcome)
-        if isinstance(op.outcome, Ok) and op.outcome.values and not isinstance(call, Txn):
-            small[3, row] = values.number(op.outcome.values[0])
+    key, argument, expected, result = (array("i") for _ in range(4))
+    f, outcome = bytearray(), bytearray()
+    for op in ops:
+        call, ended = op.call, op.outcome
+        key.append(keys.setdefault(call.key, len(keys)))
+        f.append(_NUMBER_OF_TYPE[type(call)])
+        outcome.append(outcome_number(ended))
+        brought = arguments(call)
+        argument.append(number(brought[0]) if brought else NO_VALUE)
+        expected.append(number(brought[1]) if len(brought) > 1 else NO_VALUE)
+        answers = ended.values if isinstance(ended, Ok) and not isinstance(call, Txn) else ()
+        result.append(number(answers[0]) if answers else NO_VALUE)
+    small = [np.frombuffer(column, dtype=np.int32) for column in (key, argument, expected, result)]
     return Columns(
         index=np.fromiter((op.index for op in ops), np.int64, count),
         invoked=np.fromiter((op.invoked for op in ops), np.int64, count),
         completed=np.fromiter((op.completed for op in ops), np.int64, count),
         process=np.fromiter((op.process for op in ops), np.int64, count),
-        f=f,
-        outcome=outcome,
+        f=np.frombuffer(f, dtype=np.uint8),
+        outcome=np.frombuffer(outcome, dtype=np.uint8),
         key=small[0],
         argument=small[1],
         expected=small[2],
@@ -177,7 +179,7 @@ def to_columns(ops: Sequence[Op]) -> Columns:
 
 def number_of_call(call: Call) -> int:
     """The number of its function in ``FUNCTIONS``."""
-    return _NUMBER_OF_F[function_of(call)]
+    return _NUMBER_OF_TYPE[type(call)]
 
 
 def arguments(call: Call) -> tuple[Value, ...]:
@@ -205,8 +207,11 @@ class _Interner:
         self._numbers: dict[Hashable, int] = {}
 
     def number(self, value: Value) -> int:
-        number = self._numbers.setdefault(identity(value), len(self.values))
-        if number == len(self.values):
+        # A plain int is its own identity here, as no other value's identity is an int.
+        name: Hashable = value if type(value) is int else identity(value)
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self.values)
             self.values.append(value)
         return number
 

@@ -1,7 +1,8 @@
 """How deep property tests go: ``HYPOTHESIS_PROFILE``, or pytest's ``--hypothesis-profile``.
 
-``quick`` is the default and always tries the same; ``ci`` too, but more; ``nightly`` tries others
-each time, and prints how to repeat a failure.
+``quick`` is the default and always tries the same; ``ci``, the default where ``CI`` is set, too,
+but more; ``nightly``, that of ``nox -s nightly``, tries others each time, and prints how to
+repeat a failure.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from harness.kernel_cache import use_kernel_cache
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None, max_examples=300)
 settings.register_profile("nightly", deadline=None, print_blob=True, max_examples=3_000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+DEFAULT_PROFILE = "ci" if os.environ.get("CI") else "quick"
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", DEFAULT_PROFILE))
 
 use_kernel_cache()
 

@@ -23,9 +23,26 @@ from checker.models.catalogue import known_as
 from checker.models.nondeterministic import Specification, as_model
 from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict, combine
 from histories.call import Ok
-from histories.columns import to_columns
+from histories.columns import Columns, to_columns
 from histories.history import History
 from histories.notation import describe_key, describe_op
+
+
+class _Part:
+    """The ops of one key; its columns are made once, when somebody wants them."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._columns: Columns | None = None
+
+    def columns(self) -> Columns:
+        if self._columns is None:
+            self._columns = self.history.columns()
+        return self._columns
+
+    def in_memory(self) -> History:
+        """With all its ops made, as they will be looked at again and again."""
+        return History(tuple(self.history.ops), self.history.faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +100,7 @@ def check(
     """
     budget = budget or Budget()
     known = as_model(model)
-    parts = history.by_key()
+    parts = {key: _Part(part) for key, part in history.by_key().items()}
     _require_known(history, known)
     judged: dict[str, Judged] = {}
     # Numba takes longer to import than searching a small and easy history does.
@@ -164,7 +181,7 @@ def _is_hard(verdict: Verdict) -> bool:
 
 def _judge_near_linear(
     history: History,
-    parts: Mapping[str, History],
+    parts: Mapping[str, _Part],
     wanted: Collection[str],
     model: Model[State],
     budget: Budget,
@@ -181,7 +198,10 @@ def _judge_near_linear(
     asked, among = set(wanted), history.ops
     if len(asked) < len(parts) and len(among) <= SMALL_OPS_MAX:
         among = [op for op in among if op.call.key in asked]
-    columns = to_columns(among) if len(asked) < len(parts) else history.columns()
+    if len(asked) < len(parts):
+        columns = to_columns(among)
+    else:
+        columns = parts[next(iter(parts))].columns() if len(parts) == 1 else history.columns()
     for key, answer in zip(columns.keys, dispatch_all(columns, *identified), strict=True):
         if key not in asked:
             continue
@@ -189,18 +209,18 @@ def _judge_near_linear(
             judged[key] = Judged(Valid(), NEAR_LINEAR)
         elif isinstance(answer, Violation):
             within = [among[row] for row in answer.evidence]
-            anomaly = explain(key, _in_memory(parts[key]), None, model, budget, within=within)
+            anomaly = explain(key, parts[key].in_memory(), None, model, budget, within=within)
             judged[key] = Judged(Invalid((anomaly,)), NEAR_LINEAR)
     return judged
 
 
 def _judge_named(
-    parts: Mapping[str, History], model: Model[State], budget: Budget, key: str
+    parts: Mapping[str, _Part], model: Model[State], budget: Budget, key: str
 ) -> Judged:
     return _judge_at_the_door(key, parts[key], model, budget)
 
 
-def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Budget) -> Judged:
+def _judge_at_the_door(key: str, part: _Part, model: Model[State], budget: Budget) -> Judged:
     try:
         return _judge(key, part, model, budget)
     except ForeignCall:
@@ -210,19 +230,17 @@ def _judge_at_the_door(key: str, part: History, model: Model[State], budget: Bud
         return Judged(Unknown(UnknownCause.CHECKER_CRASHED, what), "nothing")
 
 
-def _in_memory(part: History) -> History:
-    """The same with all its ops made, as they will be looked at again and again."""
-    return History(tuple(part.ops), part.faults)
-
-
-def _judge(key: str, part: History, model: Model[State], budget: Budget) -> Judged:
-    part = _in_memory(part)
-    found, engine = find(part.ops, model, budget)
+def _judge(key: str, part: _Part, model: Model[State], budget: Budget) -> Judged:
+    ops = part.history.ops
+    if len(ops) <= SMALL_OPS_MAX:
+        ops = part.in_memory().ops
+    found, engine = find(ops, model, budget, columns=part.columns)
     match found:
         case Linearizable():
             return Judged(Valid(), engine)
         case Stuck():
-            return Judged(Invalid((explain(key, part, found, model, budget),)), engine)
+            anomaly = explain(key, part.in_memory(), found, model, budget)
+            return Judged(Invalid((anomaly,)), engine)
         case Exhausted(cause=cause, op=op, configurations=configurations):
             what = (
                 f"key {describe_key(key)} is undecided from op {op.index} on "

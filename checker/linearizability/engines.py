@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ from checker.base import Budget, Model, State
 from checker.linearizability.foresight import with_foresight
 from checker.linearizability.search import Exhausted, Found, search
 from checker.verdict import UnknownCause
+from histories.columns import Columns
 from histories.op import Op
 
 if TYPE_CHECKING:
@@ -36,15 +37,15 @@ def find(
     *,
     traced: bool = False,
     prophetic: bool = True,
-    warm: bool = False,
+    columns: Callable[[], Columns] | None = None,
 ) -> tuple[Found, str]:
     """As ``search``, by whichever engine is likely to be done first, and which it was.
 
-    ``warm``: whether numba has been paid for already.
+    ``columns`` gives those of ``ops``, where they are known or wanted again.
     """
     if prophetic:
         model = with_foresight(model, ops)
-    if not warm and len(ops) <= SMALL_OPS_MAX:
+    if len(ops) <= SMALL_OPS_MAX:
         small = replace(budget, states_max=min(budget.states_max, SMALL_STATES_MAX))
         found = search(ops, model, small, traced=traced, prophetic=prophetic)
         if not isinstance(found, Exhausted) or found.cause is not UnknownCause.MEMORY_LIMIT:
@@ -54,7 +55,9 @@ def find(
     # Numba takes half a second to import, which small histories need not pay.
     from checker.linearizability.window.search import search_window  # noqa: PLC0415
 
-    return search_window(ops, model, budget, traced=traced, prophetic=prophetic), WINDOW
+    known = None if columns is None else columns()
+    found = search_window(ops, model, budget, traced=traced, prophetic=prophetic, columns=known)
+    return found, WINDOW
 
 
 def refuter(ops: Sequence[Op], model: Model[State]) -> Refuter[State]:

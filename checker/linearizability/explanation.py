@@ -15,7 +15,7 @@ from checker.linearizability.acts import Acts
 from checker.linearizability.elements import tell_of_elements
 from checker.linearizability.engines import find
 from checker.linearizability.holders import tell_of_holders
-from checker.linearizability.minimal import minimal_part
+from checker.linearizability.minimal import NOT_MINIMAL, minimal_part
 from checker.linearizability.search import DeadEnd, Stuck
 from checker.linearizability.texts import tell_of_texts
 from checker.linearizability.values import tell_of_values
@@ -46,7 +46,6 @@ from histories.op import Op
 KIND: Final = "nonlinearizable"
 SOURCE: Final = "Herlihy & Wing 1990"
 
-_NOT_MINIMAL: Final = "the search for fewer operations that show it was given up: it took too long"
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 5
 _ORDER_MAX: Final = 500
@@ -74,19 +73,20 @@ def explain(
         within: A closed part that is bad by itself, if one is known.
     """
     suspects = part.ops if within is None else within
-    reduced = minimal_part(suspects, stuck, model, budget)
+    prefix = _first_stuck(part.ops, model, budget)
+    known = prefix if within is None else None
+    reduced = minimal_part(suspects, known or stuck, model, budget, is_first=known is not None)
     evidence = reduced.ops
     culprit = _first_stuck(evidence, model, budget) or stuck or _last_answer(evidence)
     story = _Story(part.ops, evidence, culprit, clock_for([*evidence, culprit.op]))
     sentence = story.sentence(model, budget)
-    prefix = _first_stuck(part.ops, model, budget)
     return Anomaly(
         kind=KIND,
         source=SOURCE,
         evidence=tuple(op.index for op in evidence),
         explanation=f"key {describe_key(key)}: {sentence}",
         details=(
-            *([] if reduced.is_minimal else [_NOT_MINIMAL]),
+            *([] if reduced.is_minimal else [NOT_MINIMAL]),
             *_prefix_lines(part, prefix, story.clock),
         ),
         culprit=culprit.op.index if prefix is None else prefix.op.index,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Generic
+from typing import Final, Generic, Protocol
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from checker.linearizability.dependencies import dependencies
 from checker.linearizability.engines import SMALL_OPS_MAX, find, refuter
 from checker.linearizability.search import Exhausted, Stuck
 from checker.models.catalogue import known_as
-from histories.call import Indeterminate
+from histories.call import Indeterminate, Ok
 from histories.columns import Columns, to_columns
 from histories.op import FOREVER, Nanos, Op, changed
 
+NOT_MINIMAL: Final = "the search for fewer operations that show it was given up: it took too long"
 _OPEN: Final = Indeterminate("no answer by then")
 _WINDOW_AT_FIRST: Final = 64
 _STATES_MAX: Final = 5_000
@@ -39,20 +40,26 @@ class Reduced:
 
 
 def minimal_part(
-    ops: Sequence[Op], stuck: Stuck | None, model: Model[State], budget: Budget
+    ops: Sequence[Op],
+    stuck: Stuck | None,
+    model: Model[State],
+    budget: Budget,
+    *,
+    is_first: bool = False,
 ) -> Reduced:
     """The evidence: a part of ``ops``, which have no linearization, as small as can be.
 
-    ``stuck`` is where the search found that out, if it was a search.
+    ``stuck`` is where the search found that out, if it was a search; ``is_first`` says that
+    it did not know what was to come, so that what was called later is hardly needed.
 
     Cost: O(k log n) searches for k operations that remain, in the shortest window
     that is bad by itself.
     """
-    reduced = _reduced(ops, stuck, model, budget)
+    reduced = _reduced(ops, stuck, model, budget, is_first)
     while reduced.is_minimal:
         # Of fewer ops more may be known: whom a lock's owner does without, say.
         again = _Oracle(reduced.ops, model, budget)
-        less = _Reduction(reduced.ops, model, budget, again).halved()
+        less = Reduction(reduced.ops, dependencies(reduced.ops, model), again).halved()
         if len(less.ops) == len(reduced.ops):
             break
         reduced = less
@@ -60,27 +67,31 @@ def minimal_part(
 
 
 def _reduced(
-    ops: Sequence[Op], stuck: Stuck | None, model: Model[State], budget: Budget
+    ops: Sequence[Op], stuck: Stuck | None, model: Model[State], budget: Budget, is_first: bool
 ) -> Reduced:
-    if stuck is None:
-        return _Reduction(ops, model, budget, _Oracle(ops, model, budget)).halved()
-    known = _beginning(ops, stuck.op.completed)
-    oracle = _Oracle(known, model, budget)
-    if not oracle.is_bad(range(len(known))):
-        # The search knew what was to come.
-        return _Reduction(ops, model, budget, _Oracle(ops, model, budget)).reduced(stuck)
-    reduced = _Reduction(known, model, budget, oracle).reduced(stuck)
-    whole = {op.index: op for op in ops}
-    return replace(reduced, ops=tuple(whole[op.index] for op in reduced.ops))
+    def reduction(part: Sequence[Op]) -> Reduction:
+        return Reduction(part, dependencies(part, model), _Oracle(part, model, budget))
+
+    if stuck is not None:
+        part = _beginning(ops, stuck.op.completed) if is_first else ops
+        window = reduction(part).window(stuck)
+        if window is not None:
+            reduced = reduction(window).halved()
+            whole = {op.index: op for op in ops}
+            return replace(reduced, ops=tuple(whole[op.index] for op in reduced.ops))
+    return reduction(ops).halved()
 
 
 def _beginning(ops: Sequence[Op], until: Nanos) -> list[Op]:
     """What was known by then; linearizable if the whole is.
 
-    So what was called later cannot help, and need not be shown.
+    So if it is not, what was called later need not be shown.  (It may be, where a call
+    was open then whose answer, as it turned out, leaves no way.)
     """
     return [
-        op if op.completed <= until else changed(op, outcome=_OPEN, completed=FOREVER)
+        changed(op, outcome=_OPEN, completed=FOREVER)
+        if op.completed > until and isinstance(op.outcome, Ok)
+        else op
         for op in ops
         if op.invoked <= until
     ]
@@ -147,37 +158,48 @@ class _Oracle(Generic[State]):
         return isinstance(found, Stuck)
 
 
-class _Reduction(Generic[State]):
-    def __init__(
-        self, ops: Sequence[Op], model: Model[State], budget: Budget, oracle: _Oracle[State]
-    ) -> None:
+class Oracle(Protocol):
+    """Says of parts of some ops whether they are certainly bad."""
+
+    @property
+    def left_open(self) -> bool:
+        """Whether some part was too hard to judge."""
+        ...
+
+    def is_bad(self, positions: Sequence[int]) -> bool: ...
+
+    def is_spent(self) -> bool:
+        """Whether it should not be asked again."""
+        ...
+
+
+class Reduction:
+    """Looks for less that is still bad.
+
+    Args:
+        ops: All that there is, bad.
+        sources: Per position those without which the op there proves nothing, as
+            ``dependencies`` has it.
+        oracle: Of the same ops.
+    """
+
+    def __init__(self, ops: Sequence[Op], sources: Sequence[Sequence[int]], oracle: Oracle) -> None:
         self._ops = ops
-        self._model = model
-        self._budget = budget
         self._oracle = oracle
-        self._sources = dependencies(ops, model)
+        self._sources = sources
 
-    def reduced(self, stuck: Stuck) -> Reduced:
-        kept = self._window(stuck)
-        ops = [self._ops[at] for at in sorted(kept)]
-        if len(ops) < len(self._ops):
-            oracle = _Oracle(ops, self._model, self._budget)
-            return _Reduction(ops, self._model, self._budget, oracle).halved()
-        return self.halved()
-
-    def _window(self, stuck: Stuck) -> set[int]:
-        """The shortest stretch before the stuck operation that is bad, closed."""
+    def window(self, stuck: Stuck) -> list[Op] | None:
+        """The shortest stretch before the stuck operation that is bad, closed, if one is."""
         before = [at for at, op in enumerate(self._ops) if op.invoked <= stuck.op.completed]
-        whole = set(range(len(self._ops)))
         size = _WINDOW_AT_FIRST
         while not self._oracle.is_spent():
             recent = self._closure(self._recent(before, size), self._sources)
             if self._oracle.is_bad(sorted(recent)):
-                return recent
+                return [self._ops[at] for at in sorted(recent)]
             if size >= len(before):
                 break
             size *= 2
-        return whole
+        return None
 
     def _recent(self, before: Sequence[int], size: int) -> list[int]:
         """The last ``size`` of them, and those still open when the first of them began."""

@@ -18,6 +18,7 @@ from checker.linearizability.search import Stuck
 from histories.call import CompareAndSet, Failed, Indeterminate, Ok
 from histories.op import Op, ProcessId, answer_of, changed, precedes
 
+_EVIDENCE_MAX: Final = 64
 _SOURCES_MAX: Final = 4
 """More reasons than that nobody reads."""
 
@@ -33,6 +34,8 @@ def tell_of_returns(
         acts: Tells of operations.
         budget: For one search in the evidence for each source.
     """
+    if len(evidence) > _EVIDENCE_MAX:
+        return None
     for op in sorted(evidence, key=lambda op: (-op.completed, -op.index)):
         if isinstance(op.outcome, Ok) and model.needs(op.call, op.outcome) is not None:
             told = _Return(evidence, model, acts, budget, op).told()

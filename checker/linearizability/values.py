@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from checker.base import Budget, ValueModel
 from checker.linearizability.acts import (
@@ -20,6 +21,9 @@ from histories.call import Failed, Ok
 from histories.notation import Clock
 from histories.op import FOREVER, Nanos, Op, answer_of, precedes
 
+_SEEING_MAX: Final = 100
+"""So many operations are looked at, where the evidence is large."""
+
 
 def tell_of_values(
     ops: Sequence[Op], evidence: Sequence[Op], model: ValueModel, clock: Clock, budget: Budget
@@ -33,7 +37,9 @@ def tell_of_values(
         clock: How moments are printed.
         budget: For searches in the evidence.
     """
-    tale = _Tale(evidence, _Facts(ops, model), Acts(clock), clock)
+    facts = _Facts(ops, model)
+    changes = [op for op in evidence if facts.replaces(op)]
+    tale = _Tale(evidence, changes, facts, Acts(clock), clock)
     templates: tuple[Callable[[Op], str | None], ...] = (
         tale.phantom,
         tale.from_failed,
@@ -43,7 +49,7 @@ def tell_of_values(
         tale.claimed_twice,
     )
     latest_first = sorted(evidence, key=lambda op: (-op.completed, -op.index))
-    seeing = [op for op in latest_first if tale.facts.seen(op) is not None]
+    seeing = [op for op in latest_first if tale.facts.seen(op) is not None][:_SEEING_MAX]
     for template in templates:
         for op in seeing:
             if sentence := template(op):
@@ -56,9 +62,13 @@ def tell_of_values(
 
 @dataclass(frozen=True, slots=True)
 class _Tale:
-    """What each method answers is wrong with what ``op`` saw, if that is what is wrong."""
+    """What each method answers is wrong with what ``op`` saw, if that is what is wrong.
+
+    ``changes`` are those of the evidence that certainly found one value and left another.
+    """
 
     evidence: Sequence[Op]
+    changes: Sequence[Op]
     facts: _Facts
     acts: Acts
     clock: Clock
@@ -96,9 +106,12 @@ class _Tale:
     def overwritten(self, op: Op) -> str | None:
         """Another value was there after every source of what ``op`` saw, and before it."""
         value = describe_seen(op)
+        over = self.facts.sources_over(op)
         for other in sorted(self.evidence, key=lambda each: each.invoked):
+            if other.invoked < over or not precedes(other, op):
+                continue
             there = self.facts.value_certainly_there(other)
-            if there is None or there == self.facts.seen(op) or not precedes(other, op):
+            if there is None or there == self.facts.seen(op):
                 continue
             if not self.facts.all_before(op, other):
                 continue
@@ -118,12 +131,11 @@ class _Tale:
 
     def replaced(self, op: Op) -> str | None:
         """The only one that can have written it is the only one that a change can have found."""
-        for other in self.evidence:
+        for other in self.changes:
             if (
-                self.facts.replaces(other)
+                precedes(other, op)
                 and self.facts.seen(other) == self.facts.seen(op)
                 and not self.facts.is_initial(op)
-                and precedes(other, op)
                 and len(sources := self.facts.serving(op)) == 1
                 and self.facts.serving(other) == sources
             ):
@@ -139,11 +151,7 @@ class _Tale:
         """More compare-and-sets took a value away than times that it was there."""
         if not self.facts.replaces(op):
             return None
-        rivals = [
-            each
-            for each in self.evidence
-            if self.facts.replaces(each) and self.facts.seen(each) == self.facts.seen(op)
-        ]
+        rivals = [each for each in self.changes if self.facts.seen(each) == self.facts.seen(op)]
         times = len(self.facts.installers(op)) + self.facts.is_initial(op)
         if len(rivals) <= times:
             return None
@@ -248,14 +256,24 @@ class _Facts:
         installed = self._model.installs(op.call, answer_of(op))
         return installed is not None and installed not in self._seen_first
 
+    def sources_over(self, op: Op) -> Nanos:
+        """Before that not ``all_before`` of anything."""
+        sources = self._sources_in_time(op)
+        if len(sources) + self.is_initial(op) == 1:
+            return Nanos(0)
+        return max((each.completed for each in sources), default=Nanos(0))
+
     def all_before(self, op: Op, other: Op) -> bool:
         """Whether what ``op`` saw was installed before ``other`` began, and never after.
 
         A source counts as before if it had completed, or if it is the only one and
         its value had been seen by then; as after ``op`` if it began later.
         """
-        sources = [each for each in self.installers(op) if each.invoked <= op.completed]
+        sources = self._sources_in_time(op)
         if all(precedes(each, other) for each in sources):
             return True
         seen_first = self._seen_first.get(self.seen(op), FOREVER)
         return len(sources) + self.is_initial(op) == 1 and seen_first < other.invoked
+
+    def _sources_in_time(self, op: Op) -> list[Op]:
+        return [each for each in self.installers(op) if each.invoked <= op.completed]

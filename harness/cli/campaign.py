@@ -44,6 +44,7 @@ from harness.campaign.work import Place
 from harness.cli.words import COLOURS
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode
+from harness.report.wording import counted
 from harness.wall_clock import utc_now
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def run_campaign(chosen: Chosen, store: Path) -> ExitCode:
         swept = sweep(store, directory.name, conductor.findings)
         summary = _conclude(directory, record, conductor, ending)
     if swept:
-        console.print(f"{swept} runs that were broken off are deleted", style="dim")
+        console.print(f"deleted what was broken off: {counted(swept, 'run')}", style="dim")
     _say(console, summary, directory)
     return ExitCode(summary.exit_code)
 
@@ -174,7 +175,6 @@ class _Screen:
         self._task: TaskID | None = None
         self._tasks: Sequence[Task] = ()
         self._counts: Counter[str] = Counter()
-        self._done = self._total = 0
 
     def show(self, conductor: Conductor, directory: CampaignDirectory) -> None:
         """Say what begins, or goes on."""
@@ -200,10 +200,8 @@ class _Screen:
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(doing, total=total, counts="")
-        self._done, self._total = 0, total
 
     def saw(self, record: Record) -> None:
-        self._done += 1
         match record:
             case Ran():
                 self._counts[record.verdict] += 1
@@ -218,9 +216,11 @@ class _Screen:
         said = ", ".join(f"{count:,} {verdict}" for verdict, count in self._counts.items())
         if self._task is not None:
             self._bar.update(self._task, advance=1, counts=said)
-        tenth = max(1, self._total // 10)
-        if not self._console.is_terminal and isinstance(record, Ran) and self._done % tenth == 0:
-            self._console.print(f"{self._done:,} of {self._total:,} runs: {said}", style="dim")
+        done, total = sum(self._counts.values()), len(self._tasks)
+        if self._console.is_terminal or not isinstance(record, Ran):
+            return
+        if done % max(1, total // 10) == 0:
+            self._console.print(f"{done:,} of {total:,} runs: {said}", style="dim")
 
     def _say_failure(self, ran: Ran) -> None:
         failing = sum(count for verdict, count in self._counts.items() if verdict != "valid")

@@ -38,6 +38,7 @@ TIMELINE_OPS_MAX: Final = 100_000
 UNKNOWN: Final = -1
 """Of a latency: nobody answered; of a text or a moment: there is none."""
 
+REMARK_MAX: Final = 1_000
 DOWN: Final = "down"
 ROLES: Final = (FOLLOWER, "pre_candidate", "candidate", "leader", DOWN)
 
@@ -327,7 +328,7 @@ def messages_payload(messages: Messages, names: Texts) -> dict[str, Json]:
         **{name: _packed(values) for name, values in columns.items()},
         "kinds": kinds.listed(),
         "texts": texts.listed(),
-        "remark": messages.remark,
+        "remark": shortened(messages.remark, REMARK_MAX),
     }
 
 

@@ -25,7 +25,8 @@ from typing import TypeAlias
 
 from nemesis.proxy.endpoint import Endpoint
 from nemesis.proxy.gate import READ_MAX, Gate
-from nemesis.proxy.relay import Relay, RelayError
+from nemesis.proxy.http2 import RelayError
+from nemesis.proxy.relay import Relay
 
 Address: TypeAlias = tuple[str, int]
 

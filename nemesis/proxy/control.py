@@ -11,7 +11,7 @@ from typing import Final, Self, assert_never
 from nemesis.errors import UnknownNode
 from nemesis.proxy.connection import Address
 from nemesis.proxy.gate import Gate, LinkCounts
-from nemesis.proxy.relay import Multiplexed
+from nemesis.proxy.messages import Multiplexed
 from nemesis.proxy.tcp import Proxy
 from system_under_test.conditions import (
     Condition,

@@ -33,7 +33,6 @@ from nemesis.proxy.http2 import (
     Inflow,
     Kind,
     Outflow,
-    RelayError,
     Reset,
     number_in,
 )
@@ -45,8 +44,6 @@ from system_under_test.conditions import (
     fate_of_reply,
     fate_of_request,
 )
-
-__all__ = ["Multiplexed", "Relay", "RelayError"]
 
 DETAILS: Final = "failed by the proxy, as asked"
 _ANSWER: Final[tuple[Header, ...]] = (

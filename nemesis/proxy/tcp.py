@@ -12,7 +12,8 @@ from nemesis.errors import ProxyUnavailable
 from nemesis.proxy.connection import Address, Connection
 from nemesis.proxy.endpoint import refuse
 from nemesis.proxy.gate import READ_MAX, Gate
-from nemesis.proxy.relay import Multiplexed, Relay
+from nemesis.proxy.messages import Multiplexed
+from nemesis.proxy.relay import Relay
 
 LOOPBACK: Final = "127.0.0.1"
 _BACKLOG: Final = 1024

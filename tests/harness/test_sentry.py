@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from checker.base import Budget
 from checker.linearizability.monitor import LinearizabilityMonitor
 from checker.models.register import CasRegister
+from checker.verdict import Invalid
 from harness.driver import Phase
 from harness.sentry import Sentry, monitor_for
+from harness.simulated import simulate
+from harness.swarm import Given, draw_plan
 from histories.call import Ok, Read, Write
 from histories.event import Completed, Event, Invoked
 from histories.op import Nanos, ProcessId
@@ -45,6 +50,24 @@ def test_the_run_is_stopped_once_and_the_watcher_sees_everything() -> None:
     assert len(reasons) == 1
     assert "key x: nothing explains process 1: read x -> nil" in reasons[0]
     assert len(onlooker.events) == 10
+
+
+@pytest.mark.parametrize(("bug", "stopped"), [("stale-read", 1), (None, 0)])
+def test_a_simulated_run_is_stopped_if_and_only_if_it_is_bad(bug: str | None, stopped: int) -> None:
+    plan = draw_plan(3, Given(workload="register", faults=("partition",), bug=bug))
+    run = simulate(plan)
+    is_bad = isinstance(run.verdicts(Budget())["linearizable"], Invalid)
+    assert is_bad == bool(stopped), "another seed is needed"
+    reasons: list[str] = []
+    sentry = Sentry(Onlooker(), monitor_for(workload("register")), reasons.append)
+    seen = 0
+    for event in run.events:
+        sentry.saw(event)
+        seen += not reasons
+    assert len(reasons) == stopped
+    if stopped:
+        assert "nothing explains" in reasons[0]
+        assert seen < len(run.events) - 100, "long before the end"
 
 
 def test_the_register_workload_can_be_watched() -> None:

@@ -29,6 +29,7 @@ from harness.simplification import (
     plain_names,
     rounded,
     scripts,
+    simpler_faults,
     with_calls,
     with_faults,
     with_nodes,
@@ -39,11 +40,12 @@ from harness.store import RunStore
 from histories.call import CompareAndSet, Read, Write
 from histories.event import Invoked
 from histories.op import Nanos
-from nemesis.fault import Isolate, Kill
+from nemesis.fault import Impair, Isolate, Kill
 from nemesis.packages import SECOND
 from nemesis.plan import Pace
 from nemesis.schedule import Timed
-from nemesis.target import Named
+from nemesis.target import All, Leader, Named
+from system_under_test.conditions import Meddled, Meddling, Slow
 from system_under_test.gossip_raft.core import types as core
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
@@ -209,6 +211,14 @@ def test_faults_on_nodes_that_are_gone_hit_others() -> None:
     fewer = with_nodes(small(faults=(fault(1000, 1000, kill),)), 3)
     assert fewer.world.nodes == fewer.config.nodes == 3
     assert [step.fault for step in faults_of(fewer)] == [Kill(Named((NodeId("n1"),)))]
+
+
+def test_a_condition_becomes_certain_and_a_strange_partition_a_cut() -> None:
+    seldom = Impair(All(), Meddled(Meddling.DROP_REPLY, probability=0.1))
+    assert list(simpler_faults(seldom)) == [Impair(All(), Meddled(Meddling.DROP_REPLY))]
+    slowed = Isolate(Leader(), how=Slow(core.Nanos(5)))
+    assert list(simpler_faults(slowed)) == [Isolate(Leader())]
+    assert list(simpler_faults(Isolate(Leader()))) == []
 
 
 def test_a_failure_of_another_kind_is_none() -> None:

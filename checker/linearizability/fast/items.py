@@ -7,6 +7,7 @@ item and the rows below.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,9 @@ from numba import njit
 from checker.linearizability.fast.base import (
     FAILED,
     OK,
+    Answer,
+    Linearizable,
+    NotApplicable,
     Rows,
     Violation,
     closed_evidence,
@@ -178,10 +182,44 @@ def pair_part(rows: Rows, key: int) -> tuple[Int64s, list[int], list[int]]:
     return items[:, :many], empties[:empty].tolist(), unsure[:jokers].tolist()
 
 
-def plain_violation(code: int, core: list[int]) -> Violation:
-    """What ``pair`` found, whose core is evidence enough."""
+def answer_of(
+    code: int,
+    core: list[int],
+    hints: Mapping[int, str],
+    violation: Callable[[int, list[int]], Violation],
+    witness: Callable[[], Int64s],
+) -> Answer:
+    """What a kernel found of a key, as an answer.
+
+    Args:
+        code: What it found.
+        core: The rows that it named, -1 for none.
+        hints: In words, what only this type finds.
+        violation: Makes of such a code and its core the answer.
+        witness: Makes the order, where there is one.
+    """
     named = [at for at in core if at >= 0]
+    if code == FINE:
+        return Linearizable(witness)
+    if code in REASONS:
+        return NotApplicable(REASONS[code])
+    if code in hints:
+        return violation(code, named)
+    # What ``pair`` found, whose core is evidence enough.
     return closed_evidence(set(), named, HINTS[code])
+
+
+def moments_without(rows: Rows, items: Int64s, empties: list[int]) -> Int64s:
+    """Per op that found nothing, the first moment at which no item has to be there."""
+    bounds = np.empty((2, items.shape[1]), dtype=np.int64)
+    count = stretches(items, items.shape[1], bounds)
+    return np.array([gap_from(int(rows.invoked[at]), bounds, count) for at in empties], np.int64)
+
+
+def ops_there(rows: Rows, items: Int64s, empty: int) -> set[int]:
+    """Who put in and took what was there all the while that ``empty`` found nothing."""
+    begin, end = int(rows.invoked[empty]), int(rows.completed[empty])
+    return set(ops_of(items, covering(items, begin, end)))
 
 
 def covering(items: Int64s, begin: int, end: int) -> list[int]:

@@ -6,6 +6,7 @@ Lee & Mathur, "Efficient decrease-and-conquer linearizability monitoring"
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,6 @@ from numba import njit
 
 from checker.linearizability.fast.base import (
     Answer,
-    Linearizable,
     NotApplicable,
     Rows,
     Violation,
@@ -27,20 +27,20 @@ from checker.linearizability.fast.items import (
     ORDER,
     PUT,
     PUT_BY,
-    REASONS,
     SEARCH,
     TAKE,
     TAKE_BY,
     TAKE_FROM,
+    answer_of,
     covering,
     empties_fit,
-    gap_from,
+    moments_without,
     ops_of,
+    ops_there,
     pair,
     pair_part,
-    plain_violation,
-    stretches,
 )
+from checker.linearizability.fast.trees import last_of
 from checker.linearizability.sorting import ascending, distinct, first_from
 from histories.call import Value
 from histories.columns import Columns, Int64s
@@ -109,37 +109,28 @@ def _ascending(values: list[Value]) -> Int64s:
 
 
 def _answer(rows: Rows, key: int, rank: Int64s, code: int, core: list[int]) -> Answer:
-    if code == FINE:
-        return Linearizable(lambda: _witness(rows, key, rank))
-    if code in REASONS:
-        return NotApplicable(REASONS[code])
-    if code in _HINTS:
-        return _violation(rows, key, rank, code, core)
-    return plain_violation(code, core)
+    violation = partial(_violation, rows, key, rank)
+    return answer_of(code, core, _HINTS, violation, partial(_witness, rows, key, rank))
 
 
-def _violation(rows: Rows, key: int, rank: Int64s, code: int, core: list[int]) -> Violation:
+def _violation(rows: Rows, key: int, rank: Int64s, code: int, named: list[int]) -> Violation:
     items, _, _ = pair_part(rows, key)
-    named = [at for at in core if at >= 0]
     if code == EMPTY:
-        begin, end = int(rows.invoked[named[0]]), int(rows.completed[named[0]])
-    else:
-        taken = items[:, items[TAKE] == named[0]][:, 0]
-        begin, end = int(taken[TAKE_FROM]), int(taken[TAKE_BY])
-        named.insert(0, int(taken[PUT]))
-        of_item = rank[rows.argument[items[PUT]]]
-        items = items[:, of_item < rank[rows.argument[taken[PUT]]]]
-    return closed_evidence(set(ops_of(items, covering(items, begin, end))), named, _HINTS[code])
+        return closed_evidence(ops_there(rows, items, named[0]), named, _HINTS[code])
+    taken = items[:, items[TAKE] == named[0]][:, 0]
+    of_item = rank[rows.argument[items[PUT]]]
+    smaller = items[:, of_item < rank[rows.argument[taken[PUT]]]]
+    there = covering(smaller, int(taken[TAKE_FROM]), int(taken[TAKE_BY]))
+    return closed_evidence(set(ops_of(smaller, there)), [int(taken[PUT]), named[0]], _HINTS[code])
 
 
 def _witness(rows: Rows, key: int, rank: Int64s) -> Int64s:
     items, empties, _ = pair_part(rows, key)
     many = items.shape[1]
     of_item = rank[rows.argument[items[PUT]]]
-    moments, bounds = np.empty(many, dtype=np.int64), np.empty((2, many), dtype=np.int64)
+    moments = np.empty(many, dtype=np.int64)
     _take_up(np.ascontiguousarray(items), np.argsort(of_item, kind="stable"), moments)
-    count = stretches(items, many, bounds)
-    found = np.array([gap_from(int(rows.invoked[at]), bounds, count) for at in empties], np.int64)
+    found = moments_without(rows, items, empties)
     taken = items[TAKE] >= 0
     puts = np.where(taken, np.minimum(items[PUT_BY], moments), items[PUT_BY])
     brief = taken & (puts == moments)
@@ -195,24 +186,12 @@ def _take_up(items, order, moments):  # type: ignore[no-untyped-def]
         item = order[at]
         end = first_from(times, items[TAKE_FROM, item])
         if items[TAKE, item] >= 0:
-            moment = times[_next(free, end)]
+            moment = times[last_of(free, end)]
             if moment > items[TAKE_BY, item]:
                 return item
             moments[item] = moment
-        inside = _next(free, first_from(times, items[PUT_BY, item]) + 1)
+        inside = last_of(free, first_from(times, items[PUT_BY, item]) + 1)
         while inside < end:
             free[inside] = inside + 1
-            inside = _next(free, inside + 1)
+            inside = last_of(free, inside + 1)
     return -1
-
-
-@njit(cache=True)
-def _next(free, at):  # type: ignore[no-untyped-def]
-    last = at
-    while free[last] != last:
-        last = free[last]
-    while free[at] != last:
-        following = free[at]
-        free[at] = last
-        at = following
-    return last

@@ -7,6 +7,7 @@ parallel data structures" (SPAA 1999); Henzinger, Sezgin & Vafeiadis,
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,6 @@ from numba import njit
 from checker.linearizability.fast.base import (
     START,
     Answer,
-    Linearizable,
-    NotApplicable,
     Rows,
     Violation,
     closed_evidence,
@@ -30,20 +29,18 @@ from checker.linearizability.fast.items import (
     PUT,
     PUT_BY,
     PUT_FROM,
-    REASONS,
     SEARCH,
     TAKE,
     TAKE_BY,
     TAKE_FROM,
     UNTAKEN,
-    covering,
+    answer_of,
     empties_fit,
-    gap_from,
+    moments_without,
     ops_of,
+    ops_there,
     pair,
     pair_part,
-    plain_violation,
-    stretches,
 )
 from checker.linearizability.sorting import ascending
 from histories.columns import Columns, Int64s
@@ -112,24 +109,18 @@ def _decide_keys(rows: Rows, *, fifo: bool) -> list[Answer]:
 
 
 def _answer(rows: Rows, key: int, fifo: bool, code: int, core: list[int]) -> Answer:
-    if code == FINE:
-        return Linearizable(lambda: _witness(rows, key, fifo))
     if code == SEARCH and fifo and _is_explained(rows, key):
-        return Linearizable(lambda: _witness(rows, key, fifo))
-    if code in REASONS:
-        return NotApplicable(REASONS[code])
-    if code in _HINTS:
-        return _violation(rows, key, code, core)
-    return plain_violation(code, core)
+        code = FINE
+    return answer_of(
+        code, core, _HINTS, partial(_violation, rows, key), partial(_witness, rows, key, fifo)
+    )
 
 
-def _violation(rows: Rows, key: int, code: int, core: list[int]) -> Violation:
-    named = [at for at in core if at >= 0]
+def _violation(rows: Rows, key: int, code: int, named: list[int]) -> Violation:
     evidence: set[int] = set()
     items, _, unsure = pair_part(rows, key)
     if code == EMPTY:
-        begin, end = int(rows.invoked[named[0]]), int(rows.completed[named[0]])
-        evidence |= set(ops_of(items, covering(items, begin, end)))
+        evidence |= ops_there(rows, items, named[0])
     if code == UNTAKEN and unsure:
         needy, deadlines, behind = _needy(items, np.empty((2, 0), np.int64))
         last = int(np.flatnonzero(items[PUT, needy] == named[0])[0])
@@ -200,9 +191,7 @@ def _is_explained(rows: Rows, key: int) -> bool:
 def _witness(rows: Rows, key: int, fifo: bool) -> Int64s:
     items, empties, _ = _supposed(rows, key) if fifo else pair_part(rows, key)
     many = items.shape[1]
-    bounds = np.empty((2, many), dtype=np.int64)
-    count = stretches(items, many, bounds)
-    moments = np.array([gap_from(int(rows.invoked[at]), bounds, count) for at in empties], np.int64)
+    moments = moments_without(rows, items, empties)
     if fifo:
         segment = np.searchsorted(np.sort(moments), items[TAKE_FROM], side="left")
         puts, takes = np.empty((2, many), dtype=np.int64)

@@ -7,6 +7,7 @@ linearizability monitoring" (OOPSLA 2025), in O(n log n).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,6 @@ from numba import njit
 from checker.linearizability.fast.base import (
     START,
     Answer,
-    Linearizable,
-    NotApplicable,
     Rows,
     Violation,
     closed_evidence,
@@ -31,25 +30,24 @@ from checker.linearizability.fast.items import (
     PUT,
     PUT_BY,
     PUT_FROM,
-    REASONS,
     SEARCH,
     TAKE,
     TAKE_BY,
     TAKE_FROM,
-    covering,
+    answer_of,
     empties_fit,
-    gap_from,
+    moments_without,
     ops_of,
+    ops_there,
     pair,
     pair_part,
-    plain_violation,
-    stretches,
 )
 from checker.linearizability.fast.trees import (
     NOWHERE,
     add,
     first_zero,
     greatest,
+    last_of,
     put,
     tree_of,
     tree_of_sums,
@@ -100,21 +98,15 @@ def decide_keys(rows: Rows) -> list[Answer]:
 
 
 def _answer(rows: Rows, key: int, code: int, core: list[int]) -> Answer:
-    if code == FINE:
-        return Linearizable(lambda: _witness(rows, key))
-    if code in REASONS:
-        return NotApplicable(REASONS[code])
-    if code in _HINTS:
-        return _violation(rows, key, code, core)
-    return plain_violation(code, core)
+    return answer_of(
+        code, core, _HINTS, partial(_violation, rows, key), partial(_witness, rows, key)
+    )
 
 
-def _violation(rows: Rows, key: int, code: int, core: list[int]) -> Violation:
+def _violation(rows: Rows, key: int, code: int, named: list[int]) -> Violation:
     items, _, _ = pair_part(rows, key)
     if code == EMPTY:
-        begin, end = int(rows.invoked[core[0]]), int(rows.completed[core[0]])
-        evidence = set(ops_of(items, covering(items, begin, end)))
-        return closed_evidence(evidence, core[:1], _HINTS[code])
+        return closed_evidence(ops_there(rows, items, named[0]), named[:1], _HINTS[code])
     items = items[:, _unstacked(items)[1]]
     chosen = shrunk(
         list(range(items.shape[1])), lambda some: bool(_unstacked(items[:, some])[1].size)
@@ -143,9 +135,7 @@ def _unstacked(items: Int64s) -> tuple[Int64s, Int64s, Int64s]:
 
 def _witness(rows: Rows, key: int) -> Int64s:
     items, empties, _ = pair_part(rows, key)
-    bounds = np.empty((2, items.shape[1]), dtype=np.int64)
-    count = stretches(items, items.shape[1], bounds)
-    found = np.array([gap_from(int(rows.invoked[at]), bounds, count) for at in empties], np.int64)
+    found = moments_without(rows, items, empties)
     order = np.argsort(found, kind="stable")
     steps, _, since = _unstacked(items)
     item = np.abs(steps) - 1
@@ -243,7 +233,7 @@ def _unstack(items, steps, since):  # type: ignore[no-untyped-def]
             steps[count], since[count] = -1 - low, START
             count, depth = count + 1, depth - 1
             continue
-        low = _alive(following, low)
+        low = last_of(following, low)
         if low >= high:
             continue
         if not opened[low]:
@@ -278,15 +268,3 @@ def _unstack(items, steps, since):  # type: ignore[no-untyped-def]
         work[todo + 1, 0], work[todo + 1, 1] = low, high
         todo += 2
     return count, 0, 0
-
-
-@njit(cache=True)
-def _alive(following, at):  # type: ignore[no-untyped-def]
-    last = at
-    while following[last] != last:
-        last = following[last]
-    while following[at] != last:
-        after = following[at]
-        following[at] = last
-        at = after
-    return last

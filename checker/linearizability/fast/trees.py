@@ -116,3 +116,17 @@ def first_zero(tree, delta):  # type: ignore[no-untyped-def]
         sought -= delta[at]
         at = 2 * at if tree[2 * at] == sought else 2 * at + 1
     return at - size
+
+
+@njit(cache=True)
+def last_of(following, at):  # type: ignore[no-untyped-def]
+    """The end of the chain from ``at`` on, which all of it lead to afterwards; an end follows
+    itself."""
+    last = at
+    while following[last] != last:
+        last = following[last]
+    while following[at] != last:
+        after = following[at]
+        following[at] = last
+        at = after
+    return last

@@ -7,18 +7,22 @@ is a search with a budget, for histories of some hundreds of operations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic
 
-from checker.base import Budget, Inconsistent, Model, State
+from checker.base import Budget, Inconsistent, Model, State, ValueModel
+from checker.linearizability.minimal import NOT_MINIMAL, Reduced, Reduction
 from checker.verdict import Anomaly, Invalid, Unknown, UnknownCause, Valid, Verdict
 from histories.call import Failed, Ok
 from histories.history import History
-from histories.notation import describe_op
-from histories.op import Op
+from histories.notation import clock_for, describe_op
+from histories.op import Op, answer_of
 
 _LOOKS_AT_CLOCK_EVERY = 256
+_STATES_MAX: Final = 5_000
+_WORK_MAX: Final = 200_000
+"""Operations looked at in all, and configurations, for fewer that show it: some seconds."""
 
 
 def check_sequential(history: History, model: Model[State], budget: Budget) -> Verdict:
@@ -37,7 +41,10 @@ def check_sequential(history: History, model: Model[State], budget: Budget) -> V
         return Unknown(search.cause, f"stopped after {explored:,} configurations")
     if answer:
         return Valid(f"{len(history.ops):,} ops of {len(search.programs):,} processes")
-    return Invalid((_anomaly(search),))
+    evidence = _minimal(history.ops, model, budget)
+    again = _Search(evidence.ops, model, budget)
+    again.run()
+    return Invalid((_anomaly(again, evidence),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +153,76 @@ class _Search(Generic[State]):
         return self._model.describe(self.farthest.states[self._keys[op.call.key]])
 
 
-def _anomaly(search: _Search[Any]) -> Anomaly:
-    blocked = search.blocked()
+class _Oracle(Generic[State]):
+    """Whether parts have no order that keeps that of every process."""
+
+    def __init__(self, ops: Sequence[Op], model: Model[State], budget: Budget) -> None:
+        self._ops = ops
+        self._model = model
+        self._budget = replace(budget, states_max=min(budget.states_max, _STATES_MAX))
+        self._work = 0
+        self.left_open = False
+
+    def is_bad(self, positions: Sequence[int]) -> bool:
+        search = _Search([self._ops[at] for at in positions], self._model, self._budget)
+        answer = search.run()
+        self._work += len(positions) + len(search.seen)
+        self.left_open |= answer is None
+        return answer is False
+
+    def is_spent(self) -> bool:
+        return self._work > _WORK_MAX or self._budget.deadline()
+
+
+def _minimal(ops: Sequence[Op], model: Model[State], budget: Budget) -> Reduced:
+    """A part without order, from which nothing can go."""
+    possible = [op for op in ops if not isinstance(op.outcome, Failed)]
+    oracle = _Oracle(possible, model, budget)
+    return Reduction(possible, _sources(possible, model), oracle).halved()
+
+
+def _sources(ops: Sequence[Op], model: Model[State]) -> list[list[int]]:
+    """Per op all that may have brought what it saw, whenever that was; if that is not told by
+    values, all that may have changed its object."""
+    bringing: dict[Hashable, list[int]] = {}
+    for position, op in enumerate(ops):
+        if isinstance(model, ValueModel):
+            brought = model.installs(op.call, answer_of(op))
+        else:
+            brought = None if model.observes_only(op.call, answer_of(op)) else True
+        if brought is not None:
+            bringing.setdefault((op.call.key, brought), []).append(position)
+    return [
+        bringing.get(
+            (
+                op.call.key,
+                model.needs(op.call, answer_of(op)) if isinstance(model, ValueModel) else True,
+            ),
+            [],
+        )
+        for op in ops
+    ]
+
+
+def _anomaly(search: _Search[Any], evidence: Reduced) -> Anomaly:
+    clock = clock_for(evidence.ops)
     done = 0 if search.farthest is None else sum(search.farthest.done)
+    count = len(evidence.ops)
+    some = f"some order explains {done:,} of them, but then" if done else "to begin with,"
     return Anomaly(
         kind="not sequentially consistent",
         source="Lamport 1979",
-        evidence=tuple(sorted(op.index for program in search.programs for op in program)),
+        evidence=tuple(op.index for op in evidence.ops),
         explanation=(
-            "no order of the operations keeps the order of every process; at most "
-            f"{done:,} of them have one, and then none of these can be next"
+            f"no order of the {count:,} operations shown explains all answers and keeps the order "
+            f"of every process: {some} none of the next calls of the processes fits"
         ),
-        details=tuple(f"{describe_op(op)}: the state was {search.state_of(op)}" for op in blocked),
+        details=(
+            *([] if evidence.is_minimal else [NOT_MINIMAL]),
+            *(
+                f"next of process {op.process} is {describe_op(op, clock)}, but the state is "
+                f"{search.state_of(op)} then"
+                for op in search.blocked()
+            ),
+        ),
     )

@@ -21,5 +21,6 @@ def bare_jit(function: _Function) -> _Function:
     Else every access to an array of a tuple counts references, which made up nine
     tenths of the time.
     """
+    # What it does, and that it is needed, is tested in test_kernels.py.
     undocumented: Any = {"_nrt": False}
     return cast("_Function", njit(cache=True, nogil=True, **undocumented)(function))

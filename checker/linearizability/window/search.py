@@ -12,6 +12,7 @@ from checker.linearizability.search import DeadEnd, Exhausted, Found, Linearizab
 from checker.linearizability.window.encode import Encoded, encode
 from checker.linearizability.window.engine import Abandoned, Explained, Refuted, decide
 from histories.call import Ok
+from histories.columns import Columns
 from histories.op import Op
 
 
@@ -22,8 +23,9 @@ def search_window(
     *,
     traced: bool = False,
     prophetic: bool = True,
+    columns: Columns | None = None,
 ) -> Found:
-    """As ``search``, for histories of any length.
+    """As ``search``, for histories of any length; ``columns`` are those of ``ops``, if known.
 
     ``states_max`` bounds the configurations kept at one time, and fifty times as
     many may be made.
@@ -31,7 +33,7 @@ def search_window(
     Cost: the import of numba; memory is O(n) for the numbers, and O(window) for
     the search unless it is traced.
     """
-    encoded = encode(ops, model)
+    encoded = encode(ops, model, columns)
     answer = decide(
         encoded.operations, budget, step=encoded.steps, traced=traced, look_ahead=prophetic
     )

@@ -3,7 +3,7 @@
 // uPlot's own zooming is off: the view of the page sets the horizontal scale of every chart.
 
 import uPlot from "uplot";
-import { END, faultsDuring, lastBefore, nameOfFault, nodes, names, ops, series, unavailable } from "./data.js";
+import { END, OUTCOMES, faultsDuring, lastBefore, nameOfFault, nodes, names, ops, series, unavailable } from "./data.js";
 import { isKept, overview, pickMoment } from "./chosen.js";
 import { LABELS_HEIGHT, markMoment, nameFaults, shadeFaults } from "./faults.js";
 import { duration, grouped, roundDuration, seconds } from "./format.js";
@@ -88,8 +88,8 @@ function show(id, chart) {
   });
   navigable(plot, view, {
     label: chart.label,
-    hover: (event) => described(shown.chart, view.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth)),
-    click: (event) => pickMoment(view.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth)),
+    hover: (event) => described(shown.chart, view.timeUnder(event, plot)),
+    click: (event) => pickMoment(view.timeUnder(event, plot)),
   });
 }
 
@@ -152,7 +152,8 @@ let chosenFunction = "";
 
 function startLatency() {
   const { width } = series, { quantiles, rates } = seriesOf(chosenFunction);
-  if (!ops.outcome.some((outcome) => outcome === 0)) return message(byId("latency"), "No call was acknowledged, so there is no latency.");
+  if (!ops.outcome.some((outcome) => outcome === 0))
+    return message(byId("latency"), "No call was acknowledged, so there is no latency.");
   const instants = rates[0].map((_, i) => (i + 0.5) * width);
   let least = Infinity, most = 0;
   for (const took of ops.took) if (took >= 0) { least = Math.min(least, took); most = Math.max(most, took); }
@@ -163,7 +164,7 @@ function startLatency() {
       if (at >= range[0] && at <= range[1]) marks.push(at);
   show("latency", {
     label: "Latency over time, logarithmic", height: 270, instants, values: quantiles.slice(0, 3),
-    lines: [{ name: "median", colour: "p50", width: 2 }, { name: "95 %", colour: "p95", width: 2 }, { name: "99 %", colour: "p99", width: 2 }],
+    lines: [["median", "p50"], ["95 %", "p95"], ["99 %", "p99"]].map(([name, shade]) => ({ name, colour: shade, width: 2 })),
     splits: () => marks, scale: { distr: 3, log: 10, range: () => range },
     format: (value, short) => (short ? roundDuration(value) : duration(value)), under: scatter,
   });
@@ -215,7 +216,7 @@ function startRate() {
   const total = (/** @type {number[][]} */ of) => of[0].map((_, i) => of.reduce((sum, rate) => sum + rate[i], 0));
   const lines = splitByFunction
     ? functions.map((one, i) => ({ name: one.name, colour: FUNCTION_COLOURS[i % FUNCTION_COLOURS.length], width: 2 }))
-    : [{ name: "ok", colour: "ok", fill: true }, { name: "fail", colour: "fail", width: 2 }, { name: "info", colour: "info", width: 2 }];
+    : OUTCOMES.map((name, i) => ({ name, colour: name, width: i ? 2 : 1.6, fill: i === 0 }));
   const drawn = splitByFunction ? functions.map((one) => total(one.rates)) : rates;
   const most = drawn.reduce((top, rate) => rate.reduce((a, b) => Math.max(a, b), top), 1);
   show("rate", {
@@ -225,7 +226,8 @@ function startRate() {
     over: (context, plot, box) => {
       context.fillStyle = colour("evidence");
       for (const [began, ended] of unavailable) {
-        const left = Math.max(view.xOf(began, plot.width), box.left), right = Math.min(view.xOf(ended, plot.width), box.right);
+        const left = Math.max(view.xOf(began, plot.width), box.left);
+        const right = Math.min(view.xOf(ended, plot.width), box.right);
         if (right > left) context.fillRect(left, box.bottom - 4, right - left, 4);
       }
     },
@@ -247,7 +249,9 @@ function startCommits() {
     });
   });
   const most = nodes.reduce((top, node) => node.commits.value.reduce((a, b) => Math.max(a, b), top), 1);
-  const lines = nodes.map((node, i) => ({ name: node.name, colour: nodeColour(names.indexOf(node.name)), dash: i ? [8, 3 + 2 * i] : undefined }));
+  const lines = nodes.map(({ name }, i) => ({
+    name, colour: nodeColour(names.indexOf(name)), dash: i ? [8, 3 + 2 * i] : undefined,
+  }));
   show("commits", {
     label: "Commit point of each node", height: 190, instants, values, stepped: true, lines,
     scale: { range: () => [0, most * 1.05] }, format: (value) => grouped(Math.round(value)),

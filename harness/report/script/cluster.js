@@ -129,9 +129,10 @@ function drawTroubles(context, width, node, top) {
   context.font = `12px ${colour("sans")}`;
   for (const fault of paused.get(node.name) ?? [])
     box(context, view.xOf(fault.began, width), view.xOf(fault.ended, width), y, BAND, faultColour(fault), ["paused"]);
-  for (const [from, to, reason] of node.down)
-    box(context, view.xOf(from, width), Math.max(view.xOf(to, width), view.xOf(from, width) + 3), y, BAND + 4 + STRIP, "kill",
-      [reason ? `down: ${reason}` : "down", "down"]);
+  for (const [from, to, reason] of node.down) {
+    const left = view.xOf(from, width), right = Math.max(view.xOf(to, width), left + 3);
+    box(context, left, right, y, BAND + 4 + STRIP, "kill", [reason ? `down: ${reason}` : "down", "down"]);
+  }
   context.font = `10px ${colour("sans")}`;
   for (const { fault, others } of cuts.get(node.name) ?? []) {
     const left = view.xOf(fault.began, width), right = view.xOf(fault.ended, width), at = y + BAND + STRIP + 6;
@@ -213,6 +214,6 @@ export function start() {
         ...faultsDuring(time, time).map((fault) => [nameOfFault(fault), "dim"]),
       ]);
     },
-    click: (event) => pickMoment(view.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth)),
+    click: (event) => pickMoment(view.timeUnder(event, plot)),
   });
 }

@@ -1,6 +1,8 @@
 // All about what is picked: the operation, its place in a linearization, and every node at that moment.
 
-import { OUTCOMES, anomalies, answerOf, callOf, completedAt, faultsDuring, nameOfFault, nodes, ops, rowOf, END } from "./data.js";
+import {
+  END, OUTCOMES, anomalies, answerOf, callOf, completedAt, faultsDuring, nameOfFault, nodes, ops, rowOf,
+} from "./data.js";
 import { onPicked, picked, pickMoment, pickOp } from "./chosen.js";
 import { stateAt } from "./cluster.js";
 import { duration, grouped, instant } from "./format.js";
@@ -45,6 +47,7 @@ function link(index, kind) {
 
 /** @param {number} row */
 function operation(row) {
+  const proves = anomalies.flatMap((one, i) => (one.evidence.includes(ops.index[row]) ? [`${i + 1}. ${one.kind}`] : []));
   const ended = completedAt(row), begun = ops.invoked[row], keys = ops.keysets[ops.keyset[row]].map((key) => ops.keys[key]);
   return part(`Operation ${ops.index[row]}`, [
     element("p", `${callOf(row)}  ${answerOf(row)}`, "call"),
@@ -57,7 +60,7 @@ function operation(row) {
       ["answered", ended < 0 ? "never" : `${instant(ended)}, after ${duration(ended - begun)}`],
       ["way", ops.trail[row] < 0 ? "" : ops.texts[ops.trail[row]]],
       ["faults", faultsDuring(begun, ended < 0 ? END : ended).map(nameOfFault).join("; ") || "none at that time"],
-      ["evidence", anomalies.flatMap((anomaly, i) => (anomaly.evidence.includes(ops.index[row]) ? [`${i + 1}. ${anomaly.kind}`] : [])).join("; ")],
+      ["evidence", proves.join("; ")],
     ]),
   ]);
 }
@@ -83,7 +86,8 @@ function linearization(row) {
     broken.append(link(culprit, culprit === index ? "here broken" : "broken"));
     more.push(broken, ...anomaly.states.map((state) => element("p", state, "dim")));
   }
-  const title = index === culprit ? "Here the linearization breaks" : `Linearized as number ${grouped(place + 1)} of ${grouped(order.length)}`;
+  const title = index === culprit ? "Here the linearization breaks"
+    : `Linearized as number ${grouped(place + 1)} of ${grouped(order.length)}`;
   const lead = from > 0 ? [element("p", `… ${grouped(from)} before`, "dim")] : [];
   return part(title, [...lead, list, ...more]);
 }
@@ -94,8 +98,8 @@ function cluster(moment) {
   wide.className = "wide";
   const header = table.createTHead().insertRow(), body = table.createTBody();
   const states = nodes.map((node) => stateAt(node, moment)), isCut = states.some((state) => state.cutOff.length);
-  const names = ["node", "state", "role", "term", "committed", "last entry", "pulls from", ...(isCut ? ["cut off from"] : [])];
-  for (const name of names) header.append(element("th", name));
+  const names = ["node", "state", "role", "term", "committed", "last entry", "pulls from"];
+  for (const name of [...names, ...(isCut ? ["cut off from"] : [])]) header.append(element("th", name));
   states.forEach((state, place) => {
     const row = body.insertRow(), cutOff = isCut ? [state.cutOff.join(", ") || "–"] : [];
     row.append(element("th", nodes[place].name));
@@ -116,7 +120,9 @@ function cluster(moment) {
 function moments(row) {
   const chosen = document.createElement("p"), ended = completedAt(row);
   chosen.className = "moments";
-  for (const [name, moment] of /** @type {[string, number][]} */ ([["when it was called", ops.invoked[row]], ["when it was answered", ended]])) {
+  /** @type {[string, number][]} */
+  const both = [["when it was called", ops.invoked[row]], ["when it was answered", ended]];
+  for (const [name, moment] of both) {
     if (moment < 0) continue;
     const button = /** @type {HTMLButtonElement} */ (element("button", name));
     button.type = "button";

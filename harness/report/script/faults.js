@@ -16,11 +16,13 @@ const labelRows = Math.min(lanes, LABEL_ROWS_MAX);
 /** The height that `nameFaults` needs. */
 export const LABELS_HEIGHT = labelRows * LABEL_ROW;
 
+const CUTS = /isolat|partition|cut|halves|ring|bridge|one-way|shun|sieve|transitive|flapping/;
+
 /** @param {Fault} fault */
 export function faultColour(fault) {
   if (/kill|crash|power|terminate|disk|bit|sync|tear/.test(fault.kind)) return "kill";
   if (/pause|clock|skew|drift/.test(fault.kind)) return "pause";
-  if (fault.cuts.length || /isolat|partition|cut|halves|ring|bridge|one-way|shun|sieve|transitive|flapping/.test(fault.kind)) return "cut";
+  if (fault.cuts.length || CUTS.test(fault.kind)) return "cut";
   return "other";
 }
 
@@ -114,6 +116,6 @@ export function start() {
       return fault ? [[nameOfFault(fault), "title"], [fault.detail, ""],
         [`${instant(fault.began)} for ${duration(fault.ended - fault.began)}`, "dim"]] : null;
     },
-    click: (event) => pickMoment(view.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth)),
+    click: (event) => pickMoment(view.timeUnder(event, plot)),
   });
 }

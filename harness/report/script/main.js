@@ -72,7 +72,7 @@ function connectKeys() {
       if (target instanceof HTMLInputElement) target.blur(); else pickOp(-1);
       return;
     }
-    if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement) return;
+    if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) return;
     /** @type {Record<string, () => void>} */
     const keys = {
       "?": help, "/": () => byId("search").focus(), "[": () => timeline.step(-1), "]": () => timeline.step(1),
@@ -113,7 +113,8 @@ function start() {
   new ResizeObserver(() => invalidate()).observe(byId("panels"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint());
   const printing = (/** @type {boolean} */ on) => {
-    for (const each of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details.first"))) each.open ||= on;
+    for (const each of document.querySelectorAll("details.first"))
+      if (each instanceof HTMLDetailsElement) each.open ||= on;
     document.documentElement.classList.toggle("printing", on);
     repaint(true);
   };

@@ -1,6 +1,8 @@
 // The space-time diagram (Lamport 1978): who told whom what around the picked moment.
 
-import { ROLES, OUTCOMES, answerOf, anomalies, callOf, completedAt, lastBefore, messages, names, nodes, ops, rowOf, valueAt } from "./data.js";
+import {
+  OUTCOMES, ROLES, anomalies, answerOf, callOf, completedAt, lastBefore, messages, names, nodes, ops, rowOf, valueAt,
+} from "./data.js";
 import { closeUp, picked, pickOp, pickMoment } from "./chosen.js";
 import { eachStep, rowLabel, stateAt } from "./cluster.js";
 import { markMoment, shadeFaults } from "./faults.js";
@@ -62,8 +64,8 @@ function visible() {
 function lineOf(i, width, bars) {
   const y1 = yOf(messages.source[i], bars), y2 = yOf(messages.target[i], bars);
   if (y1 === null || y2 === null) return null;
-  const x1 = view.xOf(messages.departed[i], width);
-  if (messages.took[i] >= 0) return { x1, y1, x2: view.xOf(messages.departed[i] + messages.took[i], width), y2, arrived: true };
+  const x1 = view.xOf(messages.departed[i], width), arrived = messages.departed[i] + messages.took[i];
+  if (messages.took[i] >= 0) return { x1, y1, x2: view.xOf(arrived, width), y2, arrived: true };
   return { x1, y1, x2: x1 + 14, y2: y1 + (y2 - y1) * 0.45, arrived: false };
 }
 
@@ -75,7 +77,7 @@ function drawArrows(context, width, bars) {
   context.font = `10.5px ${colour("sans")}`;
   context.textBaseline = "middle";
   context.textAlign = "left";
-  /** @type {{x: number, y: number}[]} */
+  /** @type {{x: number, y: number, length: number}[]} */
   const placed = [];
   for (const i of found) {
     const line = lineOf(i, width, bars);
@@ -92,10 +94,10 @@ function drawArrows(context, width, bars) {
     else cross(context, x2, y2);
     if (!labelled) continue;
     const x = Math.max((x1 + x2) / 2 + 5, GUTTER + 4), y = (y1 + y2) / 2;
-    if (placed.some((other) => Math.abs(other.y - y) < 12 && Math.abs(other.x - x) < 130)) continue;
-    placed.push({ x, y });
     const text = messages.texts[messages.text[i]], short = text.length > 38 ? `${text.slice(0, 37)}…` : text;
     const length = context.measureText(short).width;
+    if (placed.some((other) => Math.abs(other.y - y) < 13 && other.x < x + length && x < other.x + other.length)) continue;
+    placed.push({ x, y, length });
     context.fillStyle = tinted("paper", 0.8);
     context.fillRect(x - 2, y - 6, length + 4, 13);
     context.fillStyle = colour("ink");
@@ -261,13 +263,14 @@ export function start() {
       return /** @type {Line[]} */ ([
         [messages.texts[messages.text[i]], "title"],
         [`${names[messages.source[i]]} to ${names[messages.target[i]]}, ${messages.kinds[messages.kind[i]]}`, ""],
-        [took < 0 ? `left at ${instant(gone)}; not known to have arrived` : `${instant(gone)} to ${instant(gone + took)}, ${duration(took)}`, "dim"],
+        [took < 0 ? `left at ${instant(gone)}; not known to have arrived`
+          : `${instant(gone)} to ${instant(gone + took)}, ${duration(took)}`, "dim"],
       ]);
     },
     click: (event) => {
       const row = barAt(event);
       if (row >= 0) pickOp(row);
-      else pickMoment(view.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth));
+      else pickMoment(view.timeUnder(event, plot));
     },
   });
 }

@@ -293,7 +293,7 @@ export function start() {
     hover: (event) => { const row = at(event); return row < 0 ? null : described(row); },
     click: (event) => {
       const row = at(event);
-      pickOp(row, row < 0 ? view.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth) : null);
+      pickOp(row, row < 0 ? view.timeUnder(event, plot) : null);
     },
     key: keyed,
   });

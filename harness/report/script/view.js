@@ -49,6 +49,11 @@ export class View {
   /** @param {number} x @param {number} width */
   timeAt(x, width) { return this.from + ((x - GUTTER) / plotWidth(width)) * this.span; }
 
+  /** What the pointer points at. @param {{clientX: number}} event @param {HTMLElement} plot */
+  timeUnder(event, plot) {
+    return this.timeAt(event.clientX - plot.getBoundingClientRect().left, plot.clientWidth);
+  }
+
   /** Round instants, and how far they are apart. @param {number} width */
   ticks(width) {
     const wanted = this.span / Math.max(2, plotWidth(width) / 95);

@@ -194,7 +194,6 @@ MUTANTS = (
             Need.PAUSE,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=ReadsUnconfirmed,
     ),
     Mutant(
@@ -281,7 +280,6 @@ MUTANTS = (
             Need.DELAY,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=ReadsBeforeOwnCommit,
     ),
     Mutant(
@@ -309,7 +307,6 @@ MUTANTS = (
             Need.PAUSE,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=LeaseAfterSleep,
     ),
 )

@@ -269,7 +269,6 @@ MUTANTS = (
             Need.DELAY,
         ),
         revealed_by=("commit rule",),
-        random=False,
         rules=CountsByIndex,
     ),
     Mutant(

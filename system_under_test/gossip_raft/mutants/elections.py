@@ -293,7 +293,6 @@ MUTANTS = (
             Need.DELAY,
         ),
         revealed_by=("leader completeness",),
-        random=False,
         rules=ComparesLogsByIndex,
     ),
     Mutant(
@@ -328,7 +327,6 @@ MUTANTS = (
             Need.STRAGGLING,
         ),
         revealed_by=("elected by a majority",),
-        random=False,
         rules=CountsStaleVotes,
     ),
     Mutant(
@@ -406,7 +404,6 @@ MUTANTS = (
         breaks=("liveness",),
         needs=(Need.CRASH, Need.PEACE),
         revealed_by=("claim",),
-        random=False,
         rules=BelievesOldNews,
     ),
     Mutant(
@@ -427,7 +424,6 @@ MUTANTS = (
         breaks=("liveness",),
         needs=(Need.PARTITION, Need.PEACE),
         revealed_by=("claim",),
-        random=False,
         rules=NoCheckQuorum,
     ),
     Mutant(
@@ -437,7 +433,6 @@ MUTANTS = (
         breaks=("liveness",),
         needs=(Need.PARTITION, Need.PEACE),
         revealed_by=("claim",),
-        random=False,
         rules=NoPreVote,
     ),
     Mutant(
@@ -458,7 +453,6 @@ MUTANTS = (
         breaks=("liveness",),
         needs=(Need.PEACE,),
         revealed_by=("claim",),
-        random=False,
         rules=SameTimeout,
     ),
 )

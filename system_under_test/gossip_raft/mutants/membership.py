@@ -116,7 +116,6 @@ MUTANTS = (
             Need.PEACE,
         ),
         revealed_by=("claim",),
-        random=False,
         rules=HandsOverTooEarly,
     ),
     Mutant(

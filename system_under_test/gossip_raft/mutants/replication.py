@@ -203,7 +203,6 @@ MUTANTS = (
             "state-machine safety",
             "one committed log",
         ),
-        random=False,
         rules=MergesByField,
     ),
     Mutant(

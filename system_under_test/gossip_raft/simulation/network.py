@@ -36,8 +36,6 @@ from system_under_test.gossip_raft.simulation.route import (
 )
 from system_under_test.gossip_raft.simulation.scheduler import Scheduler
 
-__all__ = ["FAIR", "NetworkOptions", "SimulatedNetwork", "Weather"]
-
 
 class Bounce(Protocol):
     """Hears of a request that did not arrive; ``certainly``: its sender can be sure of that."""

@@ -12,7 +12,8 @@ from typing import Final
 from hypothesis import strategies as st
 
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
-from system_under_test.gossip_raft.simulation.network import NetworkOptions, Weather
+from system_under_test.gossip_raft.simulation.network import NetworkOptions
+from system_under_test.gossip_raft.simulation.route import Weather
 from system_under_test.gossip_raft.simulation.storage import DiskOptions
 
 MS: Final = 1_000_000

@@ -316,7 +316,7 @@ def test_what_an_algorithm_names_is_told() -> None:
     assert isinstance(verdict, Invalid)
     assert "process 1's dequeue x -> 2 at event 6" in verdict.anomalies[0].explanation
     assert verdict.anomalies[0].explanation.endswith(
-        "one item went in before the other and came out after it"
+        "it went in before the other, which was taken while it stayed"
     )
 
 

@@ -52,6 +52,8 @@ def test_the_verdict_is_that_of_the_definition(name: str, histories: int) -> Non
         require(history, model, search(history.ops, knowing, Budget(), traced=True), expected)
         if isinstance(found, Stuck) and isinstance(plain, Stuck):
             require_minimal(history, model, minimal_part(history.ops, found, model, Budget()).ops)
+            first = minimal_part(history.ops, plain, model, Budget(), is_first=True).ops
+            assert not is_linearizable(first, model), print_history(history)
     assert min(of_each_sort) > histories / 20, "the histories must be of both sorts"
 
 

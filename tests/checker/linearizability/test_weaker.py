@@ -18,7 +18,7 @@ from checker.verdict import Invalid, Unknown, UnknownCause, Valid, Verdict
 from histories.call import CompareAndSet, Failed, Ok, Read
 from histories.history import History
 from histories.notation import parse_history, print_history
-from histories.op import Op
+from histories.op import Op, answer_of
 from histories.values import identity
 from tests.checker.oracle import is_linearizable
 from tests.checker.random_histories import (
@@ -76,9 +76,26 @@ def test_sequential_consistency_is_that_of_the_definition(histories: int) -> Non
         if not any(isinstance(op.outcome, Ok) for op in history.ops):
             continue
         expected = is_sequential(history.ops, MODEL)
-        assert holds(history, Condition.SEQUENTIAL) == expected, print_history(history)
+        verdict = judge(history, Condition.SEQUENTIAL)
+        assert isinstance(verdict, Valid if expected else Invalid), print_history(history)
         of_each_sort[expected] += 1
+        if isinstance(verdict, Invalid):
+            require_evidence(history, verdict.anomalies[0].evidence)
     assert min(of_each_sort) > 5
+
+
+def require_evidence(history: History, evidence: Sequence[int]) -> None:
+    """Not sequential by itself; and so is no part of it that holds all sources of its reads."""
+    shown = [history.op(index) for index in evidence]
+    assert not is_sequential(shown, MODEL), print_history(history)
+    for op in shown:
+        rest = [other for other in shown if other is not op]
+        needs_it = any(
+            MODEL.installs(op.call, answer_of(op)) == needed and op.call.key == other.call.key
+            for other in rest
+            if (needed := MODEL.needs(other.call, answer_of(other))) is not None
+        )
+        assert needs_it or is_sequential(rest, MODEL), print_history(history)
 
 
 def may_have_seen(ops: Sequence[Op], read: Op) -> bool:
@@ -200,7 +217,27 @@ def test_two_keys_may_be_bad_together_only() -> None:
         assert holds(part, Condition.SEQUENTIAL)
     verdict = judge(history, Condition.SEQUENTIAL)
     assert isinstance(verdict, Invalid)
-    assert verdict.anomalies[0].kind == "not sequentially consistent"
+    anomaly = verdict.anomalies[0]
+    assert anomaly.kind == "not sequentially consistent"
+    assert anomaly.explanation.startswith("no order of the 4 operations shown explains all answers")
+    assert anomaly.details[0].endswith("but the state is 1 then")
+
+
+def test_what_sequential_consistency_does_not_forbid_is_no_evidence() -> None:
+    history = parse_history(
+        """
+        2: write z 5     [0, 1]
+        0: write x 1     [1, 2]
+        1: write y 1     [1, 2]
+        2: read z -> 5   [2, 3]
+        0: read y -> nil [3, 4]
+        1: read x -> nil [3, 4]
+        2: write x 9     [5, 6]
+        """
+    )
+    verdict = judge(history, Condition.SEQUENTIAL)
+    assert isinstance(verdict, Invalid)
+    assert verdict.anomalies[0].evidence == (1, 2, 4, 5)
 
 
 def test_budgets_and_empty_histories_are_unknown() -> None:

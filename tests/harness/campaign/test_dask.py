@@ -26,7 +26,7 @@ shrink_seconds = 1
 [[matrix]]
 world = "simulated"
 workloads = ["register"]
-bugs = ["none", "stale-read"]
+bugs = ["none", "forgets-vote"]
 faults = ["kill"]
 time = [10]
 seeds = "0..2"

@@ -50,8 +50,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With one run that is invalid."""
     path = tmp_path_factory.mktemp("store")
     done = hearsay(
-        *("simulate", "--seeds", "3", "--bug", "stale-read", "--workload", "register"),
-        *("--nodes", "3", "--faults", "kill,partition", "--time", "10", "--store", path),
+        *("simulate", "--seeds", "0..9", "--failures", "1", "--bug", "stale-read"),
+        *("--workload", "register", "--nodes", "3", "--faults", "kill,partition", "--store", path),
     )
     assert done.returncode == ExitCode.INVALID, done
     return path

@@ -68,6 +68,8 @@ def test_a_report_opens_in_silence_and_asks_for_nothing(
         assert tab.complaints == []
         assert "pwned by script" not in tab.page.title()
         assert tab.ask("() => typeof hearsay") == "object", "the script ran to its end"
+        width = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert tab.ask(width) == 0, "nothing reaches out of the window"
 
 
 def test_every_plot_is_drawn(show: Show) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from harness.regression import read_steps
+from harness.zoo_live import why_not_live
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE, ELSEWHERE
-from system_under_test.gossip_raft.mutants.page import zoo_page
+from system_under_test.gossip_raft.mutants.page import Hunted, zoo_page
 
 PAGE = Path(__file__).parents[3] / "docs" / "zoo.md"
+HUNTS = PAGE.with_suffix(".json")
 SHRUNK = Path(__file__).parents[2] / "golden" / "shrunk"
 OFFERED = {
     "stale-read",
@@ -68,6 +71,29 @@ def test_every_bug_is_wrong_in_something(name: str) -> None:
 
 
 def test_the_page_says_what_the_catalogue_does(request: pytest.FixtureRequest) -> None:
+    not_live = {name: why for name, mutant in CATALOGUE.items() if (why := why_not_live(mutant))}
+    page = zoo_page(read_steps(SHRUNK), hunted(), not_live)
     if request.config.getoption("--rewrite"):
-        PAGE.write_text(zoo_page(read_steps(SHRUNK)))
-    assert PAGE.read_text() == zoo_page(read_steps(SHRUNK))
+        PAGE.write_text(page)
+    assert PAGE.read_text() == page
+
+
+def test_the_catalogue_believes_what_the_hunts_have_shown() -> None:
+    for name, shown in hunted().items():
+        assert CATALOGUE[name].random == (2 * shown.caught >= shown.hunts), name
+
+
+def hunted() -> dict[str, Hunted]:
+    """What ``hearsay zoo --json docs/zoo.json`` wrote."""
+    rows = json.loads(HUNTS.read_text())
+    return {
+        row["bug"]: Hunted(
+            hunts=len(row["hunts"]),
+            caught=row["caught"],
+            runs=row["runs"],
+            cpu_s=row["cpu_s"],
+            found=tuple(row["found"]),
+        )
+        for row in rows
+        if row["bug"] in CATALOGUE
+    }
