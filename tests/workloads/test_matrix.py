@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from checker.base import Budget
-from checker.verdict import Invalid, Valid, combine
+from checker.verdict import Invalid, Valid
 from harness.config import RunConfig
 from harness.judging import judge
 from harness.planning import plan_faults
@@ -91,8 +91,11 @@ def test_a_correct_cluster_passes_whatever_is_asked_of_it_and_goes_wrong(
 ) -> None:
     simulated = simulate(plan_of(workload, (kind,), seed=KINDS.index(kind)))
     assert any(isinstance(event, FaultBegan) for event in simulated.events)
-    verdict = combine(simulated.verdicts(Budget()).values())
-    assert isinstance(verdict, Valid), verdict
+    verdicts = simulated.verdicts(Budget())
+    # An outage may leave a run as brief as this one with fewer answers than a verdict needs.
+    enough = verdicts.pop("vacuity")
+    assert not isinstance(enough, Invalid)
+    assert all(isinstance(verdict, Valid) for verdict in verdicts.values()), verdicts
 
 
 def found_by_workload(simulated: Simulated) -> set[str]:
