@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from nemesis.fault import Bridge, Fault, Halves, HealAll, MajoritiesRing, OneWay, Sieve
+from nemesis.fault import Fault
 from nemesis.schedule import Schedule, Timed, arranged
 from nemesis.target import AnyNode, Follower, Leader, Minority, Named, Target
 from system_under_test.gossip_raft.core.types import Nanos, NodeId
@@ -135,15 +135,8 @@ _CHANGES: Final[tuple[_Change, ...]] = (
 def retarget(rng: random.Random, fault: Fault, nodes: Sequence[NodeId]) -> Fault:
     """``fault`` aimed at somebody else by role or by name, at a minority at most; the same where
     it has no target."""
-    match fault:
-        case Halves() | MajoritiesRing() | Bridge() | Sieve() | HealAll():
-            return fault
-        case OneWay(source=source, dest=dest):
-            if rng.random() < 0.5:
-                return OneWay(_target(rng, nodes), dest)
-            return OneWay(source, _target(rng, nodes))
-        case _:
-            return replace(fault, target=_target(rng, nodes))
+    aims = [name for name in ("source", "dest", "target") if hasattr(fault, name)]
+    return replace(fault, **{rng.choice(aims): _target(rng, nodes)}) if aims else fault
 
 
 def _target(rng: random.Random, nodes: Sequence[NodeId]) -> Target:

@@ -233,7 +233,6 @@ MUTANTS = (
             Need.PARTITION,
         ),
         revealed_by=("claim",),
-        random=False,
         rules=TakesEverything,
     ),
     Mutant(
@@ -293,7 +292,6 @@ MUTANTS = (
             Need.LOSS,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=ForwardsAsNew,
     ),
     Mutant(

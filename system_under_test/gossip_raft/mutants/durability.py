@@ -345,7 +345,6 @@ MUTANTS = (
             "acknowledged entries are kept",
             "recovery",
         ),
-        random=False,
         storage=BelievesFailedSync,
     ),
     Mutant(

@@ -349,7 +349,6 @@ MUTANTS = (
             Need.STRAGGLING,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=IgnoresTermsOfAnswers,
     ),
     Mutant(

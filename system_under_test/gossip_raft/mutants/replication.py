@@ -216,7 +216,6 @@ MUTANTS = (
             Need.CHAINS,
         ),
         revealed_by=("in-node assertion",),
-        random=False,
         rules=TruncatesOnMismatch,
     ),
     Mutant(
@@ -244,7 +243,6 @@ MUTANTS = (
             "leader completeness",
             "acknowledged entries are kept",
         ),
-        random=False,
         rules=IgnoresIncarnation,
     ),
     Mutant(
@@ -315,7 +313,6 @@ MUTANTS = (
             Need.OVERLOAD,
         ),
         revealed_by=("claim",),
-        random=False,
         rules=UnlimitedBatches,
     ),
     Mutant(
@@ -326,7 +323,6 @@ MUTANTS = (
         needs=(Need.SHUNNED, Need.PEACE),
         nodes_min=5,
         revealed_by=("claim",),
-        random=False,
         rules=PullsInCircles,
     ),
 )

@@ -119,7 +119,6 @@ MUTANTS = (
             Need.RETRIES,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=LeavesOutSessions,
     ),
     Mutant(
@@ -169,7 +168,6 @@ MUTANTS = (
             "one committed log",
             "acknowledged entries are kept",
         ),
-        random=False,
         rules=LeavesOutMembership,
     ),
     Mutant(

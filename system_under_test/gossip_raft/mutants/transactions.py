@@ -175,7 +175,6 @@ MUTANTS = (
             Need.REFUSALS,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=KeepsPartOfRefused,
     ),
 )
