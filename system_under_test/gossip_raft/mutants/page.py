@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE, ELSEWHERE
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE, ELSEWHERE, MISSED
 from system_under_test.gossip_raft.mutants.mutant import Mutant
 
 _INTRODUCTION = """\
@@ -38,6 +38,12 @@ _HEAD = (
     "| bug | catalogue | what the wrong node does | seen | needs | nodes | revealed by | random"
     " | by | live | steps |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
+
+_MISSED = """\
+## Missed by random runs
+
+| bug | why, and what would show it but for its directed schedule |
+|---|---|"""
 
 _SIMULATED = """\
 ## Simulated only
@@ -90,6 +96,9 @@ def zoo_page(
             _INTRODUCTION.format_map(counts),
             _HEAD,
             *(_row(mutant, steps, hunted, not_live) for mutant in CATALOGUE.values()),
+            "",
+            _MISSED,
+            *(f"| {name} | {why} |" for name, why in MISSED.items()),
             "",
             _SIMULATED,
             *_simulated(not_live),

@@ -10,7 +10,7 @@ import pytest
 from harness.regression import read_steps
 from harness.zoo_live import why_not_live
 from system_under_test.gossip_raft.core.rules import Rules
-from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE, ELSEWHERE
+from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE, ELSEWHERE, MISSED
 from system_under_test.gossip_raft.mutants.page import Hunted, zoo_page
 
 PAGE = Path(__file__).parents[3] / "docs" / "zoo.md"
@@ -81,6 +81,10 @@ def test_the_page_says_what_the_catalogue_does(request: pytest.FixtureRequest) -
 def test_the_catalogue_believes_what_the_hunts_have_shown() -> None:
     for name, shown in hunted().items():
         assert CATALOGUE[name].random == (2 * shown.caught >= shown.hunts), name
+
+
+def test_of_every_bug_that_hunts_miss_it_is_said_why() -> None:
+    assert set(MISSED) == {name for name, mutant in CATALOGUE.items() if not mutant.random}
 
 
 def hunted() -> dict[str, Hunted]:
