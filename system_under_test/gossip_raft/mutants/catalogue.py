@@ -59,15 +59,15 @@ MISSED: Final[Mapping[str, str]] = MappingProxyType(
         "former-leader-postpones": "A former leader must be heard by all, hear nobody, and have a"
         " slow clock, while whoever was elected after it is down for long: three faults at once,"
         " each aimed.",
-        "any-request-postpones": "Whoever asks must be heard, hear no answer, have a fast clock, and"
-        " the leader be down for long: three faults at once, each aimed.",
+        "any-request-postpones": "Whoever asks must be heard, hear no answer, have a fast clock,"
+        " and the leader be down for long: three faults at once, each aimed.",
         "counts-any-term": "Its votes given, a node must get an entry of the old leader and tell it"
         " so before anything else tells it the new term. Links that lose heartbeats and carry pulls"
         " (faults by method) would show it.",
         "source-guard": "As counts-any-term, and through a node in between; an earlier mixture of"
         " runs met it once, the one measured here did not.",
-        "leader-rolls-back": "A node must become leader while it waits for an answer of a source that"
-        " loses its disk meanwhile.",
+        "leader-rolls-back": "A node must become leader while it waits for an answer of a source"
+        " that loses its disk meanwhile.",
         "wraps-empty-anew": "No workload writes an entry without content. One that does, and reads"
         " the log, would show it at once.",
         "lease-ignores-drift": "Within hundredths of a second a leader must be elected, a write be"
