@@ -47,6 +47,7 @@ class ClientLog:
     """
 
     def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb")
         self._is_open = True
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from msgspec.structs import replace
+
 from histories.call import (
     Acquire,
     Add,
@@ -54,11 +56,18 @@ def jepsen_edn(history: History) -> Iterator[str]:
 
     A compare-and-set that found something else is a failed one there.  An indeterminate call
     that was never answered ends with an ``:info`` at the end, as it does when Jepsen's client
-    loses patience.  Where there are transfers, transactions are a bank's reads.
+    loses patience.  Where there are transfers, transactions are a bank's reads;
+    where there are other transactions, a read by itself is one, too.
     """
     end = _end(history)
-    is_bank = any(isinstance(op.call, Transfer) for op in history.first_of_each_function())
-    lines = [line for op in history.ops for line in _of_op(op, end, is_bank=is_bank)]
+    kinds = {type(op.call) for op in history.first_of_each_function()}
+    is_bank = Transfer in kinds
+    in_txns = Txn in kinds and not is_bank
+    lines = [
+        line
+        for op in (map(_in_txn, history.ops) if in_txns else history.ops)
+        for line in _of_op(op, end, is_bank=is_bank)
+    ]
     lines += [line for fault in history.faults for line in _of_fault(fault)]
     lines.sort(key=lambda line: (line.time, line.order))
     for index, line in enumerate(lines):
@@ -81,6 +90,10 @@ def _end(history: History) -> Nanos:
     times += [op.completed for op in history.ops if op.completed != FOREVER]
     times += [fault.ended for fault in history.faults]
     return Nanos(max(times, default=0) + 1)
+
+
+def _in_txn(op: Op) -> Op:
+    return replace(op, call=Txn("", (op.call,))) if isinstance(op.call, Read) else op
 
 
 def _of_op(op: Op, end: Nanos, *, is_bank: bool) -> Iterator[_Line]:
