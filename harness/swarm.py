@@ -126,24 +126,28 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     config = scheduled(config)
     if given.faults is None:
         config = _safe_for_leases(config)
-    world = WorldOptions(
+    schedule = plan_faults(config, pace=draft.pace, leader_first=False)
+    return Plan(config=config, schedule=schedule, world=_world(config, _roomy(config, draft)))
+
+
+def _world(config: RunConfig, draft: Draft) -> WorldOptions:
+    return WorldOptions(
         nodes=config.nodes,
-        node=_roomy(config, draft.node),
+        node=draft.node,
         network=draft.network,
         disk=draft.disk,
         clock=draft.clock,
         rare=draft.rare,
         forwarding=draft.forwarding,
     )
-    schedule = plan_faults(config, pace=draft.pace, leader_first=False)
-    return Plan(config=config, schedule=schedule, world=world)
 
 
-def _roomy(config: RunConfig, node: Settings) -> Settings:
+def _roomy(config: RunConfig, draft: Draft) -> Draft:
     """A log is read whole at the end, or nobody can say whether something is missing."""
     if config.workload != RAW_LOG.name:
-        return node
-    return {name: value for name, value in node.items() if name != "batch_bytes_max"}
+        return draft
+    node = {name: value for name, value in draft.node.items() if name != "batch_bytes_max"}
+    return replace(draft, node=node, network=replace(draft.network, entries_bytes_max=None))
 
 
 def _safe_for_leases(config: RunConfig) -> RunConfig:
