@@ -299,6 +299,7 @@ MUTANTS = (
         ids=("S16",),
         summary="A follower gives an empty entry another identity than its leader did.",
         breaks=("log matching",),
+        needs=(Need.EMPTY,),
         revealed_by=("log matching",),
         random=False,
         rules=WrapsEmptyAnew,
