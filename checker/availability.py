@@ -20,6 +20,7 @@ from histories.trace import (
     Committed,
     NodeEvent,
     RoleChanged,
+    SnapshotInstalled,
     Stopped,
     TermAdopted,
     Voted,
@@ -240,7 +241,7 @@ class _Life:
                     self._end(at, ended=False)
                 case Appended(at=at, index=index) if self._led is not None:
                     self.led.append((at, self._led[0], index))
-                case Committed(at=at, index=index):
+                case Committed(at=at, index=index) | SnapshotInstalled(at=at, index=index):
                     self.commits.append((at, index))
                 case _:
                     at = event.at

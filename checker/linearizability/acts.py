@@ -8,6 +8,7 @@ from histories.call import (
     Acquire,
     Call,
     CompareAndSet,
+    Indeterminate,
     Ok,
     Read,
     Release,
@@ -83,6 +84,10 @@ def describe_found(op: Op) -> str:
     if isinstance(op.outcome, Ok) and op.outcome.values:
         return describe_value(op.outcome.values[0])
     return describe_value(op.call.expected) if isinstance(op.call, CompareAndSet) else ""
+
+
+def of_unknown_outcome(op: Op) -> str:
+    return " (its outcome unknown)" if isinstance(op.outcome, Indeterminate) else ""
 
 
 def noun(call: Call) -> str:

@@ -12,11 +12,12 @@ from typing import Final
 
 from checker.base import Budget, ElementModel, Model, State
 from checker.linearizability.acts import Acts
+from checker.linearizability.counts import COUNTED, tell_of_counts
 from checker.linearizability.elements import tell_of_elements
 from checker.linearizability.engines import find
 from checker.linearizability.holders import tell_of_holders
 from checker.linearizability.minimal import NOT_MINIMAL, minimal_part
-from checker.linearizability.search import DeadEnd, Stuck
+from checker.linearizability.search import Counted, DeadEnd, Stuck
 from checker.linearizability.texts import tell_of_texts
 from checker.linearizability.values import tell_of_values
 from checker.models.catalogue import known_as
@@ -49,6 +50,7 @@ SOURCE: Final = "Herlihy & Wing 1990"
 _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 5
 _ORDER_MAX: Final = 500
+_EASY_STATES_MAX: Final = 1_000
 _PREFIX_STATES_MAX: Final = 5_000
 """The prefix is an extra: it must not cost as much as the verdict did."""
 
@@ -72,6 +74,9 @@ def explain(
         budget: Bounds each of the searches for the words, not their sum.
         within: A closed part that is bad by itself, if one is known.
     """
+    if stuck is not None and stuck.counted is not None:
+        prefix = _first_stuck(part.ops, model, budget, _EASY_STATES_MAX)
+        return _counted(key, part, stuck.counted, prefix)
     suspects = part.ops if within is None else within
     prefix = _first_stuck(part.ops, model, budget)
     known = prefix if within is None else None
@@ -94,6 +99,21 @@ def explain(
     )
 
 
+def _counted(key: str, part: History, counted: Counted, prefix: Stuck | None) -> Anomaly:
+    """The anomaly where counting shows it: nothing has to be searched for."""
+    evidence = counted.ops()
+    clock = clock_for(evidence)
+    return Anomaly(
+        kind=KIND,
+        source=SOURCE,
+        evidence=tuple(op.index for op in evidence),
+        explanation=f"key {describe_key(key)}: {tell_of_counts(counted, Acts(clock))}",
+        details=(COUNTED, *_prefix_lines(part, prefix, clock)),
+        culprit=counted.seers[-1].index if prefix is None else prefix.op.index,
+        order=_order_of(prefix),
+    )
+
+
 def _order_of(prefix: Stuck | None) -> tuple[int, ...]:
     """Of the longest prefix that can be explained, the end of one order."""
     if prefix is None or not prefix.dead_ends:
@@ -107,8 +127,11 @@ def _last_answer(evidence: Sequence[Op]) -> Stuck:
     return Stuck(op=last, explained=len(answered) - 1, dead_ends=())
 
 
-def _first_stuck(ops: Sequence[Op], model: Model[State], budget: Budget) -> Stuck | None:
-    states_max = max(_PREFIX_STATES_MAX, len(ops))
+def _first_stuck(
+    ops: Sequence[Op], model: Model[State], budget: Budget, most: int | None = None
+) -> Stuck | None:
+    """With at most ``most`` configurations, or some for each op."""
+    states_max = most or max(_PREFIX_STATES_MAX, len(ops))
     bounded = replace(budget, states_max=min(budget.states_max, states_max))
     found, _ = find(ops, model, bounded, traced=True, prophetic=False)
     return found if isinstance(found, Stuck) else None

@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from checker.base import Budget, Model, ValueModel
-from checker.linearizability.acts import Acts, describe_found, describe_seen, noun
+from checker.linearizability.acts import (
+    Acts,
+    describe_found,
+    describe_seen,
+    noun,
+    of_unknown_outcome,
+)
 from checker.linearizability.engines import find
 from checker.linearizability.search import Stuck
-from histories.call import CompareAndSet, Failed, Indeterminate, Ok
+from histories.call import CompareAndSet, Failed, Ok
 from histories.op import Op, ProcessId, answer_of, changed, precedes
 
 _EVIDENCE_MAX: Final = 64
@@ -122,7 +128,7 @@ class _Return:
         found, _ = find(moved, model, self.budget, prophetic=False)
         if not isinstance(found, Stuck):
             return None
-        which = f"{self.acts.attempt(source)}{_of_unknown_outcome(source)}"
+        which = f"{self.acts.attempt(source)}{of_unknown_outcome(source)}"
         stuck = rest[found.op.index]
         if stuck is late:
             return f"{which} would have had to find {describe_found(source)}, which was gone"
@@ -137,7 +143,3 @@ def _certain(op: Op) -> Ok:
     if isinstance(op.outcome, Ok):
         return op.outcome
     return Ok((op.call.expected,)) if isinstance(op.call, CompareAndSet) else Ok()
-
-
-def _of_unknown_outcome(op: Op) -> str:
-    return " (its outcome unknown)" if isinstance(op.outcome, Indeterminate) else ""

@@ -58,6 +58,27 @@ class DeadEnd:
     order: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A value came more often than operations can have brought it.
+
+    Attributes:
+        others: Per time an operation that had found another value before; None if the
+            object began with another.
+        seers: Per time an operation that found the value, after the other.
+        bringers: All that may have brought it, one time each: fewer.
+    """
+
+    others: tuple[Op | None, ...]
+    seers: tuple[Op, ...]
+    bringers: tuple[Op, ...]
+
+    def ops(self) -> tuple[Op, ...]:
+        """All of them, ascending by index."""
+        named = {op.index: op for op in (*self.others, *self.seers, *self.bringers) if op}
+        return tuple(named[index] for index in sorted(named))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
     """No linearization exists, already because of what returned up to ``op``.
@@ -66,11 +87,13 @@ class Stuck:
         op: The operation whose completion nothing explains.
         explained: How many operations had completed before, all explainable.
         dead_ends: One per state that was possible at that moment.
+        counted: What shows it without a search, if that is how it was found.
     """
 
     op: Op
     explained: int
     dead_ends: tuple[DeadEnd, ...]
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

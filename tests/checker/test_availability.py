@@ -15,6 +15,7 @@ from histories.trace import (
     Committed,
     NodeEvent,
     RoleChanged,
+    SnapshotInstalled,
     Stopped,
     TermAdopted,
     Voted,
@@ -161,6 +162,15 @@ def test_what_a_leader_appends_is_committed_everywhere() -> None:
     assert kinds(story, ()) == {"a node falls behind"}
     assert kinds(story, fault("kill", ("n2",), 100, 150)) == set()
     story["n2"].append(Committed(at=329, index=1, term=1, leader_term=None))
+    assert kinds(story, ()) == set()
+
+
+def test_a_snapshot_brings_what_it_replaces() -> None:
+    story = quiet()
+    story["n0"].append(Appended(at=300, index=1, term=1, digest=0))
+    for node in ("n0", "n1"):
+        story[node].append(Committed(at=310, index=1, term=1, leader_term=None))
+    story["n2"].append(SnapshotInstalled(at=320, index=1, term=1, log_digest=0, image_digest=0))
     assert kinds(story, ()) == set()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from checker.base import Budget
 from checker.linearizability.window import kernel
 from checker.linearizability.window.layout import Layout, Operations, lay_out, stretch
+from checker.linearizability.window.overdrawn import Overdrawn, overdrawn
 from checker.linearizability.window.problem import (
     EVENT,
     EXPLORED,
@@ -81,12 +82,14 @@ class Refuted:
         returned: How many had completed before, all explained.
         ends: Per state that was possible then, a linearization up to it, as rows.
         configurations: How many were made, here as in the others.
+        counted: What shows it by being counted, if it was not searched.
     """
 
     row: int
     returned: int
     configurations: int
     ends: tuple[tuple[int, tuple[int, ...]], ...]
+    counted: Overdrawn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +175,7 @@ class _Run:
         self._memory.scalars[ROWS] = len(initial)
         self.whole: Operations | None = None
         """What is laid out, if stretches of it may be judged by themselves."""
-        self._nearby: Refuted | None = None
+        self._shown: Refuted | None = None
         self._exact = self._snapshot()
         """Where nothing had been dropped yet."""
         self._snapshots = [self._exact]
@@ -190,8 +193,8 @@ class _Run:
         if status == FINISHED:
             order = self._order(0) if self._traced else ()
             return Explained(order, int(self._memory.scalars[EXPLORED]))
-        if self._nearby is not None:
-            return self._nearby
+        if self._shown is not None:
+            return self._shown
         return self.refuted()
 
     def _probe(self) -> int:
@@ -213,9 +216,11 @@ class _Run:
                 continue
             attempts = attempts + 1 if event <= farthest else 1
             farthest = max(farthest, event)
-            if attempts == _ATTEMPTS_BEFORE_NEARBY:
-                self._nearby = self._refuted_nearby(self._row_of(event))
-                if self._nearby is not None:
+            if attempts == _ATTEMPTS_BEFORE_NEARBY and self.whole is not None:
+                self._shown = self._counted(self.whole)
+                if self._shown is None:
+                    self._shown = self._refuted_nearby(self.whole, self._row_of(event))
+                if self._shown is not None:
                     return STUCK
             if attempts > _ATTEMPTS:
                 return self._thoroughly(width)
@@ -231,11 +236,22 @@ class _Run:
             if status == FINISHED or not self._memory.scalars[TRUNCATED]:
                 return status
 
-    def _refuted_nearby(self, row: int) -> Refuted | None:
-        """Whether a stretch that ends with this row has no linearization from any value."""
-        whole = self.whole
-        if whole is None:
+    def _counted(self, whole: Operations) -> Refuted | None:
+        """Whether counting shows that there is none: of indeterminate ones, a search cannot."""
+        short = overdrawn(whole) if self._layout.lanes else None
+        if short is None:
             return None
+        row = short.seers[-1]
+        return Refuted(
+            row=row,
+            returned=_ended_before(whole, row),
+            configurations=int(self._memory.scalars[EXPLORED]),
+            ends=(),
+            counted=short,
+        )
+
+    def _refuted_nearby(self, whole: Operations, row: int) -> Refuted | None:
+        """Whether a stretch that ends with this row has no linearization from any value."""
         budget = replace(self._budget, states_max=min(self._budget.states_max, _NEARBY_STATES_MAX))
         for size in _NEARBY_SIZES:
             rows, part = stretch(whole, row, size)
@@ -255,8 +271,7 @@ class _Run:
             if status == STUCK:
                 found = run.refuted()
                 stuck = int(rows[found.row])
-                ended = whole.completed < whole.completed[stuck]
-                return replace(found, row=stuck, returned=int(np.count_nonzero(ended)))
+                return replace(found, row=stuck, returned=_ended_before(whole, stuck))
         return None
 
     def exactly(self) -> int:
@@ -424,6 +439,11 @@ class _Run:
         return int(self._layout.rows[self._layout.problem.event_op[event]])
 
 
+def _ended_before(operations: Operations, row: int) -> int:
+    """How many had returned when this one did."""
+    return int(np.count_nonzero(operations.completed < operations.completed[row]))
+
+
 def _new_window(layout: Layout, words: int) -> Window:
     slots = 64 * words
     values = layout.problem.needer_from.size
@@ -433,6 +453,8 @@ def _new_window(layout: Layout, words: int) -> Window:
         masks=np.zeros((4, words), dtype=np.int64),
         lane_op=np.full(layout.lanes, -1, dtype=np.int32),
         lane_count=np.zeros(layout.lanes, dtype=np.int32),
+        lane_writer=np.full(layout.lanes, -1, dtype=np.int32),
+        slack=np.zeros(layout.lanes, dtype=np.int32),
         installed=np.zeros(values, dtype=np.int32),
         needed=np.zeros(values, dtype=np.int32),
     )

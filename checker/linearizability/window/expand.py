@@ -169,7 +169,7 @@ def _arrive(
         flag = GOAL
         slot = problem.slot[wave_op]
         row[1 + (slot >> 6)] &= ~bit_of(slot)
-    at = insert(memory, row, flag, words)
+    at = insert(window, memory, row, flag, words)
     if at >= 0 and traced:
         trail = np.int64(memory.pool_trail[source])
         hidden = memory.scratch[3]

@@ -8,6 +8,8 @@ is linearized in all that is kept.  The laws are those of the twin, and:
    an answered one goes before an indeterminate one.
 7. An operation whose effect nobody can see hides before the next blind one.
 8. A value is not left while someone needs it and nobody can install it again.
+9. An indeterminate write can do all that an indeterminate compare-and-set to the same
+   value can: who used up the latter and has the former left, is none the worse for it.
 
 The kernel can be left and entered again at any row: it keeps everything in
 arrays, and to expand a row twice changes nothing.
@@ -71,6 +73,8 @@ def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
     if not problem.certain[op]:
         if window.lane_op[slot] < 0:
             window.lane_op[slot] = op
+            if mode == REGISTER:
+                _find_writers(problem, window, slot)
         window.lane_count[slot] += 1
         return
     window.slot_op[slot] = op
@@ -94,6 +98,28 @@ def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
     window.masks[MUTATORS, word] |= bit
     if problem.hides[op]:
         window.masks[HIDING, word] |= bit
+
+
+@bare_jit
+def _find_writers(problem: Problem, window: Window, lane: int) -> None:
+    """Say which lanes hold writes that can stand for what this lane holds, or it for them.
+
+    One that must come after another operation stands for none, and none for it.
+    """
+    op = window.lane_op[lane]
+    if problem.after[op] >= 0:
+        return
+    is_write = problem.need[problem.kind[op]] == ANY
+    for other in range(window.lane_op.size):
+        rival = window.lane_op[other]
+        if rival < 0 or problem.after[rival] >= 0:
+            continue
+        if problem.put[problem.kind[rival]] != problem.put[problem.kind[op]]:
+            continue
+        if is_write:
+            window.lane_writer[other] = lane
+        elif problem.need[problem.kind[rival]] == ANY:
+            window.lane_writer[lane] = other
 
 
 @bare_jit
@@ -143,10 +169,18 @@ def _invoke(
 
 
 @bare_jit
-def _expire(window: Window, memory: Memory, lane: int) -> None:
-    """Nobody can see any more what the members of the lane do."""
+def _free(window: Window, lane: int) -> None:
     window.lane_op[lane] = -1
     window.lane_count[lane] = 0
+    for other in range(window.lane_writer.size):
+        if other == lane or window.lane_writer[other] == lane:
+            window.lane_writer[other] = -1
+
+
+@bare_jit
+def _expire(window: Window, memory: Memory, lane: int) -> None:
+    """Nobody can see any more what the members of the lane do."""
+    _free(window, lane)
     place = 1 + 2 * window.masks.shape[1] + (lane >> 2)
     keep = ~(np.int64(0xFFFF) << np.int64(16 * (lane & 3)))
     for at in range(memory.scalars[ROWS]):
@@ -169,7 +203,7 @@ def _seed(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
         flag = GOAL if is_linearized(problem, window, op, row) else PASSED
         if flag == GOAL:
             row[1 + (slot >> 6)] &= ~bit_of(slot)
-        at = insert(memory, row, flag, words)
+        at = insert(window, memory, row, flag, words)
         if at == -2:
             return False
         if at >= 0:
@@ -272,7 +306,6 @@ def replay(mode: int, problem: Problem, window: Window, event: int) -> None:
         if problem.event_type[at] == INVOKE:
             _open(mode, problem, window, op)
         elif problem.event_type[at] == EXPIRE:
-            window.lane_op[op] = -1
-            window.lane_count[op] = 0
+            _free(window, op)
         else:
             _close(problem, window, op)

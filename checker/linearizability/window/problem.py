@@ -83,6 +83,8 @@ class Window(NamedTuple):
     Per lane:
         lane_op: A member, or -1 while unused.
         lane_count: How many members were invoked.
+        lane_writer: The lane of writes of what its members install, be it itself, or -1.
+        slack: Room for calculations.
     Per value, only for ``REGISTER``:
         installed: How many of its installers were invoked.
         needed: How many of its needers were invoked.
@@ -93,6 +95,8 @@ class Window(NamedTuple):
     masks: Int64s
     lane_op: Int32s
     lane_count: Int32s
+    lane_writer: Int32s
+    slack: Int32s
     installed: Int32s
     needed: Int32s
 

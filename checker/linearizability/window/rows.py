@@ -26,6 +26,7 @@ from checker.linearizability.window.problem import (
     TRAILS,
     Memory,
     Problem,
+    Window,
 )
 from histories.columns import Int32s, Int64s
 
@@ -109,19 +110,39 @@ def copy(target: Int64s, source: Int64s) -> None:
 
 
 @bare_jit
-def _covers(better: Int64s, worse: Int64s, words: int) -> bool:
+def _covers(window: Window, better: Int64s, worse: Int64s, words: int) -> bool:
     """Whether ``better`` owes and used no more, both being alike in the rest."""
     for at in range(1 + words, 1 + 2 * words):
         if better[at] & ~worse[at]:
             return False
     for at in range(1 + 2 * words, better.size):
         if ((worse[at] | _GUARDS) - better[at]) & _GUARDS != _GUARDS:
+            return _makes_up(window, better, worse, words)
+    return True
+
+
+@bare_jit
+def _makes_up(window: Window, better: Int64s, worse: Int64s, words: int) -> bool:
+    """Whether ``better`` used no more, or for what it used more it has a write left instead."""
+    slack = window.slack
+    for lane in range(slack.size):
+        slack[lane] = 0
+    for lane in range(slack.size):
+        place, shift = 1 + 2 * words + (lane >> 2), np.int64(16 * (lane & 3))
+        more = (better[place] >> shift & 0x7FFF) - (worse[place] >> shift & 0x7FFF)
+        writer = window.lane_writer[lane]
+        if more > 0 and writer < 0:
+            return False
+        if writer == lane or more > 0:
+            slack[writer] -= more
+    for lane in range(slack.size):
+        if slack[lane] < 0:
             return False
     return True
 
 
 @bare_jit
-def insert(memory: Memory, row: Int64s, flag: int, words: int) -> int:
+def insert(window: Window, memory: Memory, row: Int64s, flag: int, words: int) -> int:
     """Where the row now is in the pool; -1 if another covers it, -2 if the pool is full."""
     scalars, pool, pool_flag = memory.scalars, memory.pool, memory.pool_flag
     home = _home(memory, row, flag, words)
@@ -129,7 +150,7 @@ def insert(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     at = first
     while at != -1:
         alike = pool_flag[at] == flag and _is_alike(pool[at], row, words)
-        if alike and _covers(pool[at], row, words):
+        if alike and _covers(window, pool[at], row, words):
             return -1
         at = memory.pool_next[at]
     if scalars[POOL] == pool.shape[0]:
@@ -137,7 +158,7 @@ def insert(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     at = first
     while at != -1:
         alike = pool_flag[at] == flag and _is_alike(pool[at], row, words)
-        if alike and _covers(row, pool[at], words):
+        if alike and _covers(window, row, pool[at], words):
             pool_flag[at] = COVERED
             scalars[GOALS] -= flag == GOAL
         at = memory.pool_next[at]

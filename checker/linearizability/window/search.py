@@ -8,9 +8,10 @@ from typing import Generic, assert_never
 import numpy as np
 
 from checker.base import Budget, Inconsistent, Model, State
-from checker.linearizability.search import DeadEnd, Exhausted, Found, Linearizable, Stuck
+from checker.linearizability.search import Counted, DeadEnd, Exhausted, Found, Linearizable, Stuck
 from checker.linearizability.window.encode import Encoded, encode
 from checker.linearizability.window.engine import Abandoned, Explained, Refuted, decide
+from checker.linearizability.window.overdrawn import NOBODY, Overdrawn
 from histories.call import Ok
 from histories.columns import Columns
 from histories.op import Op
@@ -40,10 +41,14 @@ def search_window(
     match answer:
         case Explained(order=order):
             return Linearizable(_indices(ops, encoded, order))
-        case Refuted(row=row, returned=returned):
+        case Refuted(row=row, returned=returned, counted=counted):
             op = ops[encoded.rows[row]]
-            ends = _dead_ends(ops, encoded, model, op, answer)
-            return Stuck(op=op, explained=returned, dead_ends=ends)
+            return Stuck(
+                op=op,
+                explained=returned,
+                dead_ends=_dead_ends(ops, encoded, model, op, answer),
+                counted=None if counted is None else _counted(ops, encoded, counted),
+            )
         case Abandoned(cause=cause, row=row, configurations=configurations):
             return Exhausted(cause=cause, op=ops[encoded.rows[row]], configurations=configurations)
         case _:
@@ -67,6 +72,15 @@ class Refuter(Generic[State]):
         answer = decide(part, budget, step=self._encoded.steps)
         self.work += rows.size + answer.configurations
         return isinstance(answer, Refuted)
+
+
+def _counted(ops: Sequence[Op], encoded: Encoded[State], counted: Overdrawn) -> Counted:
+    def of(rows: Sequence[int]) -> tuple[Op, ...]:
+        return tuple(ops[encoded.rows[row]] for row in rows)
+
+    began = counted.others[0] == NOBODY
+    others = of(counted.others[1:] if began else counted.others)
+    return Counted((None, *others) if began else others, of(counted.seers), of(counted.bringers))
 
 
 def _indices(ops: Sequence[Op], encoded: Encoded[State], rows: Sequence[int]) -> tuple[int, ...]:
