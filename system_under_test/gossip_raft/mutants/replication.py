@@ -211,7 +211,8 @@ MUTANTS = (
         summary="A node rolls back for a source that is merely behind.",
         breaks=("durability", "leader completeness"),
         needs=(
-            Need.PARTITION,
+            Need.ELECTION,
+            Need.DELAY,
             Need.WIPED_DISK,
             Need.CHAINS,
         ),
