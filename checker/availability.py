@@ -38,6 +38,9 @@ HANDS_OVER: Final = frozenset({"transfer-leadership", "terminate"})
 """They replace a leader that nothing is wrong with."""
 LEAVES_SCARS: Final = frozenset({"lose-disk", "flip-bit", "remove-node", "replace-node"})
 """Faults after which nodes are others than before: nothing is expected from then on."""
+TURNS_CLOCKS_BACK: Final = frozenset({"bump-clock", "skew-clock", "strobe-clock"})
+"""Faults after which nodes wait on for times that their clocks had shown, however much later
+those come again: nothing is expected from then on, either."""
 DOING_MAX: Final = 10_000_000_000
 """So long, in nanoseconds, before it is told those may have begun to act."""
 
@@ -171,7 +174,7 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
                 if doing < time:
                     yield _Span(doing, time, frozenset(), calm=False, transfers=False)
                 held[number], since = event, time
-                scarred |= kind in LEAVES_SCARS
+                scarred |= kind in LEAVES_SCARS | TURNS_CLOCKS_BACK
             case FaultEnded(time=time, fault=number):
                 yield span(time)
                 held.pop(number, None)

@@ -102,6 +102,14 @@ def test_nothing_is_expected_without_a_majority_in_peace_or_in_bad_weather() -> 
         assert kinds(story, events) == set(), events
 
 
+def test_nodes_may_wait_for_what_their_clocks_had_shown_before_they_went_back() -> None:
+    story = quiet()
+    story["n0"].append(Stopped(at=200, reason="killed"))
+    killed = fault("kill", ("n0",), 200, 400)
+    assert kinds(story, [*fault("strobe-clock", ("n1",), 50, 100), *killed]) == set()
+    assert kinds(story, [*fault("drift-clock", ("n1",), 50, 100), *killed]) == {"no leader"}
+
+
 def test_a_leader_in_peace_is_not_replaced() -> None:
     story = quiet()
     story["n0"].append(TermAdopted(at=410, term=2))

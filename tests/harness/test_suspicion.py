@@ -62,6 +62,7 @@ def test_limits_are_small_where_they_are_to_be_reached() -> None:
     [
         ("old-news-postpones", "availability: no leader"),
         ("same-timeout", "availability: time-outs are not drawn"),
+        ("wraps-empty-anew", "raft: log matching"),
         ("unbounded-queue", "backlog: unbounded backlog"),
         ("believes-failed-sync", "liveness: forgets"),
         ("forwards-as-new", "linearizable: nonlinearizable"),
