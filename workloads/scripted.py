@@ -54,18 +54,20 @@ class Scripted:
         return self
 
 
-def script_of(events: Iterable[Event], concurrency: int) -> tuple[ScriptedCall, ...]:
+def script_of(
+    events: Iterable[Event], concurrency: int, *, after_answers: bool = False
+) -> tuple[ScriptedCall, ...]:
     """The calls that the journal ``events`` of so many workers tells of, final reads and all.
 
-    What was called in the very instant of an answer comes a nanosecond later, lest it come
-    before that answer.
+    ``after_answers``: what was called in the very instant of an answer, and perhaps because of
+    it, comes a nanosecond later, lest it come before that answer.
     """
     calls: list[ScriptedCall] = []
     answered: Nanos | None = None
     for event in events:
         match event:
             case Invoked(time=time, process=process, call=call):
-                at_ns = Nanos(time + 1) if time == answered else time
+                at_ns = Nanos(time + 1) if after_answers and time == answered else time
                 calls.append(ScriptedCall(at_ns=at_ns, worker=process % concurrency, call=call))
             case Completed(time=time):
                 answered = time
