@@ -190,7 +190,9 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
 
 def _kind(fault: FaultBegan) -> str:
     """ "isolate" only if the links are cut, and not slow, say, which is told before them."""
-    return fault.kind if ": " not in fault.detail else f"{fault.kind}, but not cut"
+    links = fault.detail.rpartition("; ")[2]  # What comes before says how nodes were chosen.
+    is_else = fault.kind == "isolate" and ": " in links
+    return f"{fault.kind}, but not cut" if is_else else fault.kind
 
 
 def _isolations(events: Iterable[Event]) -> Iterator[tuple[str, int, float]]:

@@ -240,7 +240,7 @@ def _peaceful(rng: random.Random, draft: Draft) -> Draft:
         node=draft.node
         | {
             "election_timeout_min_ns": unit,
-            "election_timeout_max_ns": 3 * unit // 2,
+            "election_timeout_max_ns": 2 * unit,
             "heartbeat_interval_ns": unit // 5,
             "fanout": NODES_MAX,
             "entries_max": 256,
@@ -249,10 +249,10 @@ def _peaceful(rng: random.Random, draft: Draft) -> Draft:
         disk=DiskOptions(sync_max_ns=3 * MS),
         pace=Pace(
             first_ns=rng.choice((1, 3)) * SECOND,
-            duration_min_ns=15 * unit,
+            duration_min_ns=17 * unit,
             duration_max_ns=30 * unit,
             recovery_ns=rng.choice((1, 10)) * unit,
-            interval_ns=25 * unit,
+            interval_ns=27 * unit,
             tail_ns=2 * SECOND,
         ),
         rare=0.0,

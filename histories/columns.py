@@ -39,6 +39,7 @@ from histories.values import identity
 Int64s: TypeAlias = NDArray[np.int64]
 Int32s: TypeAlias = NDArray[np.int32]
 UInt8s: TypeAlias = NDArray[np.uint8]
+Bools: TypeAlias = NDArray[np.bool_]
 
 FUNCTIONS: Final = (
     *("read", "write", "cas", "append", "add", "remove", "contains", "enqueue", "dequeue"),

@@ -108,11 +108,13 @@ def check(
         easy = replace(budget, states_max=min(EASY_STATES_MAX, budget.states_max))
         judged = {key: _judge_at_the_door(key, part, known, easy) for key, part in parts.items()}
     judged |= _judge_near_linear(history, parts, _undecided(parts, judged), known, budget)
-    for states_max in (min(SMALL_STATES_MAX, budget.states_max), budget.states_max):
-        more = replace(budget, states_max=states_max)
-        hard = _undecided(parts, judged)
-        judge = partial(_judge_named, parts, known, more)
-        judged |= dict(zip(hard, each(judge, hard), strict=True))
+    hard = _undecided(parts, judged)
+    for states_max in dict.fromkeys((min(SMALL_STATES_MAX, budget.states_max), budget.states_max)):
+        if len(hard) > 1 or states_max == budget.states_max:
+            more = replace(budget, states_max=states_max)
+            judge = partial(_judge_named, parts, known, more)
+            judged |= dict(zip(hard, each(judge, hard), strict=True))
+            hard = _undecided(hard, judged)
     return _summary(history, [judged[key] for key in parts])
 
 

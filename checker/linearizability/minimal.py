@@ -25,6 +25,8 @@ _EASY_STATES_MAX: Final = 500
 """What needs more, a near-linear algorithm is asked, if there is one."""
 _WORK_MAX: Final = 1_000_000
 """Operations looked at in all, and configurations: some seconds."""
+_WORK_IN_PYTHON_MAX: Final = 100_000
+"""From then on the kernel looks at them, a hundred times as fast, once it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class _Oracle(Generic[State]):
             found, _ = find(part, self._model, easy)
             if not isinstance(found, Exhausted):
                 return isinstance(found, Stuck)
+            self._work += found.configurations
             self._is_hard = True
         decided = self._near_linear(positions)
         if decided is None:
@@ -149,8 +152,10 @@ class _Oracle(Generic[State]):
         return None if isinstance(answer, NotApplicable) else isinstance(answer, Violation)
 
     def _searched(self, positions: Sequence[int]) -> bool | None:
+        if self._refuter is None and self._work > _WORK_IN_PYTHON_MAX:
+            self._refuter = refuter(self._ops, self._model)
         if self._refuter is not None:
-            return True if self._refuter.refutes(positions, self._budget) else None
+            return self._refuter.refutes(positions, self._budget)
         found, _ = find([self._ops[at] for at in positions], self._model, self._budget)
         if isinstance(found, Exhausted):
             self._work += found.configurations

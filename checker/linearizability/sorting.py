@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 import numpy as np
-from numba import njit
 
+from checker.linearizability.jit import inner_jit, jit
 from histories.columns import Int32s, Int64s
 
 Ints: TypeAlias = Int32s | Int64s
@@ -22,7 +22,7 @@ Ints: TypeAlias = Int32s | Int64s
 _BLOCK: Final = 16
 
 
-@njit(cache=True)
+@jit
 def ascending(numbers: Ints) -> Int64s:
     """Their positions, ordered by number, then by position.
 
@@ -48,7 +48,7 @@ def ascending(numbers: Ints) -> Int64s:
     return order
 
 
-@njit(cache=True)
+@inner_jit
 def _merge(numbers: Ints, order: Int64s, low: int, middle: int, high: int, aside: Int64s) -> None:
     first, last = numbers[order[middle]], numbers[order[middle - 1]]
     left, right = low, middle
@@ -81,7 +81,7 @@ def _merge(numbers: Ints, order: Int64s, low: int, middle: int, high: int, aside
         at += 1
 
 
-@njit(cache=True)
+@jit
 def distinct(numbers: Ints) -> Int64s:
     """Each number once, ascending."""
     order = ascending(numbers)
@@ -94,7 +94,7 @@ def distinct(numbers: Ints) -> Int64s:
     return found[:count].copy()
 
 
-@njit(cache=True)
+@jit
 def first_from(numbers: Ints, least: int) -> int:
     """The position of the first of the ascending numbers that is ``least`` or more."""
     left, right = 0, numbers.size

@@ -128,6 +128,17 @@ def test_a_leader_that_was_handed_over_is_meant_to_go() -> None:
     assert kinds(story, fault("transfer-leadership", ("n1",), 421, 421)) == set()
 
 
+def test_how_a_node_was_chosen_does_not_matter() -> None:
+    note = "no leader known: a random node"
+    story = quiet()
+    story["n0"].append(TermAdopted(at=500, term=2))
+    story["n1"].append(RoleChanged(at=510, role="leader", term=2))
+    assert kinds(story, fault("transfer-leadership", ("n1",), 520, 560, note)) == set()
+    led_on = quiet()
+    cut = fault("isolate", ("n0",), 200, 250, f"{note}; n0 <-x-> n1")
+    assert kinds(led_on, cut) == {"leads without a majority"}
+
+
 def test_who_is_asked_to_lead_has_to_win() -> None:
     story = quiet()
     story["n0"].append(TermAdopted(at=410, term=2))

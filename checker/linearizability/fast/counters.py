@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     FAILED,
@@ -20,6 +19,7 @@ from checker.linearizability.fast.base import (
     judge,
     shrunk,
 )
+from checker.linearizability.jit import inner_jit, jit
 from checker.linearizability.sorting import ascending, distinct, first_from
 from histories.columns import Columns, Int64s
 from histories.op import FOREVER
@@ -166,7 +166,7 @@ _NOWHERE: Final = -1
 _ANYWHERE: Final = -2
 
 
-@njit(cache=True)
+@jit
 def _decide(  # type: ignore[no-untyped-def]
     starts, kind, outcome, invoked, completed, amount, total, fits, initial, codes, named, level
 ):
@@ -184,7 +184,7 @@ def _decide(  # type: ignore[no-untyped-def]
         codes[key] = code
 
 
-@njit(cache=True)
+@inner_jit
 def _roles(low, high, kind, outcome, amount, total, fits, initial, role, named):  # type: ignore[no-untyped-def]
     """What each row is; and the one amount of all increments that do not tell.
 
@@ -219,7 +219,7 @@ def _roles(low, high, kind, outcome, amount, total, fits, initial, role, named):
     return _FINE, unit
 
 
-@njit(cache=True)
+@jit
 def _decide_key(  # type: ignore[no-untyped-def]
     low, high, role, outcome, invoked, completed, amount, total, initial, unit, named, level
 ):
@@ -269,7 +269,7 @@ def _decide_key(  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True)
+@inner_jit
 def _in_time(sums, earliest, latest, invoked, completed, named):  # type: ignore[no-untyped-def]
     tail = -1
     for each in range(2 * sums):
@@ -282,7 +282,7 @@ def _in_time(sums, earliest, latest, invoked, completed, named):  # type: ignore
     return _FINE
 
 
-@njit(cache=True)
+@inner_jit
 def _fill(  # type: ignore[no-untyped-def]
     low, high, role, outcome, invoked, completed, unit, sums, link, earliest, latest, named, level
 ):
@@ -344,7 +344,7 @@ def _fill(  # type: ignore[no-untyped-def]
     return _FINE
 
 
-@njit(cache=True)
+@inner_jit
 def _push(heap, size, number):  # type: ignore[no-untyped-def]
     at = size
     while at > 0 and heap[(at - 1) // 2] > number:
@@ -353,7 +353,7 @@ def _push(heap, size, number):  # type: ignore[no-untyped-def]
     heap[at] = number
 
 
-@njit(cache=True)
+@inner_jit
 def _pop(heap, size):  # type: ignore[no-untyped-def]
     number = heap[size - 1]
     at = 0

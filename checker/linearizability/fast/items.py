@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     FAILED,
@@ -23,6 +22,7 @@ from checker.linearizability.fast.base import (
     Violation,
     closed_evidence,
 )
+from checker.linearizability.jit import jit
 from checker.linearizability.sorting import ascending
 from histories.columns import Int64s
 from histories.op import FOREVER
@@ -55,7 +55,7 @@ CALLS: Final = ("enqueue", "dequeue")
 _PUT_CALL, _TAKE_CALL = range(2)
 
 
-@njit(cache=True)
+@jit
 def pair(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, completed, argument, result,
     maker, taker, items, empties, unsure, named,
@@ -120,7 +120,7 @@ def pair(  # type: ignore[no-untyped-def]
     return code, many, empty, jokers
 
 
-@njit(cache=True)
+@jit
 def stretches(items, many, bounds):  # type: ignore[no-untyped-def]
     """Fill ``bounds`` with the stretches of time in which some item has to be there.
 
@@ -140,7 +140,7 @@ def stretches(items, many, bounds):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True)
+@jit
 def gap_from(time, bounds, count):  # type: ignore[no-untyped-def]
     """The earliest moment from ``time`` on in which no item has to be there."""
     left, right = 0, count
@@ -155,7 +155,7 @@ def gap_from(time, bounds, count):  # type: ignore[no-untyped-def]
     return time
 
 
-@njit(cache=True)
+@jit
 def empties_fit(items, many, empties, empty, invoked, completed, named):  # type: ignore[no-untyped-def]
     """Whether each op that found nothing has a moment with nothing there."""
     bounds = np.empty((2, many), dtype=np.int64)

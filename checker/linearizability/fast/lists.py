@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     FAILED,
@@ -19,6 +18,7 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
+from checker.linearizability.jit import jit
 from histories.call import Scalar, Value
 from histories.columns import Columns, Int64s
 from histories.values import identity
@@ -191,7 +191,7 @@ def _witness(rows: Rows, key: int, place: Int64s) -> Int64s:
     return np.asarray(low + order[there[order]])
 
 
-@njit(cache=True)
+@jit
 def _decide(starts, kind, outcome, invoked, completed, place, codes, named):  # type: ignore[no-untyped-def]
     for key in range(starts.size - 1):
         codes[key] = _decide_key(
@@ -199,7 +199,7 @@ def _decide(starts, kind, outcome, invoked, completed, place, codes, named):  # 
         )
 
 
-@njit(cache=True)
+@jit
 def _decide_key(low, high, kind, outcome, invoked, completed, place, named):  # type: ignore[no-untyped-def]
     longest, odd = -1, -1
     for at in range(low, high):

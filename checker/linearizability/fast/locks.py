@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     FAILED,
@@ -19,6 +18,7 @@ from checker.linearizability.fast.base import (
     closed_evidence,
     judge,
 )
+from checker.linearizability.jit import inner_jit, jit
 from checker.linearizability.sorting import ascending
 from histories.columns import Columns, Int64s
 
@@ -171,7 +171,7 @@ def _witness(rows: Rows, key: int, moment: Int64s) -> Int64s:
     return np.asarray(low + order[moment[low:high][order] != _NEVER])
 
 
-@njit(cache=True)
+@jit
 def _decide(  # type: ignore[no-untyped-def]
     starts, kind, outcome, invoked, completed, process, owner, wanted, token, values, lock,
     permits, codes, named, moment,
@@ -191,7 +191,7 @@ def _decide(  # type: ignore[no-untyped-def]
             latest[owner[at]], held[owner[at]] = -1, 0
 
 
-@njit(cache=True)
+@inner_jit
 def _owners(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, completed, process, owner, wanted, lock,
     latest, held, named, moment, change,
@@ -232,7 +232,7 @@ def _owners(  # type: ignore[no-untyped-def]
     return _FINE
 
 
-@njit(cache=True)
+@jit
 def _count(low, high, kind, token, lock, permits, named, moment, change):  # type: ignore[no-untyped-def]
     """Whether there are enough permits at each moment, and whether tokens grow."""
     order = np.empty(high - low, dtype=np.int64)

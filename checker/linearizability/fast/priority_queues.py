@@ -10,7 +10,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     Answer,
@@ -41,6 +40,7 @@ from checker.linearizability.fast.items import (
     pair_part,
 )
 from checker.linearizability.fast.trees import last_of
+from checker.linearizability.jit import jit
 from checker.linearizability.sorting import ascending, distinct, first_from
 from histories.call import Value
 from histories.columns import Columns, Int64s
@@ -143,7 +143,7 @@ def _witness(rows: Rows, key: int, rank: Int64s) -> Int64s:
     return np.asarray(ops[np.lexsort((last, within, step, time))])
 
 
-@njit(cache=True)
+@jit
 def _decide(  # type: ignore[no-untyped-def]
     starts, kind, outcome, invoked, completed, argument, result, values, rank, codes, named
 ):
@@ -172,7 +172,7 @@ def _decide(  # type: ignore[no-untyped-def]
         codes[key] = code
 
 
-@njit(cache=True)
+@jit
 def _take_up(items, order, moments):  # type: ignore[no-untyped-def]
     """Fill in the first moment at which each item can be taken; returns one that cannot.
 

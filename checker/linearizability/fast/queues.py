@@ -11,7 +11,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     START,
@@ -42,6 +41,7 @@ from checker.linearizability.fast.items import (
     pair,
     pair_part,
 )
+from checker.linearizability.jit import jit
 from checker.linearizability.sorting import ascending
 from histories.columns import Columns, Int64s
 
@@ -213,7 +213,7 @@ def _witness(rows: Rows, key: int, fifo: bool) -> Int64s:
     return np.asarray(ops[np.lexsort((within, step, part, time))])
 
 
-@njit(cache=True)
+@jit
 def _decide(  # type: ignore[no-untyped-def]
     starts, kind, outcome, invoked, completed, argument, result, values, fifo, codes, named
 ):
@@ -240,7 +240,7 @@ def _decide(  # type: ignore[no-untyped-def]
         codes[key] = code
 
 
-@njit(cache=True)
+@jit
 def _overtaken(items, many, named):  # type: ignore[no-untyped-def]
     """Whether no item went in before another, came out, and came out after it."""
     order = ascending(items[PUT_BY, :many])
@@ -260,7 +260,7 @@ def _overtaken(items, many, named):  # type: ignore[no-untyped-def]
     return FINE
 
 
-@njit(cache=True)
+@jit
 def _left_behind(items, many, unsure, jokers, invoked, named):  # type: ignore[no-untyped-def]
     """Whether indeterminate takings suffice for the items that stayed too long."""
     earliest = np.empty(many + 1, dtype=np.int64)
@@ -298,7 +298,7 @@ def _left_behind(items, many, unsure, jokers, invoked, named):  # type: ignore[n
     return FINE, count
 
 
-@njit(cache=True)
+@jit
 def _line_up(items):  # type: ignore[no-untyped-def]
     """The items in an order that both their puts and their takings allow.
 
@@ -336,7 +336,7 @@ def _line_up(items):  # type: ignore[no-untyped-def]
     return order
 
 
-@njit(cache=True)
+@jit
 def _settle(order, segment, moments, items, puts, takes):  # type: ignore[no-untyped-def]
     """Fill in the earliest moments that such an order allows."""
     put, take = START, START

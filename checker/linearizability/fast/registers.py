@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     FAILED,
@@ -26,6 +25,7 @@ from checker.linearizability.fast.base import (
     judge,
 )
 from checker.linearizability.fast.clashes import clash
+from checker.linearizability.jit import inner_jit, jit
 from histories.call import Scalar
 from histories.columns import Columns, Int64s
 
@@ -139,7 +139,7 @@ def _witness(rows: Rows, key: int, first: int) -> Int64s:
     return np.asarray(order[point[order, 3] >= 0] + low)
 
 
-@njit(cache=True)
+@jit
 def _decide(  # type: ignore[no-untyped-def]
     starts, kind, outcome, invoked, completed, argument, expected, result, values, first,
     codes, named,
@@ -168,7 +168,7 @@ def _decide(  # type: ignore[no-untyped-def]
 _SEEN, _MAKER, _MAKERS, _CLAIM, _EARLIEST, _LATEST = range(6)
 
 
-@njit(cache=True)
+@inner_jit
 def _forget(low, high, argument, expected, result, scratch):  # type: ignore[no-untyped-def]
     for at in range(low, high):
         for row in range(6):
@@ -177,7 +177,7 @@ def _forget(low, high, argument, expected, result, scratch):  # type: ignore[no-
             scratch[row, result[at]] = -1
 
 
-@njit(cache=True)
+@inner_jit
 def _index(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, completed, argument, expected, result, first, scratch, named
 ):
@@ -242,7 +242,7 @@ def _index(  # type: ignore[no-untyped-def]
     return _FINE
 
 
-@njit(cache=True)
+@inner_jit
 def _walk(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, completed, argument, expected, first,
     scratch, zones, named,
@@ -256,7 +256,8 @@ def _walk(  # type: ignore[no-untyped-def]
     """
     seen, claim = scratch[_SEEN], scratch[_CLAIM]
     earliest, latest = scratch[_EARLIEST], scratch[_LATEST]
-    zones[0, low:high] = -2
+    for at in range(low, high):
+        zones[0, at] = -2
     for start in range(low - 1, high):
         if start < low:
             if first < 0 or seen[first] < 0:
@@ -306,7 +307,7 @@ def _walk(  # type: ignore[no-untyped-def]
     return _FINE
 
 
-@njit(cache=True)
+@inner_jit
 def _compare(low, high, invoked, zones, named):  # type: ignore[no-untyped-def]
     """Whether no zone must come both before and after another.
 
@@ -320,7 +321,8 @@ def _compare(low, high, invoked, zones, named):  # type: ignore[no-untyped-def]
         if zones[0, tail] != -2 and zones[1, tail] < invoked[tail]:
             if forward > 0 and zones[1, tail] < invoked[ends[forward - 1]]:
                 before = ends[forward - 1]
-                named[:] = zones[0, before], before, zones[0, tail], tail
+                named[0], named[1] = zones[0, before], before
+                named[2], named[3] = zones[0, tail], tail
                 return _ZONES
             ends[forward] = tail
             forward += 1
@@ -329,12 +331,13 @@ def _compare(low, high, invoked, zones, named):  # type: ignore[no-untyped-def]
             around = _first_ending_after(zones[1, tail], ends, forward, invoked)
             if around < forward and zones[1, ends[around]] < invoked[tail]:
                 outer = ends[around]
-                named[:] = zones[0, outer], outer, zones[0, tail], tail
+                named[0], named[1] = zones[0, outer], outer
+                named[2], named[3] = zones[0, tail], tail
                 return _ZONES
     return _FINE
 
 
-@njit(cache=True)
+@inner_jit
 def _first_ending_after(time, ends, forward, invoked):  # type: ignore[no-untyped-def]
     left, right = 0, forward
     while left < right:
@@ -346,7 +349,7 @@ def _first_ending_after(time, ends, forward, invoked):  # type: ignore[no-untype
     return left
 
 
-@njit(cache=True)
+@jit
 def _place(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, completed, argument, expected, result, values, first,
     point,

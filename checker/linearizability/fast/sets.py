@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     FAILED,
@@ -19,6 +18,7 @@ from checker.linearizability.fast.base import (
     judge,
 )
 from checker.linearizability.fast.lists import Numbers, is_plain, tuple_of
+from checker.linearizability.jit import inner_jit, jit
 from checker.linearizability.sorting import ascending
 from histories.call import Scalar, Value
 from histories.columns import Columns, Int64s
@@ -223,7 +223,7 @@ def _witness(rows: Rows, key: int, moment: Int64s, step: Int64s) -> Int64s:
     return np.asarray(low + order[step[low:high][order] >= 0])
 
 
-@njit(cache=True)
+@jit
 def _decide(  # type: ignore[no-untyped-def]
     starts, kind, outcome, invoked, completed, argument, truth, place, fresh, values,
     codes, named, moment, step,
@@ -259,7 +259,7 @@ def _decide(  # type: ignore[no-untyped-def]
             by_value[:, argument[at]] = -1
 
 
-@njit(cache=True)
+@inner_jit
 def _grown(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, completed, argument, truth, place, fresh,
     by_value, named, moment, step,
@@ -310,7 +310,7 @@ def _grown(  # type: ignore[no-untyped-def]
     return _FINE
 
 
-@njit(cache=True)
+@inner_jit
 def _sort_out(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, argument, truth, place, fresh,
     by_value, level, named, moment, step,
@@ -365,7 +365,7 @@ def _sort_out(  # type: ignore[no-untyped-def]
     return _FINE, sets
 
 
-@njit(cache=True)
+@inner_jit
 def _one_by_one(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, invoked, completed, argument, truth, by_value, named, moment, step
 ):
@@ -416,7 +416,7 @@ def _one_by_one(  # type: ignore[no-untyped-def]
     return _FINE
 
 
-@njit(cache=True)
+@inner_jit
 def _sum_up(  # type: ignore[no-untyped-def]
     low, high, kind, outcome, completed, argument, truth, by_value, named, step
 ):

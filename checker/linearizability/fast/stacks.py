@@ -11,7 +11,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import (
     START,
@@ -52,6 +51,7 @@ from checker.linearizability.fast.trees import (
     tree_of,
     tree_of_sums,
 )
+from checker.linearizability.jit import jit
 from checker.linearizability.sorting import ascending, first_from
 from histories.columns import Columns, Int64s
 
@@ -156,7 +156,7 @@ def _witness(rows: Rows, key: int) -> Int64s:
     return np.asarray(ops[order][ops[order] >= 0])
 
 
-@njit(cache=True)
+@jit
 def _decide(  # type: ignore[no-untyped-def]
     starts, kind, outcome, invoked, completed, argument, result, values, codes, named
 ):
@@ -184,7 +184,7 @@ def _decide(  # type: ignore[no-untyped-def]
         codes[key] = code
 
 
-@njit(cache=True)
+@jit
 def _held(items, many):  # type: ignore[no-untyped-def]
     """The items that have to be there at all, by when."""
     order = ascending(items[PUT_BY, :many])
@@ -197,7 +197,7 @@ def _held(items, many):  # type: ignore[no-untyped-def]
     return mine[:, :count].copy()
 
 
-@njit(cache=True)
+@jit
 def _unstack(items, steps, since):  # type: ignore[no-untyped-def]
     """Take the items apart; they all have to be there, and come by PUT_BY.
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import Rows
+from checker.linearizability.jit import jit
 from histories.columns import Int64s
 
 
@@ -55,7 +55,7 @@ def spread(rows: Rows, keys: Sequence[int]) -> Rows:
     return moved.only(by_invocation, chosen.starts)
 
 
-@njit(cache=True)
+@jit
 def _levels(starts, invoked, completed, process, processes, level):  # type: ignore[no-untyped-def]
     """Fill in at which step of its instant each op begins; say which keys have any but 0."""
     touched = np.zeros(starts.size - 1, dtype=np.bool_)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from checker.linearizability.fast.base import START
+from checker.linearizability.jit import inner_jit
 
 NOWHERE: Final = 2**40
 """More than can ever be subtracted: a number that is never zero again."""
 
 
-@njit(cache=True)
+@inner_jit
 def tree_of(numbers):  # type: ignore[no-untyped-def]
     """A tree of greatest numbers; what is past the end is START."""
     size = 1
@@ -30,7 +30,7 @@ def tree_of(numbers):  # type: ignore[no-untyped-def]
     return tree
 
 
-@njit(cache=True)
+@inner_jit
 def put(tree, at, number):  # type: ignore[no-untyped-def]
     """Replace one number."""
     at += tree.size // 2
@@ -41,7 +41,7 @@ def put(tree, at, number):  # type: ignore[no-untyped-def]
         at //= 2
 
 
-@njit(cache=True)
+@inner_jit
 def greatest(tree, low, high):  # type: ignore[no-untyped-def]
     """Where in ``low..high - 1``, which is not empty, the greatest number is."""
     size = tree.size // 2
@@ -63,7 +63,7 @@ def greatest(tree, low, high):  # type: ignore[no-untyped-def]
     return best - size
 
 
-@njit(cache=True)
+@inner_jit
 def tree_of_sums(numbers):  # type: ignore[no-untyped-def]
     """A tree of least numbers, and what is added to all under each entry."""
     size = 1
@@ -76,7 +76,7 @@ def tree_of_sums(numbers):  # type: ignore[no-untyped-def]
     return tree, np.zeros(2 * size, dtype=np.int64)
 
 
-@njit(cache=True)
+@inner_jit
 def add(tree, delta, low, high, number):  # type: ignore[no-untyped-def]
     """Add ``number`` to all in ``low..high - 1``."""
     size = tree.size // 2
@@ -102,7 +102,7 @@ def add(tree, delta, low, high, number):  # type: ignore[no-untyped-def]
             at //= 2
 
 
-@njit(cache=True)
+@inner_jit
 def first_zero(tree, delta):  # type: ignore[no-untyped-def]
     """The first number that is zero, a position past the end if none is.
 
@@ -118,7 +118,7 @@ def first_zero(tree, delta):  # type: ignore[no-untyped-def]
     return at - size
 
 
-@njit(cache=True)
+@inner_jit
 def last_of(following, at):  # type: ignore[no-untyped-def]
     """The end of the chain from ``at`` on, which all of it lead to afterwards; an end follows
     itself."""

@@ -53,6 +53,8 @@ _NEARBY_SIZES: Final = (4, 12, 32, 128, 512, 2048)
 """How many operations before the one that nothing explains may show by themselves that it
 is so."""
 _NEARBY_STATES_MAX: Final = 20_000
+_NEARBY_WORK_MAX: Final = 200_000
+"""Configurations made for each size: a tenth of a second."""
 _EVENTS_BETWEEN: Final = 256
 """Between two places to which it may go back."""
 _ROWS_AT_FIRST: Final = 1 << 12
@@ -173,6 +175,8 @@ class _Run:
             self._memory = _with_rows(self._memory, 2 * self._memory.pool.shape[0])
         self._memory.frontier[: len(initial), 0] = initial
         self._memory.scalars[ROWS] = len(initial)
+        self.work_max = _WORK_PER_STATE * budget.states_max
+        """How many configurations may be made in all."""
         self.whole: Operations | None = None
         """What is laid out, if stretches of it may be judged by themselves."""
         self._shown: Refuted | None = None
@@ -264,6 +268,7 @@ class _Run:
                 None,
                 traced=False,
             )
+            run.work_max = _NEARBY_WORK_MAX
             try:
                 status = run.exactly()
             except _OutOfBudget:
@@ -308,7 +313,7 @@ class _Run:
                 scalars[TRUNCATED] = 1
             else:
                 assert status == PAUSED, "every status has its answer"
-            if scalars[EXPLORED] > _WORK_PER_STATE * self._budget.states_max:
+            if scalars[EXPLORED] > self.work_max:
                 raise _OutOfBudget(UnknownCause.MEMORY_LIMIT)
             if self._budget.deadline():
                 raise _OutOfBudget(UnknownCause.TIME_LIMIT)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from checker.linearizability.window.jit import bare_jit
+from checker.linearizability.jit import bare_inner_jit
 from checker.linearizability.window.problem import (
     ANY,
     GOAL,
@@ -24,14 +24,14 @@ from checker.linearizability.window.rows import bit_of, copy, insert, logged, lo
 from histories.columns import Int64s
 
 
-@bare_jit
+@bare_inner_jit
 def is_ready(problem: Problem, window: Window, slot: int, row: Int64s) -> bool:
     """Whether what must come before the op in this slot is linearized in the row."""
-    before = problem.after[window.slot_op[slot]]
+    before = np.int64(problem.after[window.slot_op[slot]])
     return before < 0 or is_linearized(problem, window, before, row)
 
 
-@bare_jit
+@bare_inner_jit
 def is_linearized(problem: Problem, window: Window, op: int, row: Int64s) -> bool:
     """Whether the row has this op, which was invoked, behind it."""
     slot = problem.slot[op]
@@ -43,7 +43,7 @@ def is_linearized(problem: Problem, window: Window, op: int, row: Int64s) -> boo
     return row[1 + (slot >> 6)] & bit_of(slot) != 0
 
 
-@bare_jit
+@bare_inner_jit
 def _settle(mode: int, problem: Problem, window: Window, memory: Memory, row: Int64s) -> None:
     """Linearize every observer owed that the state of the row agrees with."""
     words = window.masks.shape[1]
@@ -64,7 +64,7 @@ def _settle(mode: int, problem: Problem, window: Window, memory: Memory, row: In
                     again = again or window.masks[TIED, 0] != 0 or words > 1
 
 
-@bare_jit
+@bare_inner_jit
 def _supplied(problem: Problem, window: Window, row: Int64s, value: int) -> bool:
     """Whether something open can still install the value."""
     words = window.masks.shape[1]
@@ -84,7 +84,7 @@ def _supplied(problem: Problem, window: Window, row: Int64s, value: int) -> bool
     return False
 
 
-@bare_jit
+@bare_inner_jit
 def _is_dead(problem: Problem, window: Window, row: Int64s, left: int) -> bool:
     """Whether someone still needs the value that was left, and nothing can install it."""
     installed = window.installed[left]
@@ -100,7 +100,7 @@ def _is_dead(problem: Problem, window: Window, row: Int64s, left: int) -> bool:
     return wanted and not _supplied(problem, window, row, left)
 
 
-@bare_jit
+@bare_inner_jit
 def _hide(problem: Problem, window: Window, row: Int64s) -> None:
     """Linearize all open operations that hide, as a blind one is about to follow."""
     for word in range(window.masks.shape[1]):
@@ -115,20 +115,14 @@ def _hide(problem: Problem, window: Window, row: Int64s) -> None:
         row[1 + word] |= hidden
 
 
-@bare_jit
-def _log(
-    window: Window, memory: Memory, trail: int, words: int, old: Int64s, new: Int64s, owed: bool
-) -> int:
-    """The trail and then the ops done (or no longer owed) in ``new`` but not in ``old``."""
+@bare_inner_jit
+def _log(window: Window, memory: Memory, trail: int, first: int, old: Int64s, new: Int64s) -> int:
+    """The trail and then the ops whose bits, from word ``first`` on, differ."""
     last = -1
     while True:
         least = np.int64(2**31)
-        for word in range(words):
-            fresh = (
-                old[1 + words + word] & ~new[1 + words + word]
-                if owed
-                else new[1 + word] & ~old[1 + word]
-            )
+        for word in range(window.masks.shape[1]):
+            fresh = old[first + word] ^ new[first + word]
             while fresh:
                 op = np.int64(window.slot_op[word * 64 + lowest(fresh)])
                 fresh &= fresh - 1
@@ -140,7 +134,7 @@ def _log(
         trail = logged(memory, trail, least)
 
 
-@bare_jit
+@bare_inner_jit
 def _arrive(
     mode: int,
     problem: Problem,
@@ -177,13 +171,13 @@ def _arrive(
         if problem.certain[op]:
             slot = problem.slot[op]
             hidden[1 + (slot >> 6)] &= ~bit_of(slot)
-        trail = _log(window, memory, trail, words, memory.pool[source], hidden, False)
+        trail = _log(window, memory, trail, np.int64(1), memory.pool[source], hidden)
         trail = logged(memory, trail, op)
-        memory.pool_trail[at] = _log(window, memory, trail, words, before, settled, True)
+        memory.pool_trail[at] = _log(window, memory, trail, 1 + words, before, settled)
     return at != -2
 
 
-@bare_jit
+@bare_inner_jit
 def expand(
     mode: int, problem: Problem, window: Window, memory: Memory, at: int, wave_op: int, traced: bool
 ) -> bool:
@@ -218,7 +212,7 @@ def expand(
     return _expand_lanes(mode, problem, window, memory, at, wave_op, traced)
 
 
-@bare_jit
+@bare_inner_jit
 def _goes_first(window: Window, row: Int64s, slot: int) -> bool:
     """Whether no operation of the same kind that returns earlier is still to be done."""
     for word in range(window.masks.shape[1]):
@@ -227,7 +221,7 @@ def _goes_first(window: Window, row: Int64s, slot: int) -> bool:
     return True
 
 
-@bare_jit
+@bare_inner_jit
 def _expand_lanes(
     mode: int, problem: Problem, window: Window, memory: Memory, at: int, wave_op: int, traced: bool
 ) -> bool:
@@ -240,7 +234,7 @@ def _expand_lanes(
             continue
         place, shift = 1 + 2 * words + (lane >> 2), np.int64(16 * (lane & 3))
         used = memory.pool[at, place] >> shift & 0x7FFF
-        before = problem.after[op]
+        before = np.int64(problem.after[op])
         if used >= window.lane_count[lane] or (
             before >= 0 and not is_linearized(problem, window, before, memory.pool[at])
         ):
@@ -266,7 +260,7 @@ def _expand_lanes(
     return True
 
 
-@bare_jit
+@bare_inner_jit
 def _has_answered(
     mode: int, problem: Problem, window: Window, memory: Memory, at: int, op: int, after: int
 ) -> bool:

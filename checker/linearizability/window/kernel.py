@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from checker.linearizability.jit import bare_inner_jit, bare_jit
 from checker.linearizability.window.expand import expand, is_linearized, is_ready
-from checker.linearizability.window.jit import bare_jit
 from checker.linearizability.window.problem import (
     ANY,
     EVENT,
@@ -60,7 +60,7 @@ from checker.linearizability.window.problem import (
 from checker.linearizability.window.rows import bit_of, copy, insert, logged, step
 
 
-@bare_jit
+@bare_inner_jit
 def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
     """Note in the window that the op was invoked."""
     slot = problem.slot[op]
@@ -100,7 +100,7 @@ def _open(mode: int, problem: Problem, window: Window, op: int) -> None:
         window.masks[HIDING, word] |= bit
 
 
-@bare_jit
+@bare_inner_jit
 def _find_writers(problem: Problem, window: Window, lane: int) -> None:
     """Say which lanes hold writes that can stand for what this lane holds, or it for them.
 
@@ -122,7 +122,7 @@ def _find_writers(problem: Problem, window: Window, lane: int) -> None:
             window.lane_writer[lane] = other
 
 
-@bare_jit
+@bare_inner_jit
 def _close(problem: Problem, window: Window, op: int) -> None:
     """Note in the window that the op returned."""
     slot = problem.slot[op]
@@ -136,13 +136,13 @@ def _close(problem: Problem, window: Window, op: int) -> None:
         window.better[slot, at] = 0
 
 
-@bare_jit
+@bare_inner_jit
 def _invoke(
     mode: int, problem: Problem, window: Window, memory: Memory, op: int, traced: bool
 ) -> int:
     scalars = memory.scalars
     observer = problem.certain[op] and problem.observer[op]
-    slot = problem.slot[op]
+    slot = np.int64(problem.slot[op])
     words = window.masks.shape[1]
     kind = problem.kind[op]
     if observer:
@@ -164,11 +164,11 @@ def _invoke(
         if after >= 0:
             memory.frontier[at, place] &= ~bit
             if traced:
-                memory.frontier_trail[at] = logged(memory, memory.frontier_trail[at], op)
+                memory.frontier_trail[at] = logged(memory, np.int64(memory.frontier_trail[at]), op)
     return FINISHED
 
 
-@bare_jit
+@bare_inner_jit
 def _free(window: Window, lane: int) -> None:
     window.lane_op[lane] = -1
     window.lane_count[lane] = 0
@@ -177,7 +177,7 @@ def _free(window: Window, lane: int) -> None:
             window.lane_writer[other] = -1
 
 
-@bare_jit
+@bare_inner_jit
 def _expire(window: Window, memory: Memory, lane: int) -> None:
     """Nobody can see any more what the members of the lane do."""
     _free(window, lane)
@@ -187,7 +187,7 @@ def _expire(window: Window, memory: Memory, lane: int) -> None:
         memory.frontier[at, place] &= keep
 
 
-@bare_jit
+@bare_inner_jit
 def _seed(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
     """Put the frontier into the pool; false if the pool is full."""
     scalars = memory.scalars
@@ -212,7 +212,7 @@ def _seed(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
     return True
 
 
-@bare_jit
+@bare_inner_jit
 def _return(
     mode: int,
     problem: Problem,

@@ -11,8 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from checker.linearizability.sorting import ascending, first_from
-from checker.linearizability.window.jit import jit
+from checker.linearizability.jit import inner_jit, jit
 from checker.linearizability.window.problem import (
     ANY,
     EXPIRE,
@@ -22,10 +21,14 @@ from checker.linearizability.window.problem import (
     RETURN,
     Problem,
 )
-from histories.columns import Int32s, Int64s, UInt8s
+from histories.columns import Bools, Int32s, Int64s, UInt8s
 from histories.op import FOREVER
 
 _NEVER: Final = 2**31 - 1
+_MOMENTS: Final = np.int64(2**32)
+"""More than there are."""
+_FEW: Final = 2**16
+"""So many values are sorted in linear time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,7 @@ def _matters_until(part: Operations, invoked_at: Int32s, returned_at: Int32s) ->
     """Per op the last event at which someone may see its effect."""
     if part.mode != REGISTER:
         return np.full(part.kind.size, _NEVER, dtype=np.int32)
-    until = _seen_until(part.kind, part.need, part.put, invoked_at, returned_at, part.values)
+    until = _seen_until(part, invoked_at, returned_at)
     return until[part.put[part.kind]]
 
 
@@ -172,11 +175,13 @@ def _assembled(
     followed[after[after >= 0]] = 1
     certain = (returned_at != _NEVER).astype(np.uint8)
     group, member_from, members, expiry = _groups(certain, part.kind, after, until)
-    event_type, event_op, slot, sizes = _allocate(invoked_at, returned_at, certain, group, expiry)
-    values = part.values if part.mode == REGISTER else 0
-    in_time, needer_from, least_in_time, hides = _foresight(
-        part.kind, part.need, part.put, part.observer, invoked_at, returned_at, values
-    )
+    event_type, event_op, slot, sizes = _allocated(invoked_at, returned_at, certain, group, expiry)
+    in_time = np.full(part.kind.size, _NEVER, dtype=np.int32)
+    needer_from = least_in_time = np.zeros(0, dtype=np.int32)
+    hides = np.zeros(part.kind.size, dtype=np.uint8)
+    if part.mode == REGISTER:
+        in_time, needer_from, least_in_time = _foresight(part, invoked_at, returned_at)
+        hides = _hiding(part, invoked_at, returned_at)
     if not look_ahead:
         in_time[:] = _NEVER
         least_in_time[:] = _NEVER
@@ -204,230 +209,176 @@ def _assembled(
     return Layout(problem=problem, rows=rows, slots=int(sizes[0]), lanes=int(sizes[1]))
 
 
-@jit
-def _seen_until(
-    kind: Int32s, need: Int64s, put: Int64s, invoked_at: Int32s, returned_at: Int32s, values: int
-) -> Int32s:
+def _seen_until(part: Operations, invoked_at: Int32s, returned_at: Int32s) -> Int32s:
     """Per value the last event at which it may matter to an answered operation.
 
     An indeterminate one that needs it matters itself as long as what it puts does.
     """
-    until = np.full(values + 1, -1, dtype=np.int32)
-    for op in range(kind.size):
-        needed = need[kind[op]]
-        if needed != ANY and returned_at[op] != _NEVER:
-            until[needed] = max(until[needed], returned_at[op])
+    need, put = part.need[part.kind], part.put[part.kind]
+    until = np.full(part.values + 1, -1, dtype=np.int32)
+    answered = (returned_at != _NEVER) & (need != ANY)
+    np.maximum.at(until, need[answered], returned_at[answered])
+    links = np.flatnonzero((returned_at == _NEVER) & (need != ANY) & (put != ANY))[::-1]
+    changes = [(int(invoked_at[op]), int(need[op]), int(put[op])) for op in links]
+    latest: list[int] = until.tolist()
     changed = True
     while changed:
         changed = False
-        for op in range(kind.size - 1, -1, -1):
-            needed, installed = need[kind[op]], put[kind[op]]
-            if returned_at[op] != _NEVER or ANY in (needed, installed):
-                continue
-            if invoked_at[op] < until[installed] and until[needed] < until[installed]:
-                until[needed] = until[installed]
+        for invoked, needed, installed in changes:
+            if invoked < latest[installed] and latest[needed] < latest[installed]:
+                latest[needed] = latest[installed]
                 changed = True
-    return until
+    return np.array(latest, dtype=np.int32)
 
 
-@jit
 def _groups(
     certain: UInt8s, kind: Int32s, after: Int32s, until: Int32s
 ) -> tuple[Int32s, Int32s, Int32s, Int32s]:
     """Which indeterminate ops share a lane: per op its group, then per group its members
     (as offsets and ops), and the event after which it does not matter."""
-    kinds = 0
-    for op in range(kind.size):
-        kinds = max(kinds, kind[op] + 1)
-    current = np.full(kinds, -1, dtype=np.int32)
+    current: dict[int, int] = {}
+    groups: list[list[int]] = []
+    for op in np.flatnonzero(certain == 0).tolist():
+        alike, is_tied = int(kind[op]), after[op] >= 0
+        mine = current.get(alike)
+        if is_tied or mine is None or len(groups[mine]) == LANE_MEMBERS_MAX:
+            mine = len(groups)
+            groups.append([])
+            if not is_tied:
+                current[alike] = mine
+        groups[mine].append(op)
     group = np.full(kind.size, -1, dtype=np.int32)
-    sizes = np.zeros(kind.size + 1, dtype=np.int32)
-    expiry = np.zeros(kind.size, dtype=np.int32)
-    count = 0
-    for op in range(kind.size):
-        if certain[op]:
-            continue
-        mine = current[kind[op]]
-        if after[op] >= 0 or mine < 0 or sizes[mine] == LANE_MEMBERS_MAX:
-            mine = count
-            count += 1
-            if after[op] < 0:
-                current[kind[op]] = mine
-        group[op] = mine
-        sizes[mine] += 1
-        expiry[mine] = until[op]
-    member_from = np.zeros(count + 1, dtype=np.int32)
-    for number in range(count):
-        member_from[number + 1] = member_from[number] + sizes[number]
-    members = np.zeros(member_from[count], dtype=np.int32)
-    filled = member_from.copy()
-    for op in range(kind.size):
-        if group[op] >= 0:
-            members[filled[group[op]]] = op
-            filled[group[op]] += 1
-    return group, member_from, members, expiry[:count].copy()
+    for number, ops in enumerate(groups):
+        group[ops] = number
+    member_from = np.cumsum([0, *map(len, groups)], dtype=np.int32)
+    members = np.array([op for ops in groups for op in ops], dtype=np.int32)
+    return group, member_from, members, until[[ops[-1] for ops in groups]]
+
+
+def _allocated(
+    invoked_at: Int32s, returned_at: Int32s, certain: UInt8s, group: Int32s, expiry: Int32s
+) -> tuple[UInt8s, Int32s, Int32s, Int32s]:
+    """The events in order, per op its slot or lane, and how many slots and lanes there are."""
+    returning = np.flatnonzero(certain)
+    base = np.zeros(invoked_at.size + returning.size, dtype=np.int32)
+    base[invoked_at] = np.arange(invoked_at.size)
+    base[returned_at[returning]] = ~returning
+    event_type = np.zeros(base.size + expiry.size, dtype=np.uint8)
+    event_op = np.zeros(base.size + expiry.size, dtype=np.int32)
+    slot = np.full(invoked_at.size, -1, dtype=np.int32)
+    lane_of = np.full(expiry.size, -1, dtype=np.int32)
+    used = np.zeros((2, invoked_at.size + 1), dtype=np.uint8)
+    sizes = np.zeros(2, dtype=np.int32)
+    ends = np.argsort(expiry, kind="stable")
+    count = _allocate(
+        *(base, certain, group, expiry, ends, used), *(event_type, event_op, slot, lane_of, sizes)
+    )
+    return event_type[:count], event_op[:count], slot, sizes
 
 
 @jit
 def _allocate(
-    invoked_at: Int32s,
-    returned_at: Int32s,
+    base: Int32s,
     certain: UInt8s,
     group: Int32s,
     expiry: Int32s,
-) -> tuple[UInt8s, Int32s, Int32s, Int32s]:
-    """The events in order, per op its slot or lane, and how many slots and lanes there are."""
-    ops = invoked_at.size
-    returning = 0
-    for op in range(ops):
-        returning += certain[op]
-    base = np.zeros(ops + returning, dtype=np.int32)
-    for op in range(ops):
-        base[invoked_at[op]] = op
-        if certain[op]:
-            base[returned_at[op]] = ~op
-    groups = expiry.size
-    ends = ascending(expiry)
-    event_type = np.zeros(ops + returning + groups, dtype=np.uint8)
-    event_op = np.zeros(ops + returning + groups, dtype=np.int32)
-    slot = np.full(ops, -1, dtype=np.int32)
-    lane_of = np.full(groups, -1, dtype=np.int32)
-    free_slots = np.zeros(ops + 1, dtype=np.uint8)
-    free_lanes = np.zeros(groups + 1, dtype=np.uint8)
-    sizes = np.zeros(2, dtype=np.int32)
+    ends: Int64s,
+    used: UInt8s,
+    event_type: UInt8s,
+    event_op: Int32s,
+    slot: Int32s,
+    lane_of: Int32s,
+    sizes: Int32s,
+) -> int:
+    """Fill the last five; ``base`` has the ops by event, those that return negated.
+
+    Answers how many events there are.
+    """
     count, ended = 0, 0
     for at in range(base.size):
-        op = base[at]
+        op = np.int64(base[at])
         if op < 0:
             op = ~op
-            free_slots[slot[op]] = 0
+            used[0, slot[op]] = 0
             event_type[count], event_op[count] = RETURN, op
         else:
             if certain[op]:
-                free = 0
-                while free_slots[free]:
-                    free += 1
-                free_slots[free] = 1
-                slot[op] = free
-                sizes[0] = max(sizes[0], free + 1)
+                slot[op] = _first_free(used[0], sizes, 0)
             else:
-                mine = group[op]
-                if lane_of[mine] < 0:
-                    free = 0
-                    while free_lanes[free]:
-                        free += 1
-                    free_lanes[free] = 1
-                    lane_of[mine] = free
-                    sizes[1] = max(sizes[1], free + 1)
-                slot[op] = lane_of[mine]
+                if lane_of[group[op]] < 0:
+                    lane_of[group[op]] = _first_free(used[1], sizes, 1)
+                slot[op] = lane_of[group[op]]
             event_type[count], event_op[count] = INVOKE, op
         count += 1
-        while ended < groups and expiry[ends[ended]] <= at:
+        while ended < expiry.size and expiry[ends[ended]] <= at:
             lane = lane_of[ends[ended]]
             if lane >= 0:
-                free_lanes[lane] = 0
+                used[1, lane] = 0
                 event_type[count], event_op[count] = EXPIRE, lane
                 count += 1
             ended += 1
-    return event_type[:count].copy(), event_op[:count].copy(), slot, sizes
+    return count
 
 
-@jit
+@inner_jit
+def _first_free(used: UInt8s, sizes: Int32s, which: int) -> int:
+    free = 0
+    while used[free]:
+        free += 1
+    used[free] = 1
+    sizes[which] = max(sizes[which], free + 1)
+    return free
+
+
 def _foresight(
-    kind: Int32s,
-    need: Int64s,
-    put: Int64s,
-    observer: UInt8s,
-    invoked_at: Int32s,
-    returned_at: Int32s,
-    values: int,
-) -> tuple[Int32s, Int32s, Int32s, UInt8s]:
-    """``in_time``, ``needer_from``, ``least_in_time`` and ``hides`` of ``Problem``."""
-    ops = kind.size
-    in_time = np.full(ops, _NEVER, dtype=np.int32)
-    hides = np.zeros(ops, dtype=np.uint8)
-    needer_from = np.zeros(values + 2, dtype=np.int32)
-    installer_from = np.zeros(values + 2, dtype=np.int32)
-    if values == 0:
-        return in_time, needer_from, np.zeros(0, dtype=np.int32), hides
-    for op in range(ops):
-        if need[kind[op]] != ANY and returned_at[op] != _NEVER:
-            needer_from[need[kind[op]] + 1] += 1
-        if put[kind[op]] != ANY:
-            installer_from[put[kind[op]] + 1] += 1
-    for value in range(values + 1):
-        needer_from[value + 1] += needer_from[value]
-        installer_from[value + 1] += installer_from[value]
-    starts = np.zeros(installer_from[values + 1], dtype=np.int32)
-    filled = installer_from.copy()
-    for op in range(ops):
-        value = put[kind[op]]
-        if value != ANY:
-            starts[filled[value]] = invoked_at[op]
-            filled[value] += 1
-    least_in_time = np.full(needer_from[values + 1], _NEVER, dtype=np.int32)
-    filled = needer_from.copy()
-    for op in range(ops):
-        value = need[kind[op]]
-        if value != ANY and returned_at[op] != _NEVER:
-            mine = starts[installer_from[value] : installer_from[value + 1]]
-            in_time[op] = first_from(mine, returned_at[op])
-            least_in_time[filled[value]] = in_time[op]
-            filled[value] += 1
-    for value in range(values):
-        for at in range(needer_from[value + 1] - 2, needer_from[value] - 1, -1):
-            least_in_time[at] = min(least_in_time[at], least_in_time[at + 1])
-    _find_hiding(kind, need, put, observer, invoked_at, returned_at, values, hides)
-    return in_time, needer_from, least_in_time, hides
+    part: Operations, invoked_at: Int32s, returned_at: Int32s
+) -> tuple[Int32s, Int32s, Int32s]:
+    """``in_time``, ``needer_from`` and ``least_in_time`` of ``Problem``."""
+    need, put = part.need[part.kind], part.put[part.kind]
+    in_time = np.full(part.kind.size, _NEVER, dtype=np.int32)
+    needers = _by_value(need, (need != ANY) & (returned_at != _NEVER))
+    installers = _by_value(put, put != ANY)
+    needed = need[needers]
+    starts = _keyed(put[installers], invoked_at[installers])
+    in_time[needers] = np.searchsorted(starts, _keyed(needed, returned_at[needers]))
+    in_time[needers] -= np.searchsorted(starts, _keyed(needed, 0)).astype(np.int32)
+    least = np.minimum.accumulate(_keyed(needed, in_time[needers])[::-1])[::-1]
+    needer_from = np.searchsorted(needed, np.arange(part.values + 2))
+    return in_time, needer_from.astype(np.int32), (least - _keyed(needed, 0)).astype(np.int32)
 
 
-@jit
-def _find_hiding(
-    kind: Int32s,
-    need: Int64s,
-    put: Int64s,
-    observer: UInt8s,
-    invoked_at: Int32s,
-    returned_at: Int32s,
-    values: int,
-    hides: UInt8s,
-) -> None:
-    """Mark the answered blind ops whose value nobody can find.
+def _hiding(part: Operations, invoked_at: Int32s, returned_at: Int32s) -> UInt8s:
+    """Which are answered, blind, and of a value that nobody can find.
 
     What needs the value must return after the op was invoked, and must be invoked
     before another operation has replaced it for certain.
     """
-    ops = kind.size
-    replaced_by = np.full(ops + 1, _NEVER, dtype=np.int32)
-    for op in range(ops - 1, -1, -1):
-        replaced_by[op] = replaced_by[op + 1]
-        if put[kind[op]] != ANY:
-            replaced_by[op] = min(replaced_by[op], returned_at[op])
-    offsets = np.zeros(values + 2, dtype=np.int32)
-    for op in range(ops):
-        if need[kind[op]] != ANY:
-            offsets[need[kind[op]] + 1] += 1
-    for value in range(values + 1):
-        offsets[value + 1] += offsets[value]
-    starts = np.zeros(offsets[values + 1], dtype=np.int32)
-    latest = np.zeros(offsets[values + 1], dtype=np.int32)
-    filled = offsets.copy()
-    for op in range(ops):
-        value = need[kind[op]]
-        if value == ANY:
-            continue
-        at = filled[value]
-        starts[at] = invoked_at[op]
-        latest[at] = returned_at[op]
-        if at > offsets[value]:
-            latest[at] = max(latest[at], latest[at - 1])
-        filled[value] += 1
-    for op in range(ops):
-        value = put[kind[op]]
-        if observer[op] or value == ANY or need[kind[op]] != ANY or returned_at[op] == _NEVER:
-            continue
-        later = first_from(invoked_at, returned_at[op])
-        horizon = replaced_by[later]
-        low, high = offsets[value], offsets[value + 1]
-        count = first_from(starts[low:high], horizon)
-        hides[op] = count == 0 or latest[low + count - 1] < invoked_at[op]
+    need, put = part.need[part.kind], part.put[part.kind]
+    replaced_by = np.append(np.where(put != ANY, returned_at, _NEVER), _NEVER)
+    replaced_by = np.minimum.accumulate(replaced_by[::-1])[::-1]
+    needers = _by_value(need, need != ANY)
+    starts = _keyed(need[needers], invoked_at[needers])
+    latest = np.maximum.accumulate(_keyed(need[needers], returned_at[needers]))
+    blind = np.flatnonzero(
+        (part.observer == 0) & (put != ANY) & (need == ANY) & (returned_at != _NEVER)
+    )
+    horizon = replaced_by[np.searchsorted(invoked_at, returned_at[blind])]
+    # The last that needs the value in time; if none does, one that needs a lesser value.
+    last = np.searchsorted(starts, _keyed(put[blind], horizon)) - 1
+    hides = np.zeros(part.kind.size, dtype=np.uint8)
+    hides[blind] = last < 0
+    some = last >= 0
+    hides[blind[some]] = latest[last[some]] < _keyed(put[blind[some]], invoked_at[blind[some]])
+    return hides
+
+
+def _by_value(values: Int64s, wanted: Bools) -> Int64s:
+    """The wanted rows, by value, then as they were."""
+    rows = np.flatnonzero(wanted)
+    few = values.size and values.max() < _FEW
+    return rows[np.argsort(values[rows].astype(np.uint16) if few else values[rows], kind="stable")]
+
+
+def _keyed(values: Int64s, moments: Int32s | int) -> Int64s:
+    """Numbers that are ordered by value, then by moment."""
+    return values * _MOMENTS + moments

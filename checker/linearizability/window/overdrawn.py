@@ -13,17 +13,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from checker.linearizability.window.layout import Operations
 from checker.linearizability.window.problem import ANY
-from histories.columns import Int64s
+from histories.columns import Bools, Int64s
 from histories.op import FOREVER
-
-Bools: TypeAlias = NDArray[np.bool_]
 
 NOBODY: Final = -1
 _BEFORE_ALL: Final = -(2**63)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from checker.linearizability.window.jit import bare_jit, jit
+from checker.linearizability.jit import bare_inner_jit, bare_jit, inner_jit, jit
 from checker.linearizability.window.problem import (
     ANY,
     COUNTER,
@@ -36,7 +36,7 @@ _GUARDS: Final = -0x7FFF_7FFF_7FFF_8000
 """The top bit of every lane, as a signed word."""
 
 
-@bare_jit
+@bare_inner_jit
 def _mixed(word: int) -> int:
     bits = np.uint64(word)
     bits ^= bits >> np.uint64(33)
@@ -47,7 +47,7 @@ def _mixed(word: int) -> int:
     return np.int64(bits & np.uint64(0x7FFF_FFFF_FFFF_FFFF))
 
 
-@bare_jit
+@bare_inner_jit
 def lowest(word: int) -> int:
     """The number of the lowest bit set; the word is not zero."""
     bits = np.uint64(word & -word)
@@ -67,12 +67,12 @@ def lowest(word: int) -> int:
     return number
 
 
-@bare_jit
+@bare_inner_jit
 def bit_of(at: int) -> int:
     return np.int64(1) << np.int64(at & 63)
 
 
-@bare_jit
+@bare_inner_jit
 def step(mode: int, problem: Problem, memory: Memory, state: int, kind: int) -> int:
     """The state after an operation of this kind, ``_BLOCKED`` or ``_MISSING``.
 
@@ -102,14 +102,14 @@ def step(mode: int, problem: Problem, memory: Memory, state: int, kind: int) -> 
     return _MISSING
 
 
-@bare_jit
+@bare_inner_jit
 def copy(target: Int64s, source: Int64s) -> None:
     """Numba would allocate for a slice assignment."""
     for at in range(source.size):
         target[at] = source[at]
 
 
-@bare_jit
+@bare_inner_jit
 def _covers(window: Window, better: Int64s, worse: Int64s, words: int) -> bool:
     """Whether ``better`` owes and used no more, both being alike in the rest."""
     for at in range(1 + words, 1 + 2 * words):
@@ -121,7 +121,7 @@ def _covers(window: Window, better: Int64s, worse: Int64s, words: int) -> bool:
     return True
 
 
-@bare_jit
+@bare_inner_jit
 def _makes_up(window: Window, better: Int64s, worse: Int64s, words: int) -> bool:
     """Whether ``better`` used no more, or for what it used more it has a write left instead."""
     slack = window.slack
@@ -141,7 +141,7 @@ def _makes_up(window: Window, better: Int64s, worse: Int64s, words: int) -> bool
     return True
 
 
-@bare_jit
+@bare_inner_jit
 def insert(window: Window, memory: Memory, row: Int64s, flag: int, words: int) -> int:
     """Where the row now is in the pool; -1 if another covers it, -2 if the pool is full."""
     scalars, pool, pool_flag = memory.scalars, memory.pool, memory.pool_flag
@@ -174,7 +174,7 @@ def insert(window: Window, memory: Memory, row: Int64s, flag: int, words: int) -
     return at
 
 
-@bare_jit
+@bare_inner_jit
 def _home(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     """The place in the table for rows with this state and these bits done."""
     key = row[0] * 2 + flag
@@ -183,7 +183,7 @@ def _home(memory: Memory, row: Int64s, flag: int, words: int) -> int:
     return _mixed(key) & (memory.heads.size - 1)
 
 
-@bare_jit
+@bare_inner_jit
 def _is_alike(one: Int64s, other: Int64s, words: int) -> bool:
     for at in range(1 + words):
         if one[at] != other[at]:
@@ -248,14 +248,14 @@ def compact(memory: Memory, roots: Int32s) -> None:
     scalars[TRAILS] = kept
 
 
-@jit
+@inner_jit
 def _mark(memory: Memory, moved: Int32s, trail: int) -> None:
     while trail >= 0 and moved[trail] < 0:
         moved[trail] = 0
         trail = memory.trail_parent[trail]
 
 
-@bare_jit
+@bare_inner_jit
 def logged(memory: Memory, trail: int, op: int) -> int:
     at = memory.scalars[TRAILS]
     memory.trail_op[at] = op

@@ -65,13 +65,13 @@ class Refuter(Generic[State]):
         self.work = 0
         """Operations and configurations looked at so far."""
 
-    def refutes(self, positions: Sequence[int], budget: Budget) -> bool:
-        """Whether the ops at these positions, ascending, certainly have none."""
+    def refutes(self, positions: Sequence[int], budget: Budget) -> bool | None:
+        """Whether the ops at these positions, ascending, have none; None if it cannot tell."""
         rows = self._place[list(positions)]
         part = self._encoded.operations.only(rows[rows >= 0])
         answer = decide(part, budget, step=self._encoded.steps)
         self.work += rows.size + answer.configurations
-        return isinstance(answer, Refuted)
+        return None if isinstance(answer, Abandoned) else isinstance(answer, Refuted)
 
 
 def _counted(ops: Sequence[Op], encoded: Encoded[State], counted: Overdrawn) -> Counted:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from checker.linearizability.window.jit import bare_jit
+from checker.linearizability.jit import bare_jit
 from histories.columns import Int64s
 
 
