@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks.measure import cpu_seconds
 from checker.base import Budget
 from checker.verdict import Valid
+from harness.collecting import collect_seldom
 from harness.config import RunConfig
 from harness.planning import plan_faults
 from harness.simulated import Plan, simulate
@@ -70,6 +71,7 @@ def main(
     runs: Annotated[int, typer.Option(help="Seeds for each size; the fastest counts.")] = 5,
     rate: Annotated[float, typer.Option(help="Operations a second, all together.")] = RATE_HZ,
 ) -> None:
+    collect_seldom()  # As the processes do that ``hearsay simulate`` has run the seeds.
     table = Table("nodes", "events", "ops", "simulating s", "checking s", "us per event")
     table.add_column("events a s")
     table.add_column("virtual s a s")

@@ -29,7 +29,7 @@ from rich.table import Table
 from checker.base import Budget
 from checker.transactions.check import Judgement, check, judge
 from checker.transactions.drawing import draw
-from harness.cli.collecting import uncollected
+from harness.collecting import uncollected
 from histories.call import Append, Ok, Read, Txn
 from histories.event import Completed, Event, Invoked, Opened
 from histories.formats.read import read_history

@@ -20,6 +20,7 @@ from histories.trace import (
     Committed,
     NodeEvent,
     RoleChanged,
+    SnapshotInstalled,
     Stopped,
     TermAdopted,
     Voted,
@@ -37,6 +38,9 @@ HANDS_OVER: Final = frozenset({"transfer-leadership", "terminate"})
 """They replace a leader that nothing is wrong with."""
 LEAVES_SCARS: Final = frozenset({"lose-disk", "flip-bit", "remove-node", "replace-node"})
 """Faults after which nodes are others than before: nothing is expected from then on."""
+TURNS_CLOCKS_BACK: Final = frozenset({"bump-clock", "skew-clock", "strobe-clock"})
+"""Faults after which nodes wait on for times that their clocks had shown, however much later
+those come again: nothing is expected from then on, either."""
 DOING_MAX: Final = 10_000_000_000
 """So long, in nanoseconds, before it is told those may have begun to act."""
 
@@ -170,7 +174,7 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
                 if doing < time:
                     yield _Span(doing, time, frozenset(), calm=False, transfers=False)
                 held[number], since = event, time
-                scarred |= kind in LEAVES_SCARS
+                scarred |= kind in LEAVES_SCARS | TURNS_CLOCKS_BACK
             case FaultEnded(time=time, fault=number):
                 yield span(time)
                 held.pop(number, None)
@@ -186,7 +190,9 @@ def _spans(events: Iterable[Event]) -> Iterator[_Span]:
 
 def _kind(fault: FaultBegan) -> str:
     """ "isolate" only if the links are cut, and not slow, say, which is told before them."""
-    return fault.kind if ": " not in fault.detail else f"{fault.kind}, but not cut"
+    links = fault.detail.rpartition("; ")[2]  # What comes before says how nodes were chosen.
+    is_else = fault.kind == "isolate" and ": " in links
+    return f"{fault.kind}, but not cut" if is_else else fault.kind
 
 
 def _isolations(events: Iterable[Event]) -> Iterator[tuple[str, int, float]]:
@@ -237,7 +243,7 @@ class _Life:
                     self._end(at, ended=False)
                 case Appended(at=at, index=index) if self._led is not None:
                     self.led.append((at, self._led[0], index))
-                case Committed(at=at, index=index):
+                case Committed(at=at, index=index) | SnapshotInstalled(at=at, index=index):
                     self.commits.append((at, index))
                 case _:
                     at = event.at

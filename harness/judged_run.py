@@ -17,7 +17,7 @@ from harness.own_system import System
 from harness.planning import plan_faults
 from harness.provenance import record_of
 from harness.reporting import store_verdict
-from harness.simulated import Plan, simulate
+from harness.simulated import Simulated
 from harness.simulated_files import write_run
 from harness.store import RunDirectory, RunStore
 from harness.wall_clock import RunClock, deadline_after
@@ -79,15 +79,16 @@ def judged_live(
 
 def judged_simulated(
     store: RunStore,
-    plan: Plan,
+    simulated: Simulated,
     command: str,
     *,
     check_seconds: float,
     keep_valid: bool = False,
+    arguments: tuple[str, ...] = (),
     campaign: str = "",
 ) -> JudgedRun:
-    """Likewise in virtual time."""
-    simulated = simulate(plan)
+    """Likewise in virtual time: of a run that is over."""
+    plan = simulated.plan
     verdicts = simulated.verdicts(Budget(deadline=deadline_after(check_seconds)))
     if isinstance(combine(verdicts.values()), Valid) and not keep_valid:
         return JudgedRun(
@@ -97,7 +98,7 @@ def judged_simulated(
             history=simulated.history(),
             events=simulated.events,
         )
-    record = record_of(plan.config, command, (), 0, world=plan.world, campaign=campaign)
+    record = record_of(plan.config, command, arguments, 0, world=plan.world, campaign=campaign)
     return _judged(store, write_run(store, record, simulated), check_seconds)
 
 

@@ -5,6 +5,7 @@ Checkers are told, since traces do not say it.  Pure.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +14,10 @@ from system_under_test.gossip_raft.core.config import NodeConfig
 from system_under_test.gossip_raft.core.types import NodeId
 from system_under_test.gossip_raft.simulation.cluster import WorldOptions
 
-ROUNDS_MAX: Final = 8
-"""Split votes repeat, and seldom that often."""
+ROUNDS_MIN: Final = 8
+"""So many elections may fail in any case."""
+SELDOM: Final = 1e-5
+"""How likely it may be that a cluster divides its votes for longer than it is waited for."""
 BACKLOG: Final = 1_000
 """So many entries may a node lack that comes back, or chunks of a snapshot."""
 ENTRY_BYTES_MIN: Final = 32
@@ -68,13 +71,30 @@ def _patience(world: WorldOptions, node: NodeConfig) -> Patience | None:
     timeout = node.election_timeout_max_ns
     if timeout < 10 * step:
         return None
-    if timeout - node.election_timeout_min_ns < timeout // 20:
-        return None  # There is nothing to draw from: such nodes may well divide the votes for ever.
+    rounds = _rounds(world, node)
+    if rounds is None:
+        return None
     return Patience(
-        elect=ROUNDS_MAX * timeout,
+        elect=rounds * timeout,
         abdicate=2 * timeout + node.heartbeat_interval_ns,
         commit=timeout
         + node.request_timeout_ns
         + node.pull_wait_ns
         + (20 + 2 * BACKLOG // node.entries_max) * step,
     )
+
+
+def _rounds(world: WorldOptions, node: NodeConfig) -> int | None:
+    """How many elections may divide the votes, one after the other; ``None``: any number.
+
+    One does not where nobody else's time is over before the first candidate's vote is asked for:
+    its pre-vote goes there and back, its own vote to disk, its request to the others.
+    """
+    network, disk = world.network, world.disk
+    one_way = (network.latency_min_ns + network.latency_max_ns) * (1 + network.jitter / 3) / 2
+    asking = 3 * one_way + (disk.sync_min_ns + disk.sync_max_ns) / 2
+    drawn_from = node.election_timeout_max_ns - node.election_timeout_min_ns
+    if asking >= drawn_from:
+        return None
+    undivided = (1 - asking / drawn_from) ** (world.nodes - 1)
+    return max(ROUNDS_MIN, math.ceil(math.log(SELDOM) / math.log1p(-undivided)))

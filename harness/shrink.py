@@ -192,9 +192,15 @@ class Shrinking:
     def _write_down(self) -> None:
         if self.best.script is not None:
             return
-        simulated = simulate(self.best)
-        calls = script_of(simulated.events, self.best.config.concurrency)
-        if not any(self.fails(plan) for plan in simpler.scripts(self.best, calls)):
+        events, concurrency = simulate(self.best).events, self.best.config.concurrency
+        plans = (
+            plan
+            for after in (False, True)
+            for plan in simpler.scripts(
+                self.best, script_of(events, concurrency, after_answers=after)
+            )
+        )
+        if not any(self.fails(plan) for plan in plans):
             raise BadInput("with its operations written down the run no longer fails")
 
     @property

@@ -54,6 +54,7 @@ COMPACTING: Final = ("snapshot_entries_max", "log_keep", "snapshot_chunk_bytes")
 SHOWN_BY: Final[dict[Need, tuple[str, ...]]] = {
     Need.TRANSACTIONS: ("append",),
     Need.BATCHES: ("bank",),
+    Need.EMPTY: ("log",),
     Need.RETRIES: ("list", "counter", "queue"),
     Need.READS: ("register", "list"),
 }
@@ -62,9 +63,10 @@ SHOWN_BY: Final[dict[Need, tuple[str, ...]]] = {
 
 OPTIONS_FOR: Final[dict[Need, dict[str, Setting]]] = {
     # So few keys that whoever reads reads what was just written.
-    Need.READS: {"keys-active": 2, "reads-percent": 60, "concurrency-per-key-max": 20},
+    Need.READS: {"keys-active": 1, "reads-percent": 60, "concurrency-per-key-max": 20},
     Need.REFUSALS: {"refused-percent": 10},
     Need.RETRIES: {"retries": "exactly-once"},
+    Need.EMPTY: {"empty-percent": 30},
 }
 """What clients do."""
 
@@ -118,7 +120,7 @@ def suspected(rng: random.Random, needs: Collection[Need], draft: Draft) -> Draf
     if Need.GATEWAY in needs:
         draft = replace(draft, forwarding=True)
     if Need.CLOCK_DRIFT in needs:
-        draft = replace(coarse(draft), network=NetworkOptions(), disk=DiskOptions())
+        draft = _drifting(rng, draft)
     if Need.DELAY in needs:
         draft = _sluggish(rng, draft)
     if Need.STRAGGLING in needs:
@@ -193,6 +195,23 @@ def _straggling(rng: random.Random, draft: Draft) -> Draft:
     )
 
 
+def _drifting(rng: random.Random, draft: Draft) -> Draft:
+    """Clocks differ by far more than messages take, elections come as soon as they may, and
+    clients soon ask another node."""
+    unit = rng.choice((200, 300)) * MS
+    config = structs.replace(draft.config, operation_timeout_ms=unit // MS)
+    node = draft.node | {
+        "election_timeout_min_ns": unit,
+        "election_timeout_max_ns": 6 * unit // 5,
+        "heartbeat_interval_ns": unit // 10,
+        "commit_news_delay_ns": 0,
+    }
+    draft = replace(draft, config=config, node=node, network=NetworkOptions(), disk=DiskOptions())
+    draft = coarse(draft)
+    least_ppm = draft.clock.drift_max_ppm * 2 // 3
+    return replace(draft, clock=replace(draft.clock, drift_min_ppm=least_ppm))
+
+
 def _flapping(rng: random.Random, draft: Draft) -> Draft:
     """There is just time for an election between one fault and the next, and so many calls that
     whoever leads meanwhile gets some."""
@@ -221,7 +240,7 @@ def _peaceful(rng: random.Random, draft: Draft) -> Draft:
         node=draft.node
         | {
             "election_timeout_min_ns": unit,
-            "election_timeout_max_ns": 3 * unit // 2,
+            "election_timeout_max_ns": 2 * unit,
             "heartbeat_interval_ns": unit // 5,
             "fanout": NODES_MAX,
             "entries_max": 256,
@@ -230,10 +249,10 @@ def _peaceful(rng: random.Random, draft: Draft) -> Draft:
         disk=DiskOptions(sync_max_ns=3 * MS),
         pace=Pace(
             first_ns=rng.choice((1, 3)) * SECOND,
-            duration_min_ns=15 * unit,
+            duration_min_ns=17 * unit,
             duration_max_ns=30 * unit,
             recovery_ns=rng.choice((1, 10)) * unit,
-            interval_ns=25 * unit,
+            interval_ns=27 * unit,
             tail_ns=2 * SECOND,
         ),
         rare=0.0,
@@ -244,7 +263,7 @@ def _peaceful(rng: random.Random, draft: Draft) -> Draft:
 def coarse(draft: Draft) -> Draft:
     """Clocks that run apart by far, as the nodes are told they may: what leases leave to them
     then is felt."""
-    allowed = 600_000
+    allowed = 900_000
     # Two clocks that are off by this in opposite directions just keep to it.
     drift = allowed * PPM // (2 * PPM + allowed)
     return replace(

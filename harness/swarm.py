@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -27,8 +27,10 @@ from harness.suspicion import (
     narrow,
     suspected,
 )
+from nemesis.faults.membership import MembershipFault
 from nemesis.packages import SECOND, UNSAFE_FOR_LEASES
 from nemesis.plan import KINDS, Pace
+from nemesis.schedule import Timed
 from system_under_test.gossip_raft.core.messages import Consistency
 from system_under_test.gossip_raft.mutants.mutant import Need
 from system_under_test.gossip_raft.simulation.cluster import ClockOptions, WorldOptions
@@ -47,6 +49,8 @@ ELECTIONS_MS: Final = (100, 100, 200, 300, 500, 1000, 1000, 2000)
 last no longer than they do."""
 BRISK_BELOW_MS: Final = 300
 """With such time-outs a few seconds are a long time, and cost as much to simulate."""
+CALLS_WANTED: Final = 75
+"""Half as many again as workloads want to see answered (``VacuityChecker``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +130,13 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     config = scheduled(config)
     if given.faults is None:
         config = _safe_for_leases(config)
-    schedule = plan_faults(config, pace=draft.pace, leader_first=False)
-    return Plan(config=config, schedule=schedule, world=_world(config, _roomy(config, draft)))
+    plan = Plan(
+        config=config,
+        schedule=plan_faults(config, pace=draft.pace, leader_first=False),
+        world=_world(config, _roomy(config, draft)),
+    )
+    is_free = given.time_s is None and given.schedule is None and not needs
+    return _rich(plan, draft) if is_free else plan
 
 
 def _world(config: RunConfig, draft: Draft) -> WorldOptions:
@@ -248,13 +257,11 @@ def _fitting(draft: Draft) -> Draft:
     out, so the run means nothing, and nobody can say how long the nodes need to agree.
     """
     config, node, network = draft.config, draft.node, draft.network
-    one_way_ns = int(network.latency_max_ns * (1 + network.jitter / 3))
-    pull_ns = 2 * one_way_ns + draft.disk.sync_max_ns
+    pull_ns = 2 * _one_way_ns(network) + draft.disk.sync_max_ns
     entries_min = math.ceil(config.rate_hz * pull_ns / SECOND)
     entries_max = max(int(node["entries_max"] or 0), entries_min)
-    # To the leader, to a follower, back, and to the client; by half of a call's time.
-    answer_ms = 2 * (4 * one_way_ns + 2 * draft.disk.sync_max_ns) // MS
-    timeout_ms = max(config.operation_timeout_ms, answer_ms)
+    # By half of a call's time.
+    timeout_ms = max(config.operation_timeout_ms, 2 * _answer_ns(network, draft.disk) // MS)
     if "batch_bytes_max" in node:
         network = replace(network, entries_bytes_max=3 * ENTRIES_BYTES_MAX // 2)
     return replace(
@@ -263,3 +270,57 @@ def _fitting(draft: Draft) -> Draft:
         node={**node, "entries_max": entries_max},
         network=network,
     )
+
+
+def _rich(plan: Plan, draft: Draft) -> Plan:
+    """With so much time in peace that a healthy cluster answers the ``CALLS_WANTED``.
+
+    Of peace between two faults only that counts in which a leader is there again and clients
+    have given up what was lost.  Where changes of the membership overlap with other faults
+    nothing counts but the time before all faults: whoever changes the membership waits for a
+    leader, which there is not while the others hold, and they are undone after it is done.
+    """
+    # As drawn: what is given must not move the faults.
+    rate_hz, concurrency = draft.config.rate_hz, draft.config.concurrency
+    call_ns = max(SECOND / rate_hz, _answer_ns(draft.network, draft.disk) / concurrency)
+    longest_ns = int(draft.node["election_timeout_max_ns"] or 0)
+    lost_ns = 2 * longest_ns + draft.config.operation_timeout_ms * MS // 2
+
+    config, steps = plan.config, plan.schedule.steps
+    lulls = _lulls(steps[:-1], int(config.time_s * SECOND))
+    is_blocking = draft.at_once > 1 and any(
+        isinstance(step.fault, MembershipFault) for step in steps
+    )
+    counted = lulls[:1] if is_blocking else lulls
+    rich_ns = sum(max(0, lull_ns - lost_ns) for lull_ns in counted)
+    lacking_ns = int(CALLS_WANTED * call_ns) - rich_ns
+    if lacking_ns <= 0:
+        return plan
+    lacking_ns += max(0, lost_ns - counted[-1])
+    if is_blocking:
+        steps = tuple(structs.replace(step, at_ns=step.at_ns + lacking_ns) for step in steps)
+    time_s = config.time_s + math.ceil(lacking_ns / SECOND)
+    return replace(
+        plan,
+        config=structs.replace(config, time_s=time_s),
+        schedule=structs.replace(plan.schedule, steps=steps),
+    )
+
+
+def _lulls(steps: Sequence[Timed], until_ns: int) -> list[int]:
+    """How long no fault holds before, between and after ``steps``, in order."""
+    lulls, ended_ns = [], 0
+    for step in steps:
+        lulls.append(max(0, step.at_ns - ended_ns))
+        ended_ns = max(ended_ns, step.at_ns + step.duration_ns)
+    return [*lulls, max(0, until_ns - ended_ns)]
+
+
+def _one_way_ns(network: NetworkOptions) -> int:
+    """What a message takes at most, as a rule."""
+    return int(network.latency_max_ns * (1 + network.jitter / 3))
+
+
+def _answer_ns(network: NetworkOptions, disk: DiskOptions) -> int:
+    """What a call takes: to the leader, to a follower, back, and to the client."""
+    return 4 * _one_way_ns(network) + 2 * disk.sync_max_ns

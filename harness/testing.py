@@ -26,6 +26,7 @@ from harness.judged_run import JudgedRun, judged_live, judged_simulated
 from harness.judging import judge
 from harness.own_system import System
 from harness.planning import plan_faults
+from harness.simulated import simulate
 from harness.store import RunStore
 from harness.swarm import Given
 from harness.wall_clock import deadline_after
@@ -111,7 +112,10 @@ class SimulatedRuns:
         """A run and what the checkers say of it.  Raises: BadInput."""
         task = _task(_known({**self.defaults, **options}, _GIVEN), live=False)
         judged = judged_simulated(
-            RunStore(self.store), task.plan(), task.command(), check_seconds=CHECK_SECONDS
+            RunStore(self.store),
+            simulate(task.plan()),
+            task.command(),
+            check_seconds=CHECK_SECONDS,
         )
         return _told_of(judged, self.told)
 

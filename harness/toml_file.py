@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from harness.errors import BadInput
+from nemesis.toml_lines import Field, line_of, syntax_error
 
 Value = TypeVar("Value")
 
-Field: TypeAlias = tuple[str | int, ...]
-"""A place in a document: ``("matrix", 0, "nodes")``."""
-
-_SYNTAX: Final = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)")
-_HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
-_KEY: Final = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"))*)\s*=""")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*?)`")
 _MISSING: Final = re.compile(r"Object missing required field `(.*?)`")
 
@@ -42,7 +36,8 @@ class TomlFile:
         try:
             return msgspec.convert(tomllib.loads(self.text), kind, str_keys=True)
         except tomllib.TOMLDecodeError as error:
-            raise self._broken(str(error)) from error
+            line, problem = syntax_error(error, self.text)
+            raise BadInput(f"{self.path}:{line}: not TOML: {problem}") from error
         except msgspec.ValidationError as error:
             problem, _, where = str(error).partition(" - at `$")
             field = _field(where.removesuffix("`"))
@@ -57,51 +52,6 @@ class TomlFile:
         name = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in field)
         said = f"{name.lstrip('.')}: {problem}" if name else problem
         return BadInput(f"{self.path}:{line_of(self.text, field)}: {said}")
-
-    def _broken(self, error: str) -> BadInput:
-        match = _SYNTAX.fullmatch(error)
-        if match is None:
-            return BadInput(f"{self.path}: not TOML: {error}")
-        line = match[2] or self.text.count("\n") + 1
-        return BadInput(f"{self.path}:{line}: not TOML: {match[1]}")
-
-
-def line_of(text: str, field: Field) -> int:
-    """The line, counted from 1, that says most of ``field``: its own, or that of its table."""
-    best, found = 1, 0
-    for number, place in _places(text):
-        if len(place) > found and place == field[: len(place)]:
-            best, found = number, len(place)
-    return best
-
-
-def _places(text: str) -> Iterator[tuple[int, Field]]:
-    """Every table and key with its line.  Inside texts of several lines it may be mistaken."""
-    table: Field = ()
-    counts: dict[Field, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.fullmatch(line):
-            table = _located(_parts(header[2]), counts)
-            if header[1] == "[[":
-                counts[table] = counts.get(table, -1) + 1
-                table = (*table, counts[table])
-            yield number, table
-        elif key := _KEY.match(line):
-            yield number, (*table, *_parts(key[1]))
-
-
-def _located(parts: tuple[str, ...], counts: dict[Field, int]) -> Field:
-    """``parts`` with the number of the last element of each array on the way."""
-    place: Field = ()
-    for index, part in enumerate(parts):
-        place = (*place, part)
-        if place in counts and index < len(parts) - 1:
-            place = (*place, counts[place])
-    return place
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
 def _field(path: str) -> Field:

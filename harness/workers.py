@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Self, TypeVar
 
+from harness.collecting import collect_seldom
 from harness.errors import EnvironmentFailure
 from harness.wall_clock import deadline_after
 from system_under_test.gossip_raft.runtime.process import die_with_parent
@@ -173,6 +174,7 @@ class _Worker(Generic[Item, Result]):
 
 def _serve(work: Callable[[Any], Any], connection: Connection, parent: int) -> None:
     die_with_parent(parent)
+    collect_seldom()
     # Ctrl-C is the parent's to answer: it ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

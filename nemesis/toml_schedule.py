@@ -12,11 +12,11 @@ import msgspec
 from nemesis.errors import MalformedSchedule
 from nemesis.fault import Fault, HealAll
 from nemesis.schedule import Schedule, Timed, heal_at
+from nemesis.toml_lines import Field, line_of, syntax_error
 from system_under_test.gossip_raft.core.types import Nanos
 
 _DURATION: Final = re.compile(r"(?P<count>[+-]?\d+(\.\d+)?) ?(?P<unit>ns|us|ms|s)")
 _UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-_HEADER: Final = re.compile(r"\s*\[\[\s*fault\s*\]\]")
 _TARGETS: Final = frozenset({"target", "source", "dest"})
 _WHEN: Final = frozenset({"at", "lasts", "every", "times"})
 _PATH: Final = re.compile(r"(?P<problem>.*) - at `\$\.?(?P<field>.*)`", re.DOTALL)
@@ -32,41 +32,34 @@ def read(text: str) -> Schedule:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise MalformedSchedule(_with_line_first(str(error), text)) from error
-    lines = text.splitlines()
+        line, problem = syntax_error(error, text)
+        raise MalformedSchedule(f"{line}: {problem}") from error
     unknown = sorted(document.keys() - {"fault", "heal_at"})
     if unknown:
-        raise _wrong(
-            _line_of(lines, unknown[0]), unknown[0], "there are only heal_at and [[fault]]"
-        )
+        raise _wrong(text, (unknown[0],), "there are only heal_at and [[fault]]")
     tables = document.get("fault", [])
     if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
-        raise _wrong(_line_of(lines, "fault"), "fault", "begin each with a line [[fault]]")
-    starts = [number for number, line in enumerate(lines) if _HEADER.match(line)]
-    if len(starts) != len(tables):
-        raise _wrong(_line_of(lines, "fault"), "fault", "begin each with a line [[fault]]")
+        raise _wrong(text, ("fault",), "begin each with a line [[fault]]")
     steps: list[Timed] = []
-    for table, start, end in zip(tables, starts, [*starts[1:], len(lines)], strict=False):
-        steps += _Table(table, lines, start, end).steps()
+    for number, table in enumerate(tables):
+        steps += _Table(table, text, number).steps()
     steps.sort(key=lambda step: step.at_ns)
     ended = max((step.at_ns + step.duration_ns for step in steps), default=0)
     healed = ended
     if "heal_at" in document:
-        line = _line_of(lines, "heal_at")
-        healed = _duration(document["heal_at"], line, "heal_at")
+        healed = _duration(document["heal_at"], text, ("heal_at",))
         if healed < ended:
-            raise _wrong(line, "heal_at", f"a fault holds until {ended / 1e9:g} s")
+            raise _wrong(text, ("heal_at",), f"a fault holds until {ended / 1e9:g} s")
     return Schedule(steps=(*steps, heal_at(healed)))
 
 
 class _Table:
-    """One fault, and the lines in which it stands."""
+    """One fault, and where in ``text`` it stands."""
 
-    def __init__(self, table: Mapping[str, Any], lines: list[str], start: int, end: int) -> None:
+    def __init__(self, table: Mapping[str, Any], text: str, number: int) -> None:
         self._table = table
-        self._lines = lines
-        self._start = start
-        self._end = end
+        self._text = text
+        self._place: Field = ("fault", number)
 
     def steps(self) -> Iterator[Timed]:
         at, lasts = self._time("at", None), self._time("lasts", 0)
@@ -84,7 +77,7 @@ class _Table:
             return default
         if field not in self._table:
             raise self._wrong(field, "missing: when does it begin?")
-        value = _duration(self._table[field], self._line(field), field)
+        value = _duration(self._table[field], self._text, (*self._place, field))
         if value < 0:
             raise self._wrong(field, f"{self._table[field]!r} is below 0")
         return value
@@ -116,16 +109,10 @@ class _Table:
         field = field.split(".", maxsplit=1)[0]
         if not field and (named := re.match(r"(\w+): ", problem)):
             field, problem = named[1], problem[named.end() :]
-        return self._wrong(field.removesuffix("_ns"), problem)
-
-    def _line(self, field: str) -> int:
-        for number in range(self._start, self._end):
-            if re.match(rf"\s*{re.escape(field)}(_ns)?\s*[=.]", self._lines[number]):
-                return number + 1
-        return self._start + 1
+        return self._wrong(field if field in self._table else field.removesuffix("_ns"), problem)
 
     def _wrong(self, field: str, problem: str) -> MalformedSchedule:
-        return _wrong(self._line(field), field, problem)
+        return _wrong(self._text, (*self._place, field), problem)
 
 
 def _as_stored(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,30 +133,19 @@ def _as_stored(given: Mapping[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def _duration(value: object, line: int, field: str) -> int:
+def _duration(value: object, text: str, field: Field) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return round(value * _UNITS["s"])
     if isinstance(value, str) and (duration := _DURATION.fullmatch(value)) is not None:
         return _nanoseconds(duration)
-    raise _wrong(line, field, f'{value!r} is no time, as "500 ms" is, or 3.5 for seconds')
+    raise _wrong(text, field, f'{value!r} is no time, as "500 ms" is, or 3.5 for seconds')
 
 
 def _nanoseconds(duration: re.Match[str]) -> int:
     return round(float(duration["count"]) * _UNITS[duration["unit"]])
 
 
-def _line_of(lines: list[str], field: str) -> int:
-    pattern = re.compile(rf"\s*\[*\s*{re.escape(field)}\b")
-    return next((n for n, line in enumerate(lines, 1) if pattern.match(line)), 1)
-
-
-def _wrong(line: int, field: str, problem: str) -> MalformedSchedule:
-    return MalformedSchedule(f"{line}: {field}: {problem}" if field else f"{line}: {problem}")
-
-
-def _with_line_first(message: str, text: str) -> str:
-    where = re.search(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)", message)
-    if where is None:
-        return f"1: {message}"
-    line = where["line"] or text.count("\n") + 1
-    return f"{line}: {message[: where.start()]}"
+def _wrong(text: str, field: Field, problem: str) -> MalformedSchedule:
+    """``problem`` with the line and the name of the field, the last of ``field``; "" for none."""
+    name = f"{field[-1]}: " if field[-1] else ""
+    return MalformedSchedule(f"{line_of(text, field)}: {name}{problem}")

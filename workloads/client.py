@@ -8,7 +8,7 @@ checker report anomalies of a correct system.
 from __future__ import annotations
 
 import json
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from histories.call import (
     Acquire,
@@ -157,18 +157,23 @@ def _executed(
 
 
 def json_of_entry(element: Scalar) -> str:
-    """The raw entry that holds ``element``."""
-    return json.dumps({_ELEMENT: _stored(element)})
+    """The raw entry that holds ``element``; one without content holds None."""
+    return json.dumps({} if element is None else {_ELEMENT: _stored(element)})
 
 
 def _log_read(page: LogEntries) -> Outcome:
     """How many raw entries are no longer kept, then the elements of those that are."""
     raw = [command for entry in page.entries for command in entry.commands]
     try:
-        elements = [json.loads(command.json)[_ELEMENT] for command in raw]  # type: ignore[union-attr]
+        elements = [_element(json.loads(command.json)) for command in raw]  # type: ignore[union-attr]
     except (AttributeError, ValueError, TypeError, KeyError):
         return Indeterminate("malformed answer: a log with entries that nobody here appends")
     return Ok(((page.compacted.commands, *elements),))
+
+
+def _element(entry: dict[str, Any]) -> Any:
+    """Raises: KeyError: It has content, and no element."""
+    return entry[_ELEMENT] if entry else None
 
 
 _ELEMENT: Final = "element"

@@ -2,13 +2,13 @@
 
 Nothing interprets what is appended, and a read shows what the node asked has applied, which
 may be behind, but must be a beginning of the one log there is.  Batches are atomic: their
-entries stand in one piece.  At the end one more batch is acknowledged and then the log read,
-so that whatever is missing before it is lost.
+entries stand in one piece.  An entry without content is a batch of its own.  At the end one
+more batch is acknowledged and then the log read, so that whatever is missing before it is lost.
 
 Finds: acknowledged entries lost, entries doubled, torn batches, an order against real time, and
 nodes whose logs differ.
-Misses: stale reads, which are allowed here (of what is applied, not of keys); everything about
-the state machine.
+Misses: stale reads, which are allowed here (of what is applied, not of keys); which of the
+entries without content is which; everything about the state machine.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ LOG: Final = "log"
 ENTRIES_MAX: Final = 1_000_000
 """Of one answer; what a node gives at once has limits of its own."""
 
+EMPTY: Final = Txn(LOG, (Append(LOG, None),))
+
 LAST_READS: Final = 3
 LAST_READS_APART: Final = Nanos(300_000_000)
 """So that nodes which are behind have caught up with the last batch."""
@@ -59,6 +61,7 @@ class LogOptions:
 
     batch_max: int = option(3, "entries of a batch; each number from 1 is as likely", least=1)
     reads_percent: int = option(5, "share of reads, each of the whole log", most=100)
+    empty_percent: int = option(5, "share of batches that are one entry without content", most=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,9 @@ class RawLog:
         return LogCalls(self.options, draws_from(rng))
 
     def final_generator(self, calls: Iterable[Call]) -> Generator:
-        batches = (call for call in calls if isinstance(call, Txn))
-        sent = max((_last(batch) for batch in batches), default=0)
+        sent = max((_last(call) for call in calls if isinstance(call, Txn)), default=0)
         # Recovery is tested with the first call again and again: it must be one that may be.
-        only_appends = LogOptions(batch_max=1, reads_percent=0)
+        only_appends = LogOptions(batch_max=1, reads_percent=0, empty_percent=0)
         last = UntilOk(LogCalls(only_appends, Draws(0), sent))
         reads = Delay(LAST_READS_APART, Repeat(once(Read(LOG)), LAST_READS))
         return Phases((once(Read(LOG)), last, EachWorker(reads)))
@@ -108,6 +110,8 @@ class LogCalls:
         number, draws = draw(self.draws)
         if number % 100 < self.options.reads_percent:
             return Invoke(context.free[0], Read(LOG)), LogCalls(self.options, draws, self.sent)
+        if (number >> 16) % 100 < self.options.empty_percent:
+            return Invoke(context.free[0], EMPTY), LogCalls(self.options, draws, self.sent)
         last = self.sent + 1 + (number >> 32) % self.options.batch_max
         batch = tuple(Append(LOG, entry) for entry in range(self.sent + 1, last + 1))
         return Invoke(context.free[0], Txn(LOG, batch)), LogCalls(self.options, draws, last)
@@ -117,10 +121,10 @@ class LogCalls:
 
 
 def _last(batch: Txn) -> int:
+    """The latest number in ``batch``; 0 of one without."""
     step = batch.micro[-1]
     assert isinstance(step, Append), "a batch only appends"
-    assert isinstance(step.element, int), "entries are numbers"
-    return step.element
+    return step.element if isinstance(step.element, int) else 0
 
 
 WORKLOAD: Final = RawLog()

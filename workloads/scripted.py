@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from histories.call import Call
-from histories.event import Event, Invoked
+from histories.event import Completed, Event, Invoked
 from histories.op import Nanos
 from workloads.generator import PENDING, Completion, Context, Generator, Invoke, Pending, Step
 
@@ -54,10 +54,23 @@ class Scripted:
         return self
 
 
-def script_of(events: Iterable[Event], concurrency: int) -> tuple[ScriptedCall, ...]:
-    """The calls that the journal ``events`` of so many workers tells of, final reads and all."""
-    return tuple(
-        ScriptedCall(at_ns=event.time, worker=event.process % concurrency, call=event.call)
-        for event in events
-        if isinstance(event, Invoked)
-    )
+def script_of(
+    events: Iterable[Event], concurrency: int, *, after_answers: bool = False
+) -> tuple[ScriptedCall, ...]:
+    """The calls that the journal ``events`` of so many workers tells of, final reads and all.
+
+    ``after_answers``: what was called in the very instant of an answer, and perhaps because of
+    it, comes a nanosecond later, lest it come before that answer.
+    """
+    calls: list[ScriptedCall] = []
+    answered: Nanos | None = None
+    for event in events:
+        match event:
+            case Invoked(time=time, process=process, call=call):
+                at_ns = Nanos(time + 1) if after_answers and time == answered else time
+                calls.append(ScriptedCall(at_ns=at_ns, worker=process % concurrency, call=call))
+            case Completed(time=time):
+                answered = time
+            case _:
+                pass
+    return tuple(calls)

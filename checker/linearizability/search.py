@@ -135,6 +135,9 @@ Found: TypeAlias = Linearizable | Stuck | Exhausted
 _LANE: Final = 24
 """Bits per kind in the packed counts of used operations; the top one guards."""
 
+_COMPARED_AT_ONCE: Final = 32
+"""Comparisons that cost about as much as making a configuration, and count as one."""
+
 _LOOKS_AT_CLOCK_EVERY: Final = 256
 
 
@@ -155,7 +158,8 @@ def search(
     Args:
         ops: Ascending by index; they keep the laws of ``Op``.
         model: What the object should do.
-        budget: ``states_max`` bounds the configurations explored.
+        budget: ``states_max`` bounds the configurations explored, each with what it takes to
+            compare it with others.
         traced: Whether to remember orders; O(n) memory instead of O(window).
         prophetic: Whether to look ahead, which is much faster.  Then the op of a
             ``Stuck`` is only one by whose completion the search knew the end;
@@ -290,6 +294,8 @@ class _Search(Generic[State]):
         self._budget = budget
         self._traced = traced
         self._explored = 0
+        """Configurations, and what it took to compare them (``_COMPARED_AT_ONCE``)."""
+        self._look_at_clock = _LOOKS_AT_CLOCK_EVERY
         self._frontier: _Frontier[State] = {(model.initial, 0): [_Entry(0, 0, None)]}
         self._open: dict[int, Op] = {}
         """By bit, mutators and observers alike; the bits are reused."""
@@ -319,7 +325,7 @@ class _Search(Generic[State]):
 
     def complete(self, op: Op, returned: int) -> Stuck | Exhausted | None:
         """The next completion, with a budget of its own; ``returned`` came before."""
-        self._explored = 0
+        self._explored, self._look_at_clock = 0, _LOOKS_AT_CLOCK_EVERY
         return self._complete(op, returned)
 
     def observes_only(self, op: Op) -> bool:
@@ -410,19 +416,19 @@ class _Search(Generic[State]):
         self, frontier: _Frontier[State], state: State, done: int, entry: _Entry
     ) -> bool:
         """Add the configuration unless one at least as good is there already."""
-        entries = frontier.get((state, done))
-        if entries is None:
-            frontier[state, done] = [entry]
-        elif any(self._covers(other, entry) for other in entries):
+        entries = frontier.setdefault((state, done), [])
+        self._explored += len(entries) // _COMPARED_AT_ONCE
+        if any(self._covers(other, entry) for other in entries):
             return False
-        else:
-            entries[:] = [other for other in entries if not self._covers(entry, other)]
-            entries.append(entry)
+        entries[:] = [other for other in entries if not self._covers(entry, other)]
+        entries.append(entry)
         self._explored += 1
         if self._explored > self._budget.states_max:
             raise _OutOfBudget(UnknownCause.MEMORY_LIMIT)
-        if self._explored % _LOOKS_AT_CLOCK_EVERY == 0 and self._budget.deadline():
-            raise _OutOfBudget(UnknownCause.TIME_LIMIT)
+        if self._explored >= self._look_at_clock:
+            self._look_at_clock = self._explored + _LOOKS_AT_CLOCK_EVERY
+            if self._budget.deadline():
+                raise _OutOfBudget(UnknownCause.TIME_LIMIT)
         return True
 
     def _covers(self, better: _Entry, worse: _Entry) -> bool:

@@ -2,13 +2,16 @@
 
 What is appended is a batch of entries, as one operation.  A read answers how many entries are
 no longer kept, and then those that are; it may be old, but must never differ from others where
-they overlap.
+they overlap.  Entries are told apart by what they hold; of those that hold nothing (None) only
+the number is known.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from checker.base import Budget
 from checker.verdict import Anomaly, Unknown, UnknownCause, Verdict
@@ -20,6 +23,7 @@ from histories.op import Op
 from histories.values import identity
 
 _SOURCE = "Herlihy & Wing 1990, of a log"
+EMPTY: Final = identity(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class LogChecker:
                 log.take(op)
             found += log.wrong_reads()
             found += log.wrong_batches()
-            entries += len(log.places)
+            entries += len(log.places) + len(log.empty)
             lost, of_unknown_fate = log.lost_or_late()
             found += lost
             unread += of_unknown_fate
@@ -59,13 +63,15 @@ class LogChecker:
 
 @dataclass(slots=True)
 class _Log:
-    """One log.  ``at`` has who first saw what at a place, ``places`` where each entry is."""
+    """One log.  ``at`` has who first saw what at a place, ``places`` where each entry is, and
+    ``empty`` where those without content are."""
 
     key: str
     appends: list[tuple[Op, tuple[Hashable, ...]]] = field(default_factory=list)
     reads: list[tuple[Op, int, tuple[Value, ...]]] = field(default_factory=list)
     at: dict[int, tuple[Hashable, Op]] = field(default_factory=dict)
     places: dict[Hashable, int] = field(default_factory=dict)
+    empty: set[int] = field(default_factory=set)
 
     def take(self, op: Op) -> None:
         match op.call:
@@ -80,13 +86,13 @@ class _Log:
                 pass
 
     def wrong_reads(self) -> Iterator[Anomaly]:
-        """Also fills ``at`` and ``places``."""
-        attempted = {
+        """Also fills ``at``, ``places`` and ``empty``."""
+        attempted = Counter(
             name
             for op, batch in self.appends
             if not isinstance(op.outcome, Failed)
             for name in batch
-        }
+        )
         for op, gone, values in self.reads:
             for place, value in enumerate(values, start=gone):
                 name = identity(value)
@@ -95,6 +101,12 @@ class _Log:
                     text = f"entry {place} of {describe_key(self.key)} differs between two reads"
                     yield self._anomaly("diverging-logs", (by, op), text)
                     break
+                if name == EMPTY:
+                    self.empty.add(place)
+                    if by is op and len(self.empty) > attempted[EMPTY]:
+                        text = f"{describe_key(self.key)} has an entry without content too many"
+                        yield self._anomaly("unexpected-entry", (op,), text)
+                    continue
                 if self.places.setdefault(name, place) != place:
                     text = (
                         f"{describe_value(value)} stands in {describe_key(self.key)} twice, "
@@ -109,8 +121,9 @@ class _Log:
     def wrong_batches(self) -> Iterator[Anomaly]:
         """Those that were seen, but not whole and in one piece: reads show whole batches."""
         for op, batch in self.appends:
-            seen = [self.places[name] for name in batch if name in self.places]
-            if not seen or seen == list(range(seen[0], seen[0] + len(batch))):
+            named = [(offset, name) for offset, name in enumerate(batch) if name != EMPTY]
+            begins = [self.places[name] - offset for offset, name in named if name in self.places]
+            if not begins or begins == [begins[0]] * len(named):
                 continue
             text = (
                 f"a batch of {len(batch)} entries is not in one piece in {describe_key(self.key)}"
@@ -129,7 +142,11 @@ class _Log:
         """What breaks the order of real time; and of how many batches nothing is known."""
         end = self._end
         acknowledged = sorted(
-            ((op, batch) for op, batch in self.appends if batch and isinstance(op.outcome, Ok)),
+            (
+                (op, batch)
+                for op, batch in self.appends
+                if batch.count(EMPTY) < len(batch) and isinstance(op.outcome, Ok)
+            ),
             key=lambda append: append[0].completed,
         )
         found: list[Anomaly] = []

@@ -35,8 +35,9 @@ from harness.campaign.task import Task
 from harness.config import settings_of
 from harness.errors import BadInput
 from harness.swarm import Given
-from harness.toml_file import Field, TomlFile
+from harness.toml_file import TomlFile
 from nemesis.plan import KINDS
+from nemesis.toml_lines import Field
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 from workloads.catalogue import WORKLOADS
 

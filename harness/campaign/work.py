@@ -175,7 +175,7 @@ def _do(place: Place, task: Task) -> JudgedRun:
         )
     return judged_simulated(
         _store(place),
-        task.plan(),
+        simulate(task.plan()),
         task.command(),
         check_seconds=seconds,
         keep_valid=keep,

@@ -20,10 +20,10 @@ from checker.linearizability.weaker.conditions import Condition, NoSuchCondition
 from checker.models.catalogue import MODELS
 from checker.stats import VacuityChecker
 from checker.verdict import Unknown, UnknownCause, Valid, Verdict, combine
-from harness.cli.collecting import uncollected
 from harness.cli.waiting import waiting
 from harness.cli.words import COLOURS, NO_TIMES, explanation_lines, headline
 from harness.cli.workload_check import NO_WORKLOAD, WorkloadOptions, draw_cycles
+from harness.collecting import uncollected
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict
 from harness.judging import judge

@@ -20,22 +20,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from checker.base import Budget
-from checker.verdict import combine
-from harness.analysis import analyze
 from harness.cli.words import COLOURS
 from harness.config import settings_of
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode, of_verdict, worst
 from harness.exploration import Trial, explore, explorer_of
-from harness.provenance import record_of
-from harness.reporting import store_verdict
-from harness.simulated import Simulated, simulate
-from harness.simulated_files import write_run
+from harness.judged_run import judged_simulated
+from harness.simulated import simulate
 from harness.store import RunStore
 from harness.swarm import Given, draw_plan
 from harness.verdict_file import sentence, word
-from harness.wall_clock import RunClock, deadline_after
+from harness.wall_clock import RunClock
 from harness.workers import Crew
 from histories.event import Completed, FaultBegan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
@@ -210,40 +205,29 @@ def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCo
 
 def _judge(chosen: Chosen, store: Path, arguments: tuple[str, ...], trial: Trial) -> Judged:
     """In a worker: everything about one seed."""
-    seed, plan = trial.seed, trial.plan
-    simulated = simulate(plan)
-    verdict = combine(simulated.verdicts(_budget()).values())
-    run = None
-    if chosen.keep or of_verdict(verdict) is not ExitCode.VALID:
-        runs = RunStore(store)
-        record = record_of(plan.config, chosen.command(seed), arguments, 0, world=plan.world)
-        directory = write_run(runs, record, simulated)
-        analysis = analyze(directory, _budget())
-        verdict = analysis.verdict
-        store_verdict(runs, directory, analysis)
-        run = str(directory.path)
+    command, simulated = chosen.command(trial.seed), simulate(trial.plan)
+    judged = judged_simulated(
+        RunStore(store),
+        simulated,
+        command,
+        check_seconds=CHECK_SECONDS,
+        keep_valid=chosen.keep,
+        arguments=arguments,
+    )
+    verdict, events = judged.verdict, judged.events
     return Judged(
-        seed=seed,
+        seed=trial.seed,
         code=of_verdict(verdict),
         verdict=word(verdict),
         sentence=sentence(verdict),
-        run=run,
-        command=chosen.command(seed),
+        run=None if judged.run is None else str(judged.run.path),
+        command=command,
         steps=simulated.steps,
         virtual_ns=simulated.time,
-        ops=sum(isinstance(event, Completed) for event in simulated.events),
-        faults=_faults(simulated),
+        ops=sum(isinstance(event, Completed) for event in events),
+        faults=dict(Counter(event.kind for event in events if isinstance(event, FaultBegan))),
         states=simulated.states(),
     )
-
-
-def _faults(simulated: Simulated) -> dict[str, int]:
-    kinds = Counter(event.kind for event in simulated.events if isinstance(event, FaultBegan))
-    return dict(kinds)
-
-
-def _budget() -> Budget:
-    return Budget(deadline=deadline_after(CHECK_SECONDS))
 
 
 def _shown(

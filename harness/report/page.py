@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from typing import Final, assert_never
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from checker.stats import Window, stats
 from checker.verdict import Anomaly, Invalid, Unknown, Valid, Verdict
 from harness.errors import ReportError
 from harness.meanings import rule_broken_by
+from harness.report import templating
 from harness.report.cycle_drawing import draw_cycle
 from harness.report.data import ReportData, Span, span_of
 from harness.report.drawing import Drawing, draw
@@ -29,8 +29,6 @@ from harness.report.payload import payload_of, run_end, to_script_json
 from harness.report.wording import (
     NANOS_PER_SECOND,
     counted,
-    describe_duration,
-    shortened,
     visible,
 )
 from harness.verdict_file import word
@@ -218,35 +216,15 @@ def _during(window: Window, faults: tuple[FaultView, ...]) -> tuple[FaultView, .
     )
 
 
-@cache
 def _static(name: str) -> str:
-    return (files("harness.report") / "static" / name).read_text(encoding="utf-8")
+    return templating.static("harness.report", name)
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
+    return templating.environment(
+        "harness.report", seconds=_seconds, tone=word, remark=verdict_remark
     )
-    environment.filters.update(
-        counted=counted,
-        duration=describe_duration,
-        seconds=_seconds,
-        short=shortened,
-        tone=word,
-        remark=verdict_remark,
-    )
-    return environment
-
-
-def _finalize(value: object) -> object:
-    """Every string that a template writes is printable, so that the page can be UTF-8."""
-    return visible(value) if type(value) is str else value
 
 
 def _seconds(nanos: int) -> str:

@@ -1,14 +1,14 @@
-"""Pages from templates: everything is escaped, and everything is printable."""
+"""The pages' templates."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
-from harness.report.wording import counted, describe_duration, shortened, visible
+from harness.report import templating
+from harness.report.wording import describe_duration
 
 STYLE: Final = "hearsay.css"
 
@@ -18,31 +18,16 @@ def rendered(template: str, **values: object) -> str:
     return _environment().get_template(template).render(**values)
 
 
-@cache
 def static(name: str) -> str:
     """A file of ``static/``."""
-    return (files("harness.web") / "static" / name).read_text(encoding="utf-8")
+    return templating.static("harness.web", name)
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-    environment.filters.update(
-        counted=counted, duration=describe_duration, seconds=_seconds, short=shortened
-    )
-    environment.globals["style"] = static(STYLE)
-    return environment
-
-
-def _finalize(value: object) -> object:
-    return visible(value) if type(value) is str else value
+    made = templating.environment("harness.web", seconds=_seconds)
+    made.globals["style"] = static(STYLE)
+    return made
 
 
 def _seconds(seconds: float) -> str:

@@ -15,6 +15,7 @@ from histories.trace import (
     Committed,
     NodeEvent,
     RoleChanged,
+    SnapshotInstalled,
     Stopped,
     TermAdopted,
     Voted,
@@ -101,6 +102,14 @@ def test_nothing_is_expected_without_a_majority_in_peace_or_in_bad_weather() -> 
         assert kinds(story, events) == set(), events
 
 
+def test_nodes_may_wait_for_what_their_clocks_had_shown_before_they_went_back() -> None:
+    story = quiet()
+    story["n0"].append(Stopped(at=200, reason="killed"))
+    killed = fault("kill", ("n0",), 200, 400)
+    assert kinds(story, [*fault("strobe-clock", ("n1",), 50, 100), *killed]) == set()
+    assert kinds(story, [*fault("drift-clock", ("n1",), 50, 100), *killed]) == {"no leader"}
+
+
 def test_a_leader_in_peace_is_not_replaced() -> None:
     story = quiet()
     story["n0"].append(TermAdopted(at=410, term=2))
@@ -117,6 +126,17 @@ def test_a_leader_that_was_handed_over_is_meant_to_go() -> None:
         RoleChanged(at=420, role="leader", term=2),
     ]
     assert kinds(story, fault("transfer-leadership", ("n1",), 421, 421)) == set()
+
+
+def test_how_a_node_was_chosen_does_not_matter() -> None:
+    note = "no leader known: a random node"
+    story = quiet()
+    story["n0"].append(TermAdopted(at=500, term=2))
+    story["n1"].append(RoleChanged(at=510, role="leader", term=2))
+    assert kinds(story, fault("transfer-leadership", ("n1",), 520, 560, note)) == set()
+    led_on = quiet()
+    cut = fault("isolate", ("n0",), 200, 250, f"{note}; n0 <-x-> n1")
+    assert kinds(led_on, cut) == {"leads without a majority"}
 
 
 def test_who_is_asked_to_lead_has_to_win() -> None:
@@ -153,6 +173,15 @@ def test_what_a_leader_appends_is_committed_everywhere() -> None:
     assert kinds(story, ()) == {"a node falls behind"}
     assert kinds(story, fault("kill", ("n2",), 100, 150)) == set()
     story["n2"].append(Committed(at=329, index=1, term=1, leader_term=None))
+    assert kinds(story, ()) == set()
+
+
+def test_a_snapshot_brings_what_it_replaces() -> None:
+    story = quiet()
+    story["n0"].append(Appended(at=300, index=1, term=1, digest=0))
+    for node in ("n0", "n1"):
+        story[node].append(Committed(at=310, index=1, term=1, leader_term=None))
+    story["n2"].append(SnapshotInstalled(at=320, index=1, term=1, log_digest=0, image_digest=0))
     assert kinds(story, ()) == set()
 
 

@@ -17,8 +17,9 @@ from harness.provenance import record_of
 from harness.simulated import Simulated, read_plan, simulate
 from harness.simulated_files import write_run
 from harness.store import RunDirectory, RunStore
-from harness.swarm import Given, draw_plan
+from harness.swarm import CALLS_WANTED, Given, draw_plan
 from histories.event import FaultBegan, FaultEnded, Settled
+from nemesis.faults.membership import MembershipFault
 from nemesis.plan import KINDS
 from system_under_test.gossip_raft.core.rules import Rules
 from system_under_test.gossip_raft.mutants.mutant import Mutant
@@ -105,6 +106,35 @@ def test_every_seed_draws_a_cluster_that_can_do_what_it_is_asked() -> None:
     assert {plan.world.node["entries_max"] for plan in plans} >= {1, 2, 256}
     assert {plan.world.disk.hiccup for plan in plans} == {0.0, 0.001, 0.01}
     assert min(plan.config.operation_timeout_ms for plan in plans) == 500
+
+
+def test_a_run_that_had_hardly_an_answer_while_membership_changes_waited_has_enough_now() -> None:
+    """Replacing a node took until the end: a cut held that would have been undone after it."""
+    plan = draw_plan(400151, Given())
+    assert {"replace", "partition"} <= set(plan.config.faults)
+    assert plan.config.at_once > 1
+    assert isinstance(simulate(plan).verdict(Budget()), Valid)
+
+
+def test_every_seed_leaves_its_cluster_time_in_peace() -> None:
+    """Before any fault, where what undoes a fault may wait for a change of the membership."""
+    waiting = 0
+    for seed in range(200):
+        plan = draw_plan(seed, Given())
+        config, steps = plan.config, plan.schedule.steps
+        election_s = int(plan.world.node["election_timeout_max_ns"] or 0) / 1e9
+        ended_s, peaces_s = 0.0, []
+        for step in steps:
+            peaces_s.append(step.at_ns / 1e9 - ended_s - election_s)
+            ended_s = max(ended_s, (step.at_ns + step.duration_ns) / 1e9)
+        if config.at_once > 1 and any(isinstance(s.fault, MembershipFault) for s in steps):
+            waiting += 1
+            peaces_s = peaces_s[:1]
+        else:
+            peaces_s.append(config.time_s - ended_s - election_s)
+        calls = config.rate_hz * sum(max(0.0, peace_s) for peace_s in peaces_s)
+        assert calls >= CALLS_WANTED, f"seed {seed}"
+    assert waiting > 10
 
 
 def test_correct_nodes_pass_whatever_a_seed_draws_and_faults_do_occur() -> None:

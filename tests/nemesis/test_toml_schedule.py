@@ -105,3 +105,14 @@ def test_what_is_wrong_is_told_with_its_line_and_field(old: str, new: str, probl
     with pytest.raises(MalformedSchedule) as raised:
         read(GOOD.replace(old, new, 1))
     assert str(raised.value).startswith(problem)
+
+
+def test_a_time_in_nanoseconds_is_told_by_the_name_it_was_given() -> None:
+    with pytest.raises(MalformedSchedule) as raised:
+        read(GOOD.replace('latency = "30 ms"', "latency_ns = true"))
+    assert str(raised.value).startswith("21: latency_ns: ")
+
+
+def test_faults_may_stand_in_one_line() -> None:
+    inline = 'fault = [{ at = 1, lasts = 2, kind = "kill", target = "all" }]\n'
+    assert read(inline).steps[0] == timed(1_000, 2_000, Kill(All()))

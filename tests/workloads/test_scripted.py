@@ -49,3 +49,14 @@ def test_the_script_of_a_journal_names_workers_and_leaves_out_answers() -> None:
         Completed(time=Nanos(4), op=0, process=ProcessId(5), outcome=Ok()),
     )
     assert script_of(events, 2) == (ScriptedCall(at_ns=Nanos(3), worker=1, call=call),)
+
+
+def test_what_was_called_because_of_an_answer_may_be_called_after_it() -> None:
+    call = Write("k", 1)
+    events = (
+        Completed(time=Nanos(4), op=0, process=ProcessId(5), outcome=Ok()),
+        Invoked(time=Nanos(4), op=1, process=ProcessId(4), call=call),
+        Invoked(time=Nanos(5), op=2, process=ProcessId(5), call=call),
+    )
+    assert [call.at_ns for call in script_of(events, 2)] == [4, 5]
+    assert [call.at_ns for call in script_of(events, 2, after_answers=True)] == [5, 5]

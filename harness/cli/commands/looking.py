@@ -32,9 +32,14 @@ from harness.cli.commands.options import (
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command(epilog=EPILOG)
+@app.command(
+    "explain",
+    help="Say in words why a history file or a run is invalid, with the smallest evidence.",
+)
+@app.command(help="Judge a history file against a model, or a stored run again.", epilog=EPILOG)
 def check(
-    target: TargetArgument,
+    context: typer.Context,
+    target: TargetArgument = "latest",
     model: ModelOption = None,
     initial: InitialOption = None,
     file_format: FormatOption = None,
@@ -50,7 +55,7 @@ def check(
     json: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
-    """Judge a history file against a model, or a stored run again."""
+    """One declaration of two commands, which take the same options."""
     from harness.cli.check import FileOptions, check_target
     from harness.cli.workload_check import WorkloadOptions
 
@@ -69,7 +74,12 @@ def check(
             draw=draw,
         ),
     )
-    raise typer.Exit(check_target(target, options, seconds, store, as_json=json))
+    judge = check_target
+    if context.info_name == "explain":
+        from harness.cli.inspect import explain_target
+
+        judge = explain_target
+    raise typer.Exit(judge(target, options, seconds, store, as_json=json))
 
 
 @app.command()
@@ -151,47 +161,6 @@ def export(
     from harness.cli.export import export_target
 
     raise typer.Exit(export_target(target, to, out, store))
-
-
-@app.command()
-def explain(
-    target: TargetArgument = "latest",
-    model: ModelOption = None,
-    initial: InitialOption = None,
-    file_format: FormatOption = None,
-    condition: ConditionOption = "linearizable",
-    staleness_max: StalenessOption = 0.0,
-    jobs: CheckJobsOption = 1,
-    workload: WorkloadOption = None,
-    consistency_model: ConsistencyOption = None,
-    sequential_keys: SequentialKeysOption = False,
-    linearizable_keys: LinearizableKeysOption = False,
-    draw: DrawOption = None,
-    seconds: SecondsOption = 300.0,
-    json: JsonOption = False,
-    store: StoreOption = STORE,
-) -> None:
-    """Say in words why a history file or a run is invalid, with the smallest evidence."""
-    from harness.cli.check import FileOptions
-    from harness.cli.inspect import explain_target
-    from harness.cli.workload_check import WorkloadOptions
-
-    options = FileOptions(
-        model=model,
-        initial=initial,
-        format=file_format,
-        condition=condition,
-        staleness_max_seconds=staleness_max,
-        jobs=jobs,
-        workload=WorkloadOptions(
-            workload=workload,
-            consistency_models=tuple(consistency_model or ()),
-            sequential_keys=sequential_keys,
-            linearizable_keys=linearizable_keys,
-            draw=draw,
-        ),
-    )
-    raise typer.Exit(explain_target(target, options, seconds, store, as_json=json))
 
 
 @app.command()

@@ -48,6 +48,8 @@ class Gossip:
         """What its last message to us said."""
         self._digests: dict[NodeId, Digest] = {}
         """Of each record of others that we have, with the greatest beat that was told of it."""
+        self.news = 0
+        """How often the records of others or the round trips to them have changed."""
         self._counter = self._beat = 0
         self._said: tuple[object, ...] = ()
         """What our own record says, without its counter."""
@@ -99,6 +101,7 @@ class Gossip:
             elif old is not None:
                 self._shared.forget(node)
             records[node] = merged
+            self.news += 1
             self._digests[node] = Digest(node, merged.incarnation, merged.counter, beat)
             self.suspicion.note(node)
             changed.append((old, merged))
@@ -145,6 +148,7 @@ class Gossip:
         for first, sent, _ in reversed(self._rounds):
             if first <= message.request:
                 self.round_trips.add(NodeId(message.source), Nanos(self._state.now - sent))
+                self.news += 1
                 return
 
     # --- out -------------------------------------------------------------------

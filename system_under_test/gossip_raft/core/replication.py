@@ -84,6 +84,8 @@ class Puller:
         self._install = install
         self._transfer = Transfer()
         self._limits_chains = state.config.limits_chains
+        self._placed: tuple[object, ...] = ()
+        """What was known when the source was last found to be the right one."""
         self._role: Role | None = None
         self._pulls = False
         """What ``_may_pull`` was in ``_role``."""
@@ -365,7 +367,16 @@ class Puller:
             return False
         if not self._usable(leader):
             return False
-        return not limits_chains or self._choose_within_limits(leader) != source
+        return not limits_chains or self._is_out_of_place(leader, source)
+
+    def _is_out_of_place(self, leader: NodeId, source: NodeId) -> bool:
+        state = self._state
+        # Who falls silent is not news; that is noticed with the next tick.
+        known = (self._gossip.news, state.ticked, state.log.last, leader, source)
+        if known == self._placed:
+            return False
+        self._placed = () if (is_out := self._choose_within_limits(leader) != source) else known
+        return is_out
 
     def _deny(self, source: NodeId) -> None:
         """Leave ``source`` alone for a while, longer each time."""

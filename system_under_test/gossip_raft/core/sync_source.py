@@ -14,7 +14,7 @@ the log, which any source leaves sound.  Laws, if all choose at once by one true
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from system_under_test.gossip_raft.core.messages import GossipRecord
 from system_under_test.gossip_raft.core.rules import Rules
@@ -30,6 +30,7 @@ class Chains:
         sources: Whom each node that is not suspected pulls from; our own choice included.
         leader: The root, which pulls from nobody.
         children_max, depth_max: ``None`` means no limit; depth 1 is the leader's children.
+        children: Who pulls from each node, in the order of ``members``.
     """
 
     rules: Rules
@@ -38,13 +39,19 @@ class Chains:
     leader: NodeId
     children_max: int | None
     depth_max: int | None
+    children: Mapping[NodeId, list[NodeId]] = field(init=False)
 
-    def children(self, node: NodeId) -> tuple[NodeId, ...]:
-        return tuple(m for m in self.members if m != node and self.sources.get(m) == node)
+    def __post_init__(self) -> None:
+        children: dict[NodeId, list[NodeId]] = {}
+        for member in self.members:
+            source = self.sources.get(member)
+            if source is not None and source != member:
+                children.setdefault(source, []).append(member)
+        object.__setattr__(self, "children", children)
 
     def has_room(self, node: NodeId, child: NodeId) -> bool:
-        others = sum(other != child for other in self.children(node))
-        return self.rules.has_room_for_child(others, self.children_max)
+        children = self.children.get(node, ())
+        return self.rules.has_room_for_child(len(children) - (child in children), self.children_max)
 
     def place(self, node: NodeId) -> int | None:
         """How far below the leader; ``None`` unless every node on the way up has its place
@@ -56,7 +63,7 @@ class Chains:
             if source in {None, node} or depth >= len(self.members):
                 return None
             assert source is not None
-            rank = self.children(source).index(node)
+            rank = self.children[source].index(node)
             if not self.rules.has_room_for_child(rank, self.children_max):
                 return None
             node = source
@@ -86,9 +93,10 @@ def choose_within_limits(
     best place there is; else the leader all the same.  The fewer steps from the leader the
     better, then the nearer, then the fewer children.
     """
-    leader, current, place = chains.leader, chains.sources.get(own), chains.place(own)
+    leader, current = chains.leader, chains.sources.get(own)
     if chains.has_room(leader, own):
         return leader
+    place = chains.place(own)
     records = {record.node: record for record in usable}
     best: tuple[int, int, int, int] | None = None
     chosen, stays = leader, False
@@ -112,7 +120,7 @@ def choose_within_limits(
             continue
         # In powers of two: where it hardly matters, the children do.
         distance = distances.get(node, Nanos(0)).bit_length()
-        key = (at, distance, len(chains.children(node)), chains.members.index(node))
+        key = (at, distance, len(chains.children.get(node, ())), chains.members.index(node))
         if best is None or key < best:
             best, chosen = key, node
     return chosen

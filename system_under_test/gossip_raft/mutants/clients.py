@@ -205,6 +205,8 @@ MUTANTS = (
             Need.READS,
             Need.LEASE_READS,
             Need.CLOCK_DRIFT,
+            # The first to lead has a fast clock: it was the first to campaign.
+            Need.TRANSFER,
             Need.FLAPPING,
         ),
         revealed_by=("linearizability",),

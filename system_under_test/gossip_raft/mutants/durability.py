@@ -352,10 +352,7 @@ MUTANTS = (
         ids=("M14",),
         summary="A tail that was given up is on disk until the next entry is written.",
         breaks=("durability",),
-        needs=(
-            Need.CRASH,
-            Need.PARTITION,
-        ),
+        needs=(Need.CRASH, Need.FLAPPING, Need.DELAY),
         revealed_by=("recovery",),
         storage=TruncationNotSynced,
     ),

@@ -74,10 +74,7 @@ MUTANTS = (
         ids=("R12",),
         summary="A leader changes the membership before it has committed an entry of its term.",
         breaks=("leader completeness", "durability"),
-        needs=(
-            Need.MEMBERSHIP,
-            Need.PARTITION,
-        ),
+        needs=(Need.MEMBERSHIP, Need.FLAPPING, Need.DELAY),
         revealed_by=(
             "leader completeness",
             "state-machine safety",

@@ -36,6 +36,7 @@ class Need(Enum):
     REFUSALS = "transactions that are refused"
     READS = "reads right after writes"
     BATCHES = "requests of several commands"
+    EMPTY = "entries without content"
     LEASE_READS = "reads by lease"
     GATEWAY = "requests that followers forward"
     OVERLOAD = "overload"

@@ -25,7 +25,7 @@ the clients were told, an `in-node assertion` with which a node stops itself, or
 that the transcript makes of its world, for bugs that only keep a cluster from going on.
 
 *Random*: what random runs took to find it in {hunts}, with at most
-60 s of one core for each (`hearsay zoo`, 2026-11-28): {random} of {all} bugs. Every other run is
+60 s of one core for each (`hearsay zoo`, 2026-11-28): {random} of {all} bugs. Every fourth run is
 drawn blindly; the others have what the column *needs* names, as somebody would choose it who
 suspects something (`harness/suspicion.py`). A run counts only if the same run of correct nodes is
 valid. The directed schedules find all {all}. *By*: which checker saw it first in random runs.

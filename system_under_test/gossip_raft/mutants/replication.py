@@ -211,7 +211,8 @@ MUTANTS = (
         summary="A node rolls back for a source that is merely behind.",
         breaks=("durability", "leader completeness"),
         needs=(
-            Need.PARTITION,
+            Need.ELECTION,
+            Need.DELAY,
             Need.WIPED_DISK,
             Need.CHAINS,
         ),
@@ -299,6 +300,7 @@ MUTANTS = (
         ids=("S16",),
         summary="A follower gives an empty entry another identity than its leader did.",
         breaks=("log matching",),
+        needs=(Need.EMPTY,),
         revealed_by=("log matching",),
         random=False,
         rules=WrapsEmptyAnew,

@@ -64,9 +64,17 @@ STREAM = Callable[[str], random.Random]
 class ClockOptions:
     """Attributes:
     drift_max_ppm: How many millionths a clock may gain or lose, from the start.
+    drift_min_ppm: How many every clock gains or loses, at least.
     """
 
     drift_max_ppm: int = 0
+    drift_min_ppm: int = 0
+
+    def draw_ppm(self, rng: random.Random) -> int:
+        """What a clock gains, or loses if it is below 0."""
+        if not self.drift_min_ppm:
+            return rng.randint(-self.drift_max_ppm, self.drift_max_ppm)
+        return rng.choice((-1, 1)) * rng.randint(self.drift_min_ppm, self.drift_max_ppm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +143,8 @@ class SimulatedCluster:
             self._begin_life(node)
 
     def _clock(self, node: NodeId, rng: random.Random) -> SimulatedClock:
-        drift = self._options.clock.drift_max_ppm
-        clock = SimulatedClock(self.scheduler, rng.randrange(10**12), rng.randint(-drift, drift))
+        offset_ns = rng.randrange(10**12)
+        clock = SimulatedClock(self.scheduler, offset_ns, self._options.clock.draw_ppm(rng))
         clock.on_change = lambda: self._life(node).clock_changed()
         return clock
 

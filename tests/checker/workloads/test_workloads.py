@@ -215,6 +215,24 @@ def test_a_log_that_was_not_read_to_its_end_is_unknown() -> None:
     assert isinstance(judged("log", text), Unknown)
 
 
+def test_entries_of_a_log_that_hold_nothing_are_counted() -> None:
+    sent = """
+        0: txn log { append log nil }                             [0, 5]
+        1: txn log { append log 1; append log nil; append log 2 } [0, 5]
+        2: txn log { append log nil }: unknown (lost)             [0, ?]
+        3: txn log { append log nil }: failed (no)                [0, 5]
+        """
+    for read in ("[0, nil, 1, nil, 2]", "[0, 1, nil, 2, nil, nil]"):
+        assert isinstance(judged("log", f"{sent}4: read log -> {read} [6, 7]"), Valid), read
+    for read, kind in (
+        ("[0, 1, nil, 2, nil, nil, nil]", "unexpected-entry"),
+        ("[0, nil, 1, 2]", "torn-batch"),
+    ):
+        verdict = judged("log", f"{sent}4: read log -> {read} [6, 7]")
+        assert isinstance(verdict, Invalid), read
+        assert {anomaly.kind for anomaly in verdict.anomalies} == {kind}
+
+
 def test_a_register_that_is_written_the_same_twice_tells_nothing_of_causality() -> None:
     assert isinstance(judged("causal", GOOD["causal"] + "\n7: write x 1 [14, 15]"), Unknown)
 

@@ -166,7 +166,7 @@ def test_nodes_that_reach_each_other_settle_within_the_limits(
     for _ in range(size):
         for node in nodes[1:]:
             settled.sources[node] = settled.choice(node)
-    assert all(len(settled.chains().children(node)) <= children for node in nodes)
+    assert all(len(settled.chains().children.get(node, [])) <= children for node in nodes)
     assert all(settled.chains().place(node) is not None for node in nodes)
     assert all(settled.choice(node) == settled.sources[node] for node in nodes[1:])
 
