@@ -16,10 +16,11 @@ from checker.linearizability.counts import COUNTED, tell_of_counts
 from checker.linearizability.elements import tell_of_elements
 from checker.linearizability.engines import find
 from checker.linearizability.holders import tell_of_holders
-from checker.linearizability.minimal import NOT_MINIMAL, minimal_part
-from checker.linearizability.search import Counted, DeadEnd, Stuck
+from checker.linearizability.minimal import NOT_MINIMAL, minimal_part, minimal_stretch
+from checker.linearizability.returns import tell_of_returns
+from checker.linearizability.search import Counted, DeadEnd, Stretch, Stuck
 from checker.linearizability.texts import tell_of_texts
-from checker.linearizability.values import tell_of_values
+from checker.linearizability.values import tell_of_sources, tell_of_values
 from checker.models.catalogue import known_as
 from checker.models.locks import OwnedMutex
 from checker.models.register import CasRegister
@@ -77,6 +78,8 @@ def explain(
     if stuck is not None and stuck.counted is not None:
         prefix = _first_stuck(part.ops, model, budget, _EASY_STATES_MAX)
         return _counted(key, part, stuck.counted, prefix)
+    if stuck is not None and stuck.nearby is not None:
+        return _nearby(key, part, stuck.nearby, model, budget)
     suspects = part.ops if within is None else within
     prefix = _first_stuck(part.ops, model, budget)
     known = prefix if within is None else None
@@ -90,6 +93,28 @@ def explain(
         source=SOURCE,
         evidence=tuple(op.index for op in evidence),
         explanation=f"key {describe_key(key)}: {sentence}",
+        details=(
+            *([] if reduced.is_minimal else [NOT_MINIMAL]),
+            *_prefix_lines(part, prefix, story.clock),
+        ),
+        culprit=culprit.op.index if prefix is None else prefix.op.index,
+        order=_order_of(prefix),
+    )
+
+
+def _nearby(
+    key: str, part: History, stretch: Stretch, model: Model[State], budget: Budget
+) -> Anomaly:
+    """The anomaly where a stretch of time shows it, whatever was there before."""
+    prefix = _first_stuck(part.ops, model, budget)
+    reduced, stuck = minimal_stretch(stretch, part.ops, model, budget)
+    culprit = stuck or _last_answer(reduced.ops)
+    story = _Story(part.ops, reduced.ops, culprit, clock_for(reduced.ops), is_stretch=True)
+    return Anomaly(
+        kind=KIND,
+        source=SOURCE,
+        evidence=tuple(op.index for op in reduced.ops),
+        explanation=f"key {describe_key(key)}: {story.sentence(model, budget)}",
         details=(
             *([] if reduced.is_minimal else [NOT_MINIMAL]),
             *_prefix_lines(part, prefix, story.clock),
@@ -179,24 +204,30 @@ def _briefly(op: Op) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Story:
-    """One key's ops, the evidence among them, and where the evidence gets stuck."""
+    """One key's ops, the evidence among them, and where the evidence gets stuck.
+
+    ``is_stretch``: It does so whatever was there before.
+    """
 
     ops: Sequence[Op]
     evidence: Sequence[Op]
     stuck: Stuck
     clock: Clock
+    is_stretch: bool = False
 
     def sentence(self, model: Model[State], budget: Budget) -> str:
         told: str | None = None
         if isinstance(model, CasRegister):
-            told = tell_of_values(self.ops, self.evidence, model, self.clock, budget)
+            told = tell_of_values(self.ops, self.evidence, model, self.clock)
+            if told is None and not self.is_stretch:
+                told = tell_of_returns(self.evidence, model, Acts(self.clock), budget)
         elif isinstance(model, ElementModel):
             told = tell_of_elements(self.ops, self.evidence, model, self.clock)
         elif isinstance(model, Text):
             told = tell_of_texts(self.ops, self.evidence, self.clock)
         elif isinstance(model, OwnedMutex):
             told = tell_of_holders(self.evidence, self.clock)
-        return told or self._of_core(model) or self.fallback()
+        return told or self._of_core(model) or self.fallback(model)
 
     def _of_core(self, model: Model[State]) -> str | None:
         """What the near-linear algorithm for the model says, if there is one."""
@@ -213,18 +244,23 @@ class _Story:
         acts = [Acts(self.clock).saw(self.evidence[row]) for row in answer.core]
         return f"{'; '.join(acts)}: {answer.hint}"
 
-    def fallback(self) -> str:
-        op = self.stuck.op
+    def fallback(self, model: Model[State]) -> str:
+        op, sources = self.stuck.op, ""
+        if isinstance(model, CasRegister):
+            sources = tell_of_sources(self.ops, op, model, self.clock)
         ends = self.stuck.dead_ends
         states = ", or ".join(end.state for end in ends[:_DEAD_ENDS_SHOWN])
         possible = f": the state could only be {states}" if states else ""
-        if len(ends) == 1:
+        if not self.stuck.all_ends:
+            possible = ""
+        elif len(ends) == 1:
             possible = f": {ends[0].reason}"
         count = len(self.evidence)
+        before = ", whatever was there before," if self.is_stretch else ""
         shown = f"the {count} operations shown" if count > 1 else "what happened"
         return (
-            f"no order of {shown} explains {_that(op)}{Acts(self.clock).did(op)} between "
-            f"{self.clock(op.invoked)} and {self.clock(op.completed)}{possible}"
+            f"no order of {shown}{before} explains {_that(op)}{Acts(self.clock).did(op)} between "
+            f"{self.clock(op.invoked)} and {self.clock(op.completed)}{possible}{sources}"
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from checker.base import Budget, Model, State
 from checker.linearizability.dependencies import dependencies
 from checker.linearizability.engines import SMALL_OPS_MAX, find, refuter
-from checker.linearizability.search import Exhausted, Stuck
+from checker.linearizability.search import Exhausted, Stretch, Stuck
 from checker.models.catalogue import known_as
 from histories.call import Indeterminate, Ok
 from histories.columns import Columns, to_columns
@@ -66,6 +66,41 @@ def minimal_part(
             break
         reduced = less
     return reduced
+
+
+def minimal_stretch(
+    stretch: Stretch, whole: Sequence[Op], model: Model[State], budget: Budget
+) -> tuple[Reduced, Stuck | None]:
+    """As little of a stretch as still has no linearization, and where that gets stuck.
+
+    With an operation stay those of the stretch that may have served it: in the part as
+    in the whole it then finds what one of them left, or what was there before all.
+    """
+    oracle = _StretchOracle(stretch, budget)
+    reduced = Reduction(stretch.ops, dependencies(stretch.ops, model), oracle).halved()
+    kept = {op.index for op in reduced.ops}
+    positions = [at for at, op in enumerate(stretch.ops) if op.index in kept]
+    original = {op.index: op for op in whole if op.index in kept}
+    ops = tuple(original[index] for index in sorted(kept))
+    return replace(reduced, ops=ops), stretch.stuck(positions, budget)
+
+
+class _StretchOracle:
+    def __init__(self, stretch: Stretch, budget: Budget) -> None:
+        self._stretch = stretch
+        self._budget = budget
+        self._work = 0
+
+    @property
+    def left_open(self) -> bool:
+        return self._stretch.left_open
+
+    def is_bad(self, positions: Sequence[int]) -> bool:
+        self._work += len(positions)
+        return self._stretch.stuck(positions, self._budget) is not None
+
+    def is_spent(self) -> bool:
+        return self._work > _WORK_IN_PYTHON_MAX or self._budget.deadline()
 
 
 def _reduced(

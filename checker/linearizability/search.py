@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from checker.base import Budget, Inconsistent, Model, State, ValueModel
 from checker.linearizability.look_ahead import LookAhead
@@ -79,6 +79,27 @@ class Counted:
         return tuple(named[index] for index in sorted(named))
 
 
+class Stretch(Protocol):
+    """Operations that have no linearization, whatever the value was before them.
+
+    Of one that was open when the stretch began, it is not known whether it had happened.
+    """
+
+    @property
+    def ops(self) -> Sequence[Op]:
+        """Ascending by index; what may have happened or not is indeterminate."""
+        ...
+
+    @property
+    def left_open(self) -> bool:
+        """Whether some part was too hard to judge."""
+        ...
+
+    def stuck(self, positions: Sequence[int], budget: Budget) -> Stuck | None:
+        """Where these of them, ascending, get stuck first, if they certainly do."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
     """No linearization exists, already because of what returned up to ``op``.
@@ -88,12 +109,16 @@ class Stuck:
         explained: How many operations had completed before, all explainable.
         dead_ends: One per state that was possible at that moment.
         counted: What shows it without a search, if that is how it was found.
+        nearby: A stretch of time that shows it by itself, if that is how it was found.
+        all_ends: Whether ``dead_ends`` has all states that were possible.
     """
 
     op: Op
     explained: int
     dead_ends: tuple[DeadEnd, ...]
     counted: Counted | None = None
+    nearby: Stretch | None = None
+    all_ends: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,27 +6,28 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from checker.base import Budget, ValueModel
+from checker.base import ValueModel
 from checker.linearizability.acts import (
     Acts,
     describe_found,
     describe_installed,
     describe_seen,
     noun,
+    of_unknown_outcome,
 )
 from checker.linearizability.dependencies import Sources
-from checker.linearizability.returns import tell_of_returns
 from checker.linearizability.zones import Zone, conflict
 from histories.call import Failed, Ok
 from histories.notation import Clock
 from histories.op import FOREVER, Nanos, Op, answer_of, precedes
 
+_SOURCES_SHOWN: Final = 4
 _SEEING_MAX: Final = 100
 """So many operations are looked at, where the evidence is large."""
 
 
 def tell_of_values(
-    ops: Sequence[Op], evidence: Sequence[Op], model: ValueModel, clock: Clock, budget: Budget
+    ops: Sequence[Op], evidence: Sequence[Op], model: ValueModel, clock: Clock
 ) -> str | None:
     """The sentence, if what one operation saw cannot have been there.
 
@@ -35,7 +36,6 @@ def tell_of_values(
         evidence: Those that may be named; bad by themselves.
         model: What installs and what sees a value.
         clock: How moments are printed.
-        budget: For searches in the evidence.
     """
     facts = _Facts(ops, model)
     changes = [op for op in evidence if facts.replaces(op)]
@@ -55,9 +55,29 @@ def tell_of_values(
             if sentence := template(op):
                 return sentence
     zones = conflict(ops, evidence, model)
-    if zones is not None:
-        return tale.both_at_once(*zones, model)
-    return tell_of_returns(evidence, model, Acts(clock), budget)
+    return None if zones is None else tale.both_at_once(*zones, model)
+
+
+def tell_of_sources(ops: Sequence[Op], op: Op, model: ValueModel, clock: Clock) -> str:
+    """Who can have left what ``op`` found, of all ops of the object; empty if it found nothing.
+
+    For where no order explains ``op``: then none has one of them as the latest change before.
+    """
+    facts, acts = _Facts(ops, model), Acts(clock)
+    if facts.seen(op) is None:
+        return ""
+    sources = [acts.attempt(each) + of_unknown_outcome(each) for each in facts.serving(op)]
+    if facts.is_initial(op):
+        sources.insert(0, "the start")
+    if not sources:
+        return ""
+    more = len(sources) - _SOURCES_SHOWN
+    if more > 0:
+        sources[_SOURCES_SHOWN:] = [f"{more} others"]
+    return (
+        f"; {describe_seen(op)} can only have come from {' or '.join(sources)}, and in no order "
+        f"that explains the rest is that the latest change before"
+    )
 
 
 @dataclass(frozen=True, slots=True)

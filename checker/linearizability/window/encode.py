@@ -128,6 +128,7 @@ def encode(
             initial=initial,
             invoked=columns.invoked[rows],
             completed=columns.completed[rows],
+            early=np.zeros(rows.size, dtype=np.bool_),
             process=columns.process[rows],
             kind=kind,
             observer=observes[kind],

@@ -85,6 +85,9 @@ class Refuted:
         ends: Per state that was possible then, a linearization up to it, as rows.
         configurations: How many were made, here as in the others.
         counted: What shows it by being counted, if it was not searched.
+        within: The rows of a stretch that shows it whatever the value was before, and
+            what is known of them there, if that is how it was found.
+        all_ends: Whether ``ends`` has all states that were possible.
     """
 
     row: int
@@ -92,6 +95,8 @@ class Refuted:
     configurations: int
     ends: tuple[tuple[int, tuple[int, ...]], ...]
     counted: Overdrawn | None = None
+    within: tuple[Int64s, Operations] | None = None
+    all_ends: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +134,25 @@ def decide(
     """
     layout = lay_out(operations, look_ahead=look_ahead)
     run = _Run(layout, operations.mode, [operations.initial], budget, step, traced)
-    if operations.mode == REGISTER and look_ahead and not traced:
+    if operations.mode == REGISTER:
         run.whole = operations
+    run.foresees = look_ahead
     return run.answer()
+
+
+def decide_from_any_value(part: Operations, budget: Budget, *, look_ahead: bool = True) -> Answer:
+    """Whether a stretch of a register is linearizable, whatever was there before.
+
+    Whichever of its early operations may have happened before, too.
+    """
+    layout = lay_out(part, look_ahead=look_ahead)
+    budget = replace(budget, states_max=min(budget.states_max, _NEARBY_STATES_MAX))
+    needed = np.unique(part.need[part.kind])
+    initial = [*needed[needed >= 0].tolist(), part.values]
+    run = _Run(layout, part.mode, initial, budget, None, traced=False)
+    run.already(layout.problem.slot[part.early[layout.rows]].tolist())
+    run.work_max = _NEARBY_WORK_MAX
+    return run.exact_answer()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,14 +200,37 @@ class _Run:
         """How many configurations may be made in all."""
         self.whole: Operations | None = None
         """What is laid out, if stretches of it may be judged by themselves."""
+        self.foresees = True
+        """Whether it uses what is still to come."""
         self._shown: Refuted | None = None
         self._exact = self._snapshot()
         """Where nothing had been dropped yet."""
         self._snapshots = [self._exact]
 
+    def already(self, slots: Sequence[int]) -> None:
+        """Begin also with any of what will be in these slots as done."""
+        for slot in slots:
+            rows = int(self._memory.scalars[ROWS])
+            done = self._memory.frontier[:rows].copy()
+            done[:, 1 + (slot >> 6)] |= np.int64(1) << np.int64(slot & 63)
+            while self._memory.pool.shape[0] < 2 * rows:
+                larger = _with_rows(self._memory, 2 * self._memory.pool.shape[0])
+                larger.frontier[:rows] = self._memory.frontier[:rows]
+                self._memory = larger
+            self._memory.frontier[rows : 2 * rows] = done
+            self._memory.scalars[ROWS] = 2 * rows
+
     def answer(self) -> Answer:
+        """First of few configurations."""
+        return self._answered(self._probe)
+
+    def exact_answer(self) -> Answer:
+        """Keeping all configurations from the beginning."""
+        return self._answered(lambda: self._advance(0, until=-1))
+
+    def _answered(self, search: Callable[[], int]) -> Answer:
         try:
-            status = self._probe()
+            status = search()
         except _OutOfBudget as out:
             scalars = self._memory.scalars
             return Abandoned(
@@ -197,9 +241,7 @@ class _Run:
         if status == FINISHED:
             order = self._order(0) if self._traced else ()
             return Explained(order, int(self._memory.scalars[EXPLORED]))
-        if self._shown is not None:
-            return self._shown
-        return self.refuted()
+        return self._shown or self._refuted()
 
     def _probe(self) -> int:
         """``FINISHED``, or ``STUCK`` if that is certain.
@@ -221,7 +263,7 @@ class _Run:
             attempts = attempts + 1 if event <= farthest else 1
             farthest = max(farthest, event)
             if attempts == _ATTEMPTS_BEFORE_NEARBY and self.whole is not None:
-                self._shown = self._counted(self.whole)
+                self._shown = self._counted(self.whole) if self.foresees else None
                 if self._shown is None:
                     self._shown = self._refuted_nearby(self.whole, self._row_of(event))
                 if self._shown is not None:
@@ -255,33 +297,22 @@ class _Run:
         )
 
     def _refuted_nearby(self, whole: Operations, row: int) -> Refuted | None:
-        """Whether a stretch that ends with this row has no linearization from any value."""
-        budget = replace(self._budget, states_max=min(self._budget.states_max, _NEARBY_STATES_MAX))
-        for size in _NEARBY_SIZES:
-            rows, part = stretch(whole, row, size)
-            initial = np.unique(part.need[part.kind])
-            run = _Run(
-                lay_out(part, look_ahead=True),
-                part.mode,
-                [*initial[initial >= 0].tolist(), part.values],
-                budget,
-                None,
-                traced=False,
-            )
-            run.work_max = _NEARBY_WORK_MAX
-            try:
-                status = run.exactly()
-            except _OutOfBudget:
-                continue
-            if status == STUCK:
-                found = run.refuted()
-                stuck = int(rows[found.row])
-                return replace(found, row=stuck, returned=_ended_before(whole, stuck))
-        return None
+        """Whether a stretch around the return in this row shows that there is none.
 
-    def exactly(self) -> int:
-        """Go to the end, keeping all configurations."""
-        return self._advance(0, until=-1)
+        Without foresight it ends with that return, which then is the first that nothing
+        explains, as everything before was explained.
+        """
+        for size in _NEARBY_SIZES:
+            rows, part = stretch(whole, row, size, beyond=size if self.foresees else 0)
+            found = decide_from_any_value(part, self._budget)
+            if not isinstance(found, Refuted):
+                continue
+            if not self.foresees:
+                return replace(self._refuted(), all_ends=False)
+            stuck = int(rows[found.row])
+            returned = _ended_before(whole, stuck)
+            return replace(found, row=stuck, returned=returned, within=(rows, part))
+        return None
 
     def _next_stop(self) -> int:
         return (int(self._memory.scalars[EVENT]) // _EVENTS_BETWEEN + 1) * _EVENTS_BETWEEN
@@ -416,7 +447,7 @@ class _Run:
 
     # -- answers
 
-    def refuted(self) -> Refuted:
+    def _refuted(self) -> Refuted:
         memory = self._memory
         ends: dict[int, tuple[int, ...]] = {}
         for at in range(int(memory.scalars[POOL])):

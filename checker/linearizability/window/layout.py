@@ -25,6 +25,8 @@ from histories.columns import Bools, Int32s, Int64s, UInt8s
 from histories.op import FOREVER
 
 _NEVER: Final = 2**31 - 1
+_EARLY_MAX: Final = 8
+"""Of more it is not tried which of them had happened before."""
 _MOMENTS: Final = np.int64(2**32)
 """More than there are."""
 _FEW: Final = 2**16
@@ -36,13 +38,15 @@ class Operations:
     """The operations of one object that were not refused, ascending by invocation.
 
     ``need``, ``put`` and ``asks`` are per kind, see ``Problem``; the rest per op.
-    ``values`` bounds the numbers of values of a register.
+    ``early`` are those that may have happened before all others.  ``values`` bounds
+    the numbers of values of a register.
     """
 
     mode: int
     initial: int
     invoked: Int64s
     completed: Int64s
+    early: Bools
     process: Int64s
     kind: Int32s
     observer: UInt8s
@@ -57,6 +61,7 @@ class Operations:
             initial=self.initial,
             invoked=self.invoked[rows],
             completed=self.completed[rows],
+            early=self.early[rows],
             process=self.process[rows],
             kind=self.kind[rows],
             observer=self.observer[rows],
@@ -80,28 +85,37 @@ class Layout:
     lanes: int
 
 
-def stretch(operations: Operations, last: int, size: int) -> tuple[Int64s, Operations]:
-    """The ``size`` ops invoked last before the one in row ``last`` returns, and their rows.
+def stretch(operations: Operations, last: int, size: int, beyond: int) -> tuple[Int64s, Operations]:
+    """What was called or open in a stretch of time around the return of the op in row
+    ``last``, and its rows.
 
-    What was open when the first of them began may have happened before or not, and
-    what is still open at the end may have happened or not: such ops count as
-    indeterminate.  If the stretch has no linearization from any initial value, the
-    whole has none.
+    The stretch begins with the ``size`` ops invoked last before that return, and ends
+    when ``beyond`` more have returned.
+    What was open when the first of them began may have happened before; what is still
+    open at the end may have happened or not, and counts as indeterminate.  If the
+    stretch has no linearization from any value, the whole has none.
     """
-    end = operations.completed[last]
-    before = np.flatnonzero(operations.invoked <= end)
+    middle = operations.completed[last]
+    returns = np.sort(operations.completed[operations.completed != FOREVER])
+    end = returns[min(np.searchsorted(returns, middle) + beyond, returns.size - 1)]
+    before = np.flatnonzero(operations.invoked <= middle)
     start = operations.invoked[before[-min(size, before.size)]]
     inside = (operations.invoked >= start) & (operations.invoked <= end)
     certain = inside & (operations.completed <= end)
-    open_at_start = (operations.invoked < start) & (operations.completed >= start)
-    optional = (open_at_start | (inside & ~certain)) & (operations.observer == 0)
-    rows = np.flatnonzero(certain | optional)
+    changing = operations.observer == 0
+    open_at_start = (operations.invoked < start) & (operations.completed >= start) & changing
+    early = open_at_start & (operations.completed <= end)
+    if np.count_nonzero(early) > _EARLY_MAX:
+        early[:] = False
+    optional = (open_at_start & ~early) | (inside & ~certain & changing)
+    rows = np.flatnonzero(certain | early | optional)
     part = operations.only(rows)
     fresh = np.iinfo(np.int64).max - np.arange(rows.size)
     return rows, replace(
         part,
         completed=np.where(optional[rows], FOREVER, part.completed),
-        process=np.where(optional[rows], fresh, part.process),
+        early=early[rows],
+        process=np.where((optional | early)[rows], fresh, part.process),
     )
 
 

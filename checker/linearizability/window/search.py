@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, assert_never
+from dataclasses import replace
+from typing import Final, Generic, assert_never
 
 import numpy as np
 
 from checker.base import Budget, Inconsistent, Model, State
 from checker.linearizability.search import Counted, DeadEnd, Exhausted, Found, Linearizable, Stuck
 from checker.linearizability.window.encode import Encoded, encode
-from checker.linearizability.window.engine import Abandoned, Explained, Refuted, decide
+from checker.linearizability.window.engine import (
+    Abandoned,
+    Explained,
+    Refuted,
+    decide,
+    decide_from_any_value,
+)
+from checker.linearizability.window.layout import Operations
 from checker.linearizability.window.overdrawn import NOBODY, Overdrawn
-from histories.call import Ok
-from histories.columns import Columns
-from histories.op import Op
+from histories.call import Indeterminate, Ok
+from histories.columns import Columns, Int64s
+from histories.op import FOREVER, Op, changed
+
+_OPEN: Final = Indeterminate("open at an end of the stretch")
 
 
 def search_window(
@@ -41,18 +51,63 @@ def search_window(
     match answer:
         case Explained(order=order):
             return Linearizable(_indices(ops, encoded, order))
-        case Refuted(row=row, returned=returned, counted=counted):
+        case Refuted(row=row, returned=returned, counted=counted, within=within):
             op = ops[encoded.rows[row]]
             return Stuck(
                 op=op,
                 explained=returned,
                 dead_ends=_dead_ends(ops, encoded, model, op, answer),
                 counted=None if counted is None else _counted(ops, encoded, counted),
+                nearby=None if within is None else Nearby(ops, encoded, model, *within),
+                all_ends=answer.all_ends,
             )
         case Abandoned(cause=cause, row=row, configurations=configurations):
             return Exhausted(cause=cause, op=ops[encoded.rows[row]], configurations=configurations)
         case _:
             assert_never(answer)
+
+
+class Nearby(Generic[State]):
+    """The operations in some rows of a register, as ``stretch`` has them."""
+
+    def __init__(
+        self,
+        ops: Sequence[Op],
+        encoded: Encoded[State],
+        model: Model[State],
+        rows: Int64s,
+        part: Operations,
+    ) -> None:
+        self._whole = ops
+        self._encoded = encoded
+        self._model = model
+        self._rows = rows
+        self._part = part
+        self.left_open = False
+        open_ones = (part.completed == FOREVER).tolist()
+        self.ops = [
+            changed(op, outcome=_OPEN, completed=FOREVER) if is_open else op
+            for op, is_open in zip(self._original(range(rows.size)), open_ones, strict=True)
+        ]
+
+    def _original(self, positions: Sequence[int]) -> list[Op]:
+        return [self._whole[self._encoded.rows[self._rows[at]]] for at in positions]
+
+    def stuck(self, positions: Sequence[int], budget: Budget) -> Stuck | None:
+        part = self._part.only(np.array(positions, dtype=np.int64))
+        answer = decide_from_any_value(part, budget, look_ahead=False)
+        self.left_open |= isinstance(answer, Abandoned)
+        if not isinstance(answer, Refuted):
+            return None
+        op = self._original(positions)[answer.row]
+        known = tuple(end for end in answer.ends if end[0] < part.values)
+        ends = _dead_ends(self._whole, self._encoded, self._model, op, replace(answer, ends=known))
+        return Stuck(
+            op=op,
+            explained=answer.returned,
+            dead_ends=ends,
+            all_ends=len(known) == len(answer.ends),
+        )
 
 
 class Refuter(Generic[State]):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from benchmarks.register_histories import Case, Fault, register_history
 from checker.base import Budget
 from checker.linearizability.check import check
 from checker.linearizability.minimal import Reduced, minimal_part
@@ -408,4 +411,19 @@ def test_a_text_without_what_was_added_before_is_stale() -> None:
         'key x: process 0 read "a" at event 6, without "b", although process 0 had finished '
         "adding that at event 4, before that read began, and nothing replaced the text since: "
         "a stale answer"
+    )
+
+
+def test_where_no_sentence_fits_it_says_who_can_have_written_what_was_seen() -> None:
+    case = Case(ops=1_000, clients=10, crashed=0.02, fault=Fault.MIXED_UP)
+    verdict = check(register_history(case, seed=3), CasRegister())
+    assert isinstance(verdict, Invalid)
+    anomaly = verdict.anomalies[0]
+    assert len(anomaly.evidence) < 60
+    assert re.search(
+        r"no order of the \d+ operations shown, whatever was there before, explains that process "
+        r"952 read 4 between \S+ s and \S+ s: the state could only be .*; 4 can only have come "
+        r"from process 961's change from 3 to 4 or process 935's write of 4, and in no order that "
+        r"explains the rest is that the latest change before",
+        anomaly.explanation,
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 
 from checker.base import Budget
 from checker.linearizability.check import check
-from checker.linearizability.search import Exhausted, Linearizable, Stuck
+from checker.linearizability.explanation import explain
+from checker.linearizability.minimal import minimal_stretch
+from checker.linearizability.search import Exhausted, Linearizable, Stuck, search
+from checker.linearizability.window import engine
 from checker.linearizability.window.encode import encode
-from checker.linearizability.window.engine import Explained, decide
+from checker.linearizability.window.engine import Explained, decide_from_any_value
 from checker.linearizability.window.layout import stretch
 from checker.linearizability.window.search import search_window
 from checker.models.counter import Counter
@@ -246,13 +248,9 @@ def test_no_stretch_of_a_good_history_is_refuted_by_itself(histories: int) -> No
         operations = encode(history.ops, MODEL).operations
         answered = [row for row, end in enumerate(operations.completed) if end != FOREVER]
         if answered:
-            _, part = stretch(operations, rng.choice(answered), rng.randrange(1, 12))
-            budget = Budget()
-            initial = range(operations.values + 1)
-            verdicts = [
-                decide(replace(part, initial=value), budget, look_ahead=True) for value in initial
-            ]
-            assert any(isinstance(each, Explained) for each in verdicts)
+            size, beyond = rng.randrange(1, 12), rng.randrange(12)
+            _, part = stretch(operations, rng.choice(answered), size, beyond)
+            assert isinstance(decide_from_any_value(part, Budget()), Explained)
 
 
 def test_a_bad_stretch_is_bad_far_into_a_wide_history() -> None:
@@ -276,3 +274,52 @@ def test_a_bad_stretch_is_bad_far_into_a_wide_history() -> None:
     found = search_window([*history.ops, *bad], MODEL, Budget())
     assert isinstance(found, Stuck)
     assert found.op.index > 2900
+
+
+def wide_and_bad(rng: random.Random) -> History:
+    shape = Shape(ops=120, processes=8, spread=8, values=3, unknown=rng.choice((0.0, 0.05)))
+    return random_history(rng, shape, VOCABULARIES["cas-register"], MODEL, 0.03)
+
+
+@pytest.fixture
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few configurations are kept, so that stretches are looked at in small histories."""
+    monkeypatch.setattr(engine, "_FIRST_WIDTH", 1)
+    monkeypatch.setattr(engine, "_WIDER", 2)
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_a_stretch_shows_the_same_first_answer_as_everything_before(histories: int) -> None:
+    """Few configurations lead up to it, and a stretch before it shows that none goes on."""
+    rng = random.Random(78)
+    shown = 0
+    for _ in range(histories // 4):
+        ops = wide_and_bad(rng).ops
+        found = search_window(ops, MODEL, Budget(), traced=True, prophetic=False)
+        exact = search(ops, MODEL, Budget(), prophetic=False)
+        assert type(found) is type(exact)
+        if isinstance(found, Stuck) and isinstance(exact, Stuck):
+            assert (found.op, found.explained) == (exact.op, exact.explained)
+            states = {end.state for end in exact.dead_ends}
+            assert {end.state for end in found.dead_ends} <= states
+            shown += not found.all_ends
+    assert shown > histories / 100, "else nothing of this was tested"
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_what_a_stretch_shows_is_bad_by_itself_and_small(histories: int) -> None:
+    rng = random.Random(79)
+    shown = 0
+    for _ in range(histories // 4):
+        history = wide_and_bad(rng)
+        found = search_window(history.ops, MODEL, Budget())
+        if not isinstance(found, Stuck) or found.nearby is None:
+            continue
+        shown += 1
+        reduced, stuck = minimal_stretch(found.nearby, history.ops, MODEL, Budget())
+        assert stuck is not None
+        assert isinstance(search(reduced.ops, MODEL, Budget()), Stuck)
+        assert len(reduced.ops) <= len(found.nearby.ops)
+        told = explain("k0", history, found, MODEL, Budget())
+        assert told.evidence == tuple(op.index for op in reduced.ops)
+    assert shown > histories / 100, "else nothing of this was tested"
