@@ -172,7 +172,8 @@ def judge(columns: Columns, algorithm: Algorithm) -> tuple[Answer, ...]:
 
     rows = Rows.of(columns)
     answers = [_mapped(answer, rows.row) for answer in algorithm(rows)]
-    unsure = [key for key in touching(rows).tolist() if isinstance(answers[key], Linearizable)]
+    proven = [isinstance(answer, Linearizable) for answer in answers]
+    unsure = [key for key in touching(rows).tolist() if proven[key]] if any(proven) else []
     if unsure:
         stricter = spread(rows, unsure)
         for key, answer in zip(unsure, algorithm(stricter), strict=True):
