@@ -210,7 +210,6 @@ MUTANTS = (
             Need.FLAPPING,
         ),
         revealed_by=("linearizability",),
-        random=False,
         rules=LeaseIgnoresDrift,
     ),
     Mutant(

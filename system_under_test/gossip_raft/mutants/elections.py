@@ -349,6 +349,7 @@ MUTANTS = (
             Need.STRAGGLING,
         ),
         revealed_by=("linearizability",),
+        random=False,
         rules=IgnoresTermsOfAnswers,
     ),
     Mutant(

@@ -231,7 +231,6 @@ MUTANTS = (
             Need.CHAINS,
         ),
         revealed_by=("in-node assertion",),
-        random=False,
         rules=LeaderRollsBack,
     ),
     Mutant(
@@ -302,7 +301,6 @@ MUTANTS = (
         breaks=("log matching",),
         needs=(Need.EMPTY,),
         revealed_by=("log matching",),
-        random=False,
         rules=WrapsEmptyAnew,
     ),
     Mutant(
