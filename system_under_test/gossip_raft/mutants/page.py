@@ -28,7 +28,8 @@ that the transcript makes of its world, for bugs that only keep a cluster from g
 60 s of one core for each (`hearsay zoo`, 2026-11-28): {random} of {all} bugs. Every fourth run is
 drawn blindly; the others have what the column *needs* names, as somebody would choose it who
 suspects something (`harness/suspicion.py`). A run counts only if the same run of correct nodes is
-valid. Two hunts that miss a bug settle the median of three. The directed schedules find all {all}. *By*: which checker saw it first in random runs.
+valid. Two hunts that miss a bug settle the median of three.
+The directed schedules find all {all}. *By*: which checker saw it first in random runs.
 *Live*: whether `hearsay zoo --live` hunts it in a cluster of processes; why not is told below.
 *Steps*: faults and operations in the shrunk run of the simulator that shows it, stored in
 `tests/golden/shrunk/` (`hearsay zoo --golden`).
