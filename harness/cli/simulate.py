@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -159,9 +160,11 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     first: dict[int, int] = field(default_factory=dict)
+    codes: list[ExitCode] = field(default_factory=list)
 
     def add(self, judged: Judged) -> None:
         self.seeds.append(judged.seed)
+        self.codes.append(judged.code)
         self.steps += judged.steps
         self.virtual_ns += judged.virtual_ns
         self.ops += judged.ops
@@ -184,14 +187,13 @@ def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCo
     draw_plan(seeds[0], given)  # What cannot be is said at once.
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(seeds))
     clock, tally = RunClock(), Tally()
-    codes: list[ExitCode] = []
     interrupted = False
     explorer = explorer_of(chosen.explore)(partial(draw_plan, given=given))
+    signal.signal(signal.SIGINT, _interrupt)
     with Crew(partial(_judge, chosen, store, arguments), jobs) as crew:
         results = explore(explorer, seeds, crew.spread, lambda judged: judged.states)
         try:
-            for judged in _shown(console, results, len(seeds), tally):
-                codes.append(judged.code)
+            for _ in _shown(console, results, len(seeds), tally):
                 if tally.failing == chosen.failures_max:
                     break
         except KeyboardInterrupt:
@@ -199,8 +201,15 @@ def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCo
     _say_tally(console, tally, clock)
     if interrupted:
         console.print("interrupted", style="yellow")
-        codes.append(ExitCode.UNKNOWN)
-    return worst(codes)
+        tally.codes.append(ExitCode.UNKNOWN)
+    return worst(tally.codes)
+
+
+def _interrupt(*_: object) -> None:
+    """Once only: from whoever stops a whole group it comes twice, and what was judged until
+    then must be told all the same."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _judge(chosen: Chosen, store: Path, arguments: tuple[str, ...], trial: Trial) -> Judged:
