@@ -55,11 +55,12 @@ def test_every_pull_goes_to_the_source_that_the_node_recorded(
     assert pulls
     for pull in pulls:
         chosen = [
-            event.source
-            for event in simulated.traces[pull.source]
-            if isinstance(event, SourceChosen) and event.at <= pull.departed
+            event for event in simulated.traces[pull.source] if isinstance(event, SourceChosen)
         ]
-        assert chosen[-1] == pull.target
+        before = [event.source for event in chosen if event.at < pull.departed]
+        # Within one instant a node may ask one and choose the next.
+        meanwhile = [event.source for event in chosen if event.at == pull.departed]
+        assert pull.target in {*before[-1:], *meanwhile}
 
 
 def test_every_answered_operation_has_a_trail_that_ends_with_an_answer(
