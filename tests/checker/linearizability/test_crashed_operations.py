@@ -17,10 +17,11 @@ from checker.linearizability.window.overdrawn import NOBODY, overdrawn
 from checker.linearizability.window.search import search_window
 from checker.models.register import CasRegister
 from checker.verdict import Invalid
-from histories.call import Call, CompareAndSet, Indeterminate, Ok, Read, Write
+from histories.call import Call, CompareAndSet, Indeterminate, Ok, Write
 from histories.history import History
 from histories.notation import print_history
 from histories.op import FOREVER, Nanos, Op, ProcessId, changed
+from tests.checker.linearizability.late_reads import late_reads
 from tests.checker.oracle import is_linearizable
 
 MODEL = CasRegister()
@@ -41,21 +42,6 @@ def crashed(calls: Sequence[Call]) -> list[Op]:
     ]
 
 
-def reads(values: list[int | None], after: list[Op]) -> list[Op]:
-    """One after the other."""
-    return [
-        Op(
-            index=len(after) + number,
-            process=ProcessId(10_000),
-            call=Read("x"),
-            outcome=Ok((value,)),
-            invoked=Nanos(10_000 + 2 * number),
-            completed=Nanos(10_001 + 2 * number),
-        )
-        for number, value in enumerate(values)
-    ]
-
-
 def few_answered(rng: random.Random) -> list[Op]:
     """Calls of which half were not answered, on a register of three values, that errs."""
 
@@ -65,7 +51,9 @@ def few_answered(rng: random.Random) -> list[Op]:
         return CompareAndSet("x", rng.choice((None, 0, 1, 2)), rng.randrange(3))
 
     ops = crashed([call() for _ in range(rng.randrange(2, 6))])
-    answers = reads([rng.choice((None, 0, 1, 2)) for _ in range(rng.randrange(1, 6))], ops)
+    answers = late_reads(
+        [rng.choice((None, 0, 1, 2)) for _ in range(rng.randrange(1, 6))], len(ops)
+    )
     if rng.random() < 0.5:
         until = Nanos(answers[0].completed + rng.randrange(8))
         answers[0] = changed(
@@ -109,7 +97,7 @@ def test_what_counting_rules_out_has_no_linearization(histories: int) -> None:
 @pytest.mark.parametrize("writes", [3, 4])
 def test_a_value_came_once_more_than_it_was_written(writes: int) -> None:
     ops = crashed([Write("x", 1)] * writes + [CompareAndSet("x", 1, 0)] * 9)
-    short = overdrawn(encode([*ops, *reads([1, 0] * 4, ops)], MODEL).operations)
+    short = overdrawn(encode([*ops, *late_reads([1, 0] * 4, len(ops))], MODEL).operations)
     assert (short is not None) == (writes == 3)
     if short is not None:
         assert short.others[0] == NOBODY
@@ -124,7 +112,7 @@ def test_writes_are_kept_where_a_compare_and_set_does() -> None:
         calls += [Write("x", value), CompareAndSet("x", (value + 1) % 4, value)] * 6
     ops = crashed(calls)
     round_about: list[int | None] = [value for _ in range(6) for value in (3, 2, 1, 0)]
-    history = [*ops, *reads([*round_about, 9], ops)]
+    history = [*ops, *late_reads([*round_about, 9], len(ops))]
     answer = decide(encode(history, MODEL).operations, Budget(), traced=True)
     assert isinstance(answer, Refuted)
     assert answer.row == len(history) - 1

@@ -22,6 +22,7 @@ from checker.verdict import Invalid, Unknown, UnknownCause, Valid
 from histories.call import Call, Indeterminate, Ok, Read, Write
 from histories.history import History
 from histories.op import FOREVER, Nanos, Op, ProcessId
+from tests.checker.linearizability.late_reads import late_reads
 from tests.checker.oracle import is_linearization
 from tests.checker.oracles.histories import random_history
 from tests.checker.oracles.vocabulary import VOCABULARIES
@@ -108,35 +109,21 @@ def crashed_writes(many: int, distinct: int) -> list[Op]:
     ]
 
 
-def reads(values: list[int | None], since: int) -> list[Op]:
-    return [
-        Op(
-            index=since + number,
-            process=ProcessId(10_000),
-            call=Read("x"),
-            outcome=Ok((value,)),
-            invoked=Nanos(10_000 + 2 * number),
-            completed=Nanos(10_001 + 2 * number),
-        )
-        for number, value in enumerate(values)
-    ]
-
-
 def test_hundreds_of_crashed_writes_cost_next_to_nothing() -> None:
     rng = random.Random(2)
     values: list[int | None] = [rng.randrange(5) for _ in range(500)]
-    ops = [*crashed_writes(400, 5), *reads(values, 400)]
+    ops = [*crashed_writes(400, 5), *late_reads(values, 400)]
     # Every change of the value takes one of the writes away: 80 of each are not enough for all.
     changes = [at for at in range(1, 500) if values[at] != values[at - 1]]
     assert len(changes) > 390
     budget = Budget(states_max=2_000)
     assert isinstance(search_window(ops, MODEL, budget), Stuck)
-    few = [*crashed_writes(400, 5), *reads(values[:250], 400)]
+    few = [*crashed_writes(400, 5), *late_reads(values[:250], 400)]
     assert isinstance(search_window(few, MODEL, budget), Linearizable)
 
 
 def test_more_members_of_one_kind_than_a_lane_counts() -> None:
-    ops = [*crashed_writes(33_000, 1), *reads([0, 0], 33_000)]
+    ops = [*crashed_writes(33_000, 1), *late_reads([0, 0], 33_000)]
     assert isinstance(search_window(ops, MODEL, Budget()), Linearizable)
 
 
