@@ -10,7 +10,14 @@ import pytest
 from benchmarks.register_histories import Case, Fault, register_history
 from checker.base import Budget
 from checker.linearizability.check import check
-from checker.linearizability.search import Linearizable, Stuck
+from checker.linearizability.search import (
+    Exhausted,
+    Linearizable,
+    Stuck,
+    _Entry,
+    _Search,
+    search,
+)
 from checker.linearizability.window.encode import encode
 from checker.linearizability.window.engine import Refuted, decide
 from checker.linearizability.window.overdrawn import NOBODY, overdrawn
@@ -127,3 +134,25 @@ def test_a_value_that_came_too_often_is_explained_by_counting() -> None:
     assert "times from" in anomaly.explanation
     assert "each time another operation must have brought it, but only" in anomaly.explanation
     assert len(anomaly.evidence) < 60
+
+
+def test_comparing_configurations_counts_against_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or thousands that are each none the worse for another are compared pair by pair."""
+    compared = 0
+    covers = _Search._covers
+
+    def counted(self: _Search[object], better: _Entry, worse: _Entry) -> bool:
+        nonlocal compared
+        compared += 1
+        return covers(self, better, worse)
+
+    monkeypatch.setattr(_Search, "_covers", counted)
+    pairs = [(one, other) for one in range(5) for other in range(5) if one != other]
+    calls: list[Call] = [Write("x", 0), *(CompareAndSet("x", *pair) for pair in pairs)]
+    ops = crashed(calls)
+    history = [*ops, *late_reads([0, 1, 2, 3, 4, 3, 2, 1, 0, 2, 4, 1, 3, 0], len(ops))]
+    found = search(history, MODEL, Budget(states_max=2_000))
+    assert isinstance(found, Exhausted)
+    assert compared < 200 * 2_000
