@@ -88,8 +88,8 @@ class Crew(Generic[Item, Result]):
                 assert isinstance(ready, Connection)
                 worker = busy[ready]
                 item, result = self._result(worker)
+                yield item, result  # First: it may decide that there is no other item.
                 self._after(worker).takes_one_of(waiting)
-                yield item, result
             for worker in self._workers:
                 worker.end_if_overdue()
             self._meanwhile()

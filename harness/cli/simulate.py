@@ -6,9 +6,10 @@ import os
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -191,11 +192,14 @@ def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCo
     explorer = explorer_of(chosen.explore)(partial(draw_plan, given=given))
     signal.signal(signal.SIGINT, _interrupt)
     with Crew(partial(_judge, chosen, store, arguments), jobs) as crew:
-        results = explore(explorer, seeds, crew.spread, lambda judged: judged.states)
+
+        def run(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Judged]]:
+            """What is under way at the last failure ends too: no run is left half written."""
+            return crew.spread(takewhile(lambda _: tally.failing < chosen.failures_max, trials))
+
+        results = explore(explorer, seeds, run, lambda judged: judged.states)
         try:
-            for _ in _shown(console, results, len(seeds), tally):
-                if tally.failing == chosen.failures_max:
-                    break
+            _show(console, results, len(seeds), tally)
         except KeyboardInterrupt:
             interrupted = True
     _say_tally(console, tally, clock)
@@ -239,10 +243,10 @@ def _judge(chosen: Chosen, store: Path, arguments: tuple[str, ...], trial: Trial
     )
 
 
-def _shown(
+def _show(
     console: Console, results: Iterator[tuple[Trial, Judged]], total: int, tally: Tally
-) -> Iterator[Judged]:
-    """The results, while a bar shows how far it is and failing seeds are told of."""
+) -> None:
+    """Count the results, while a bar shows how far it is and failing seeds are told of."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -259,7 +263,6 @@ def _shown(
             if judged.code is not ExitCode.VALID:
                 _say_failure(console, judged)
             bar.update(task, advance=1, description=f"seeds, {tally.failing} failing")
-            yield judged
 
 
 def _say_failure(console: Console, judged: Judged) -> None:

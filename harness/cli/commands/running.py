@@ -101,7 +101,9 @@ def simulate(
     reads: Annotated[str | None, typer.Option(help="linearizable, lease, or local.")] = None,
     option: OptionsOption = None,
     explore: ExploreOption = "random",
-    failures: Annotated[int, typer.Option(help="Stop after so many failing seeds.")] = 10,
+    failures: Annotated[
+        int, typer.Option(help="Begin no other seed once so many have failed.")
+    ] = 10,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave a run directory of every seed.")
     ] = False,
