@@ -134,10 +134,15 @@ def in_order_of_first_use(numbers: Int32s) -> tuple[Int32s, list[int]]:
     """
     flat = numbers.ravel()
     used = flat != NO_VALUE
-    old, first, where = np.unique(flat[used], return_index=True, return_inverse=True)
-    order = np.argsort(first)
+    where: Int64s | Int32s = flat[used]
+    old = np.arange(where.max(initial=NO_VALUE) + 1)
+    if old.size > 2 * flat.size:  # Sorting a part of few is cheaper than a table of all.
+        old, where = np.unique(where, return_inverse=True)
+    first = np.full(old.size, where.size)
+    first[where[::-1]] = np.arange(where.size)[::-1]  # Of equal places the last one stays.
+    order = np.argsort(first)[: np.count_nonzero(first < where.size)]
     new = np.empty(old.size, dtype=np.int32)
-    new[order] = np.arange(old.size, dtype=np.int32)
+    new[order] = np.arange(order.size, dtype=np.int32)
     renumbered = np.full(flat.size, NO_VALUE, dtype=np.int32)
     renumbered[used] = new[where]
     return renumbered.reshape(numbers.shape), old[order].tolist()

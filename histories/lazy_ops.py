@@ -97,6 +97,8 @@ class LazyOps(Sequence[Op]):
         """One part a key, keys in the order of their first call."""
         rows = np.arange(len(self)) if self.rows is None else self.rows
         keys = self.columns.key[rows]
+        if rows.size and (keys == keys[0]).all():
+            return {self.columns.keys[int(keys[0])]: self}
         order = np.argsort(keys, kind="stable")
         numbers, begins = np.unique(keys[order], return_index=True)
         parts = [np.sort(part) for part in np.split(rows[order], begins[1:])] if rows.size else []
