@@ -52,8 +52,8 @@ _DEAD_ENDS_SHOWN: Final = 10
 _TAIL_SHOWN: Final = 5
 _ORDER_MAX: Final = 500
 _EASY_STATES_MAX: Final = 1_000
-_PREFIX_STATES_MAX: Final = 5_000
-"""The prefix is an extra: it must not cost as much as the verdict did."""
+_PREFIX_STATES_MAX: Final = 25_000
+"""The prefix is an extra: it may take a second or so, and for that finds most."""
 
 
 def explain(

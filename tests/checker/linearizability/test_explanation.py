@@ -256,6 +256,16 @@ def test_details_show_the_prefix_and_every_state_that_was_possible() -> None:
     )
 
 
+def test_the_prefix_is_found_among_crashed_operations() -> None:
+    case = Case(ops=1_000, clients=10, crashed=0.01, fault=Fault.STALE)
+    verdict = check(register_history(case, seed=1), CasRegister())
+    assert isinstance(verdict, Invalid)
+    found, order, *ends = verdict.anomalies[0].details
+    assert found.endswith("the 933 answers before can be explained")
+    assert order.startswith("one order that explains them ends with: ")
+    assert all(end.startswith("possible state ") for end in ends)
+
+
 @pytest.mark.parametrize("length", [30, 300])
 def test_a_long_prefix_is_reduced_to_the_few_ops_that_matter(length: int) -> None:
     lines = [
