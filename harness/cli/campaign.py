@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Final, Self, assert_never
 
 import msgspec
@@ -41,6 +38,7 @@ from harness.campaign.spec import read_spec
 from harness.campaign.summary import Ending, Summary, summarize
 from harness.campaign.task import Task
 from harness.campaign.work import Place
+from harness.cli.interrupts import interrupted_once
 from harness.cli.words import COLOURS
 from harness.errors import BadInput
 from harness.exit_codes import ExitCode
@@ -94,7 +92,7 @@ def run_campaign(chosen: Chosen, store: Path) -> ExitCode:
         keep=record.spec.keep,
         budget=record.spec.budget,
     )
-    with directory, _terminated_as_interrupted():
+    with directory, interrupted_once():
         with _workers(chosen, place, screen.refresh) as workers:
             conductor = Conductor(directory, record, workers, screen)
             screen.show(conductor, directory)
@@ -141,18 +139,6 @@ def _conclude(
     plain = msgspec.json.format(msgspec.json.encode(summary), indent=2)
     directory.write(directory.summary, plain + b"\n")
     return summary
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Screen:

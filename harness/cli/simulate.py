@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
@@ -22,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from harness.cli.interrupts import interrupted_once
 from harness.cli.words import COLOURS
 from harness.config import settings_of
 from harness.errors import BadInput
@@ -38,6 +39,8 @@ from histories.event import Completed, FaultBegan
 from system_under_test.gossip_raft.mutants.catalogue import CATALOGUE
 
 CHECK_SECONDS: Final = 60.0
+TOLD_FROM: Final = 1_000
+"""So many seeds take minutes: who has no terminal is told how far it is, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,10 @@ class Tally:
         for state in judged.states:
             self.first[state] = min(judged.seed, self.first.get(state, judged.seed))
 
+    def counted(self) -> str:
+        """By verdict."""
+        return ", ".join(f"{number:,} {verdict}" for verdict, number in self.verdicts.items())
+
     def discoveries(self) -> tuple[int, int]:
         """How many seeds are the last tenth, and how many states they were first to visit."""
         last = sorted(self.seeds)[-max(1, len(self.seeds) // 10) :]
@@ -188,32 +195,21 @@ def run_seeds(chosen: Chosen, store: Path, arguments: tuple[str, ...]) -> ExitCo
     draw_plan(seeds[0], given)  # What cannot be is said at once.
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(seeds))
     clock, tally = RunClock(), Tally()
-    interrupted = False
     explorer = explorer_of(chosen.explore)(partial(draw_plan, given=given))
-    signal.signal(signal.SIGINT, _interrupt)
-    with Crew(partial(_judge, chosen, store, arguments), jobs) as crew:
+    with interrupted_once():
+        with Crew(partial(_judge, chosen, store, arguments), jobs) as crew:
 
-        def run(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Judged]]:
-            """What is under way at the last failure ends too: no run is left half written."""
-            return crew.spread(takewhile(lambda _: tally.failing < chosen.failures_max, trials))
+            def run(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Judged]]:
+                """What is under way at the last failure ends too: no run is left half written."""
+                return crew.spread(takewhile(lambda _: tally.failing < chosen.failures_max, trials))
 
-        results = explore(explorer, seeds, run, lambda judged: judged.states)
-        try:
-            _show(console, results, len(seeds), tally)
-        except KeyboardInterrupt:
-            interrupted = True
-    _say_tally(console, tally, clock)
+            results = explore(explorer, seeds, run, lambda judged: judged.states)
+            interrupted = show(console, results, len(seeds), tally)
+        _say_tally(console, tally, clock)
     if interrupted:
         console.print("interrupted", style="yellow")
         tally.codes.append(ExitCode.UNKNOWN)
     return worst(tally.codes)
-
-
-def _interrupt(*_: object) -> None:
-    """Once only: from whoever stops a whole group it comes twice, and what was judged until
-    then must be told all the same."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _judge(chosen: Chosen, store: Path, arguments: tuple[str, ...], trial: Trial) -> Judged:
@@ -243,10 +239,14 @@ def _judge(chosen: Chosen, store: Path, arguments: tuple[str, ...], trial: Trial
     )
 
 
-def _show(
+def show(
     console: Console, results: Iterator[tuple[Trial, Judged]], total: int, tally: Tally
-) -> None:
-    """Count the results, while a bar shows how far it is and failing seeds are told of."""
+) -> bool:
+    """Count the results, while a bar shows how far it is and failing seeds are told of.
+
+    Without a terminal it is a line for each tenth, if there are many.  Answers whether it was
+    interrupted.
+    """
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -256,13 +256,18 @@ def _show(
         transient=True,
         disable=not console.is_terminal,
     )
-    with bar:
+    tenth = 0 if console.is_terminal or total < TOLD_FROM else total // 10
+    with bar, suppress(KeyboardInterrupt):
         task = bar.add_task("seeds", total=total)
         for _, judged in results:
             tally.add(judged)
             if judged.code is not ExitCode.VALID:
                 _say_failure(console, judged)
             bar.update(task, advance=1, description=f"seeds, {tally.failing} failing")
+            if tenth and len(tally.seeds) % tenth == 0:
+                console.print(f"{len(tally.seeds):,} of {total:,} seeds: {tally.counted()}")
+        return False
+    return True
 
 
 def _say_failure(console: Console, judged: Judged) -> None:
@@ -277,8 +282,7 @@ def _say_failure(console: Console, judged: Judged) -> None:
 
 def _say_tally(console: Console, tally: Tally, clock: RunClock) -> None:
     seconds = clock.now() / 1e9
-    counted = ", ".join(f"{number:,} {verdict}" for verdict, number in tally.verdicts.items())
-    console.print(f"{len(tally.seeds):,} seeds: {counted or 'none judged'}", style="bold")
+    console.print(f"{len(tally.seeds):,} seeds: {tally.counted() or 'none judged'}", style="bold")
     console.print(
         f"{tally.steps:,} events, {tally.ops:,} operations, {tally.virtual_ns / 1e9:,.0f} virtual"
         f" seconds in {seconds:,.1f} s ({tally.steps / max(seconds, 1e-9):,.0f} events a second)"
