@@ -160,7 +160,8 @@ class Gossip:
             return
         self.wake_at = Nanos(state.now + state.config.heartbeat_interval_ns)
         if self._is_plain:
-            peers = state.peers if state.leads else ()
+            # Who lost its disk must hear from everybody, so it asks everybody (D8.6).
+            peers = state.peers if state.leads or state.recovering else ()
         else:
             peers = self._next_in_turn()
             peers += tuple(peer for peer in silent if peer not in peers)
@@ -234,7 +235,7 @@ class Gossip:
 
     def envelope(self, target: NodeId, request: RequestId, body: Body) -> Message:
         """What leaves for a node, after ``depart``.  With plain heartbeats it says nothing of
-        others."""
+        others, but for an answer of whoever asked."""
         state = self._state
         own = self.records[state.id]
         records: tuple[GossipRecord, ...] = (own,)
@@ -247,6 +248,8 @@ class Gossip:
                 digest = self._whole_digest()
             elif type(body) is HeartbeatReply:
                 digest = self._shared.answer_to(target, self._whole_digest())
+        elif type(body) is HeartbeatReply and target in self._digests:
+            digest = (*digest, self._digests[target])
         heard = self._heard.get(target)
         hears = heard is not None and state.now - heard <= self._timeout
         return Message(state.id, target, request, state.term, records, body, digest, hears)

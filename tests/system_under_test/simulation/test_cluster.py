@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
 
 from nemesis.fault import Fault, Isolate, Kill, RemoveNode, TransferLeadership
 from nemesis.inject import Injected, heal_all, inject, undo
@@ -15,12 +19,13 @@ from tests.system_under_test.watched import done
 SECOND = 1_000 * MS
 
 
-def cluster_of(nodes: int, seed: int = 1) -> SimulatedCluster:
+def cluster_of(
+    nodes: int, seed: int = 1, *, settings: Mapping[str, str] = MappingProxyType({})
+) -> SimulatedCluster:
     """Settled: somebody leads."""
     rng = random.Random(seed)
-    cluster = SimulatedCluster(
-        WorldOptions(nodes=nodes), lambda _: random.Random(rng.getrandbits(64))
-    )
+    options = WorldOptions(nodes=nodes, node=settings)
+    cluster = SimulatedCluster(options, lambda _: random.Random(rng.getrandbits(64)))
     cluster.scheduler.run_for(10 * SECOND)
     return cluster
 
@@ -87,6 +92,22 @@ def test_no_removal_and_no_lost_disk_leaves_less_than_a_majority_with_sound_disk
     assert done(cluster.lose_disk(second)) == "all that was on disk is gone"
     assert f"{second} was added" in done(heal_all(cluster))
     cluster.scheduler.run_for(10 * SECOND)
+    assert voters(cluster) == set(cluster.nodes)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"shape": "star"}, {"heartbeats": "plain", "shape": "star"}],
+    ids=["gossip", "star", "plain"],
+)
+def test_who_lost_its_disk_votes_again_however_heartbeats_go(settings: Mapping[str, str]) -> None:
+    cluster = cluster_of(3, settings=settings)
+    leader = done(cluster.leader())
+    lost = next(node for node in cluster.nodes if node != leader)
+    assert done(cluster.lose_disk(lost)) == "all that was on disk is gone"
+    done(cluster.start(lost))
+    cluster.scheduler.run_for(10 * SECOND)
+    assert not cluster.lives[lost].host.node.recovering
     assert voters(cluster) == set(cluster.nodes)
 
 
