@@ -50,7 +50,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With one run that is invalid."""
     path = tmp_path_factory.mktemp("store")
     done = hearsay(
-        *("simulate", "--seeds", "0..9", "--failures", "1", "--bug", "stale-read"),
+        *("simulate", "--seeds", "0..9", "--jobs", "1", "--failures", "1", "--bug", "stale-read"),
         *("--workload", "register", "--nodes", "3", "--faults", "kill,partition", "--store", path),
     )
     assert done.returncode == ExitCode.INVALID, done
