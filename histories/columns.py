@@ -126,7 +126,7 @@ class Columns:
         )
 
 
-def in_order_of_first_use(numbers: Int32s) -> tuple[Int32s, list[int]]:
+def in_order_of_first_use(numbers: Int32s | Int64s) -> tuple[Int32s, list[int]]:
     """Renumber from 0, row by row and from left to right; ``NO_VALUE`` stays.
 
     Returns:
@@ -134,7 +134,7 @@ def in_order_of_first_use(numbers: Int32s) -> tuple[Int32s, list[int]]:
     """
     flat = numbers.ravel()
     used = flat != NO_VALUE
-    where: Int64s | Int32s = flat[used]
+    where: Int32s | Int64s = flat[used]
     old = np.arange(where.max(initial=NO_VALUE) + 1)
     if old.size > 2 * flat.size:  # Sorting a part of few is cheaper than a table of all.
         old, where = np.unique(where, return_inverse=True)

@@ -174,13 +174,14 @@ def _kinds(columns: Columns, rows: Int64s, ops: Sequence[Op]) -> Int32s:
         code = code * (len(columns.values) + 1) + column[rows] + 1
         if int(code.max(initial=0)) > _CODES_MAX:
             code = np.unique(code, return_inverse=True)[1]
-    numbered, _ = in_order_of_first_use(np.unique(code, return_inverse=True)[1].astype(np.int32))
+    numbered, _ = in_order_of_first_use(code)
     return numbered
 
 
 def _first_of_each(kind: Int32s, rows: Int64s) -> list[int]:
-    _, first = np.unique(kind, return_index=True)
-    return [int(row) for row in rows[first]]
+    """Numbered in the order of first use, they are new where they exceed all before."""
+    is_new = np.diff(np.maximum.accumulate(kind), prepend=-1) > 0
+    return [int(row) for row in rows[is_new]]
 
 
 def _number(numbers: dict[Hashable, int], value: Hashable | None) -> int:

@@ -481,7 +481,7 @@ def _ended_before(operations: Operations, row: int) -> int:
 
 
 def _new_window(layout: Layout, words: int) -> Window:
-    slots = 64 * words
+    slots = layout.slots
     values = layout.problem.needer_from.size
     return Window(
         slot_op=np.full(slots, -1, dtype=np.int32),

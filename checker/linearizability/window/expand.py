@@ -152,12 +152,13 @@ def _arrive(
     """
     words = window.masks.shape[1]
     row = memory.scratch[0]
-    before = memory.scratch[1]
-    copy(before, row)
+    before, settled = memory.scratch[1], memory.scratch[2]
+    if traced:
+        copy(before, row)
     row[0] = after
     _settle(mode, problem, window, memory, row)
-    settled = memory.scratch[2]
-    copy(settled, row)
+    if traced:
+        copy(settled, row)
     flag = PASSED
     if is_linearized(problem, window, wave_op, row):
         flag = GOAL

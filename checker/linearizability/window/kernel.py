@@ -48,6 +48,7 @@ from checker.linearizability.window.problem import (
     STAMP,
     STEPS_MISSING,
     STUCK,
+    TABLE,
     TIED,
     TRAILS,
     TRAILS_FULL,
@@ -148,7 +149,7 @@ def _invoke(
     if observer:
         if traced and memory.trail_op.size - scalars[TRAILS] < scalars[ROWS]:
             return TRAILS_FULL
-        for at in range(scalars[ROWS]):
+        for at in range(scalars[ROWS] if mode == TABLE else 0):
             memory.scratch[4, 0] = step(mode, problem, memory, memory.frontier[at, 0], kind)
             if scalars[MISSES]:
                 return STEPS_MISSING
@@ -213,7 +214,16 @@ def _seed(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
 
 
 @bare_inner_jit
-def _return(
+def _is_done(problem: Problem, window: Window, memory: Memory, op: int) -> bool:
+    """Whether the op is linearized in all that is kept."""
+    for at in range(memory.scalars[ROWS]):
+        if not is_linearized(problem, window, op, memory.frontier[at]):
+            return False
+    return True
+
+
+@bare_inner_jit
+def _linearize(
     mode: int,
     problem: Problem,
     window: Window,
@@ -223,6 +233,7 @@ def _return(
     limit: int,
     traced: bool,
 ) -> int:
+    """Make of the frontier all that follows from it and has the op linearized."""
     scalars = memory.scalars
     if not _seed(problem, window, memory, op):
         return FULL
@@ -254,6 +265,29 @@ def _return(
             rows += 1
     scalars[ROWS] = rows
     scalars[IN_WAVE] = 0
+    return FINISHED
+
+
+@bare_inner_jit
+def _return(
+    mode: int,
+    problem: Problem,
+    window: Window,
+    memory: Memory,
+    op: int,
+    width: int,
+    limit: int,
+    traced: bool,
+) -> int:
+    scalars = memory.scalars
+    if scalars[IN_WAVE] or not _is_done(problem, window, memory, op):
+        status = _linearize(mode, problem, window, memory, op, width, limit, traced)
+        if status != FINISHED:
+            return status
+    else:  # Rows that differ still do without its bit.
+        place, keep = 1 + (problem.slot[op] >> 6), ~bit_of(problem.slot[op])
+        for at in range(scalars[ROWS]):
+            memory.frontier[at, place] &= keep
     scalars[RETURNED] += 1
     _close(problem, window, op)
     return FINISHED

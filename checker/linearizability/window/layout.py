@@ -27,10 +27,6 @@ from histories.op import FOREVER
 _NEVER: Final = 2**31 - 1
 _EARLY_MAX: Final = 8
 """Of more it is not tried which of them had happened before."""
-_MOMENTS: Final = np.int64(2**32)
-"""More than there are."""
-_FEW: Final = 2**16
-"""So many values are sorted in linear time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +152,26 @@ def _events(part: Operations) -> tuple[Int32s, Int32s]:
     """
     returning = np.flatnonzero(part.completed != FOREVER)
     order = returning[np.argsort(part.completed[returning], kind="stable")]
-    completed = part.completed[order]
-    before = np.searchsorted(part.invoked, completed, side="right")
+    invoked_at = np.empty(part.invoked.size, dtype=np.int32)
     returned_at = np.full(part.invoked.size, _NEVER, dtype=np.int32)
-    returned_at[order] = before + np.arange(order.size)
-    invoked_at = np.arange(part.invoked.size) + np.searchsorted(completed, part.invoked, "left")
-    return invoked_at.astype(np.int32), returned_at
+    _number_events(part.invoked, part.completed, order, invoked_at, returned_at)
+    return invoked_at, returned_at
+
+
+@jit
+def _number_events(
+    invoked: Int64s, completed: Int64s, order: Int64s, invoked_at: Int32s, returned_at: Int32s
+) -> None:
+    """Fill the last two; ``order`` is that in which ops return."""
+    begun = 0
+    for ended in range(order.size):
+        op = order[ended]
+        while begun < invoked.size and invoked[begun] <= completed[op]:
+            invoked_at[begun] = begun + ended
+            begun += 1
+        returned_at[op] = begun + ended
+    for op in range(begun, invoked.size):
+        invoked_at[op] = op + order.size
 
 
 def _after(part: Operations) -> Int32s:
@@ -194,8 +204,8 @@ def _assembled(
     needer_from = least_in_time = np.zeros(0, dtype=np.int32)
     hides = np.zeros(part.kind.size, dtype=np.uint8)
     if part.mode == REGISTER:
-        in_time, needer_from, least_in_time = _foresight(part, invoked_at, returned_at)
-        hides = _hiding(part, invoked_at, returned_at)
+        in_time, needer_from, least_in_time = _foresight(part, certain, event_type, event_op)
+        hides = _hiding(part, event_type, event_op, invoked_at, returned_at)
     if not look_ahead:
         in_time[:] = _NEVER
         least_in_time[:] = _NEVER
@@ -345,54 +355,97 @@ def _first_free(used: UInt8s, sizes: Int32s, which: int) -> int:
 
 
 def _foresight(
-    part: Operations, invoked_at: Int32s, returned_at: Int32s
+    part: Operations, certain: UInt8s, event_type: UInt8s, event_op: Int32s
 ) -> tuple[Int32s, Int32s, Int32s]:
     """``in_time``, ``needer_from`` and ``least_in_time`` of ``Problem``."""
     need, put = part.need[part.kind], part.put[part.kind]
-    in_time = np.full(part.kind.size, _NEVER, dtype=np.int32)
-    needers = _by_value(need, (need != ANY) & (returned_at != _NEVER))
-    installers = _by_value(put, put != ANY)
-    needed = need[needers]
-    starts = _keyed(put[installers], invoked_at[installers])
-    in_time[needers] = np.searchsorted(starts, _keyed(needed, returned_at[needers]))
-    in_time[needers] -= np.searchsorted(starts, _keyed(needed, 0)).astype(np.int32)
-    least = np.minimum.accumulate(_keyed(needed, in_time[needers])[::-1])[::-1]
-    needer_from = np.searchsorted(needed, np.arange(part.values + 2))
-    return in_time, needer_from.astype(np.int32), (least - _keyed(needed, 0)).astype(np.int32)
+    need[certain == 0] = ANY
+    needers = np.bincount(need[need != ANY], minlength=part.values + 1)
+    needer_from = np.concatenate(([0], np.cumsum(needers))).astype(np.int32)
+    in_time = np.full(need.size, _NEVER, dtype=np.int32)
+    least = np.full(needer_from[-1], _NEVER, dtype=np.int32)
+    _foresee(event_type, event_op, need, put, needer_from, in_time, least)
+    return in_time, needer_from, least
 
 
-def _hiding(part: Operations, invoked_at: Int32s, returned_at: Int32s) -> UInt8s:
+@jit
+def _foresee(
+    event_type: UInt8s,
+    event_op: Int32s,
+    need: Int64s,
+    put: Int64s,
+    needer_from: Int32s,
+    in_time: Int32s,
+    least: Int32s,
+) -> None:
+    """Fill the last two."""
+    installed = np.zeros(needer_from.size, dtype=np.int32)
+    for at in range(event_type.size):
+        op = np.int64(event_op[at])
+        if event_type[at] == INVOKE and put[op] != ANY:
+            installed[put[op]] += 1
+        elif event_type[at] == RETURN and need[op] != ANY:
+            in_time[op] = installed[need[op]]
+    free = needer_from[1:].copy()
+    latest = np.full(needer_from.size, _NEVER, dtype=np.int32)
+    for needer in range(need.size - 1, -1, -1):
+        if need[needer] != ANY:
+            value = np.int64(need[needer])
+            latest[value] = min(latest[value], in_time[needer])
+            free[value] -= 1
+            least[free[value]] = latest[value]
+
+
+def _hiding(
+    part: Operations,
+    event_type: UInt8s,
+    event_op: Int32s,
+    invoked_at: Int32s,
+    returned_at: Int32s,
+) -> UInt8s:
     """Which are answered, blind, and of a value that nobody can find.
 
     What needs the value must return after the op was invoked, and must be invoked
     before another operation has replaced it for certain.
     """
     need, put = part.need[part.kind], part.put[part.kind]
-    replaced_by = np.append(np.where(put != ANY, returned_at, _NEVER), _NEVER)
-    replaced_by = np.minimum.accumulate(replaced_by[::-1])[::-1]
-    needers = _by_value(need, need != ANY)
-    starts = _keyed(need[needers], invoked_at[needers])
-    latest = np.maximum.accumulate(_keyed(need[needers], returned_at[needers]))
-    blind = np.flatnonzero(
-        (part.observer == 0) & (put != ANY) & (need == ANY) & (returned_at != _NEVER)
-    )
-    horizon = replaced_by[np.searchsorted(invoked_at, returned_at[blind])]
-    # The last that needs the value in time; if none does, one that needs a lesser value.
-    last = np.searchsorted(starts, _keyed(put[blind], horizon)) - 1
-    hides = np.zeros(part.kind.size, dtype=np.uint8)
-    hides[blind] = last < 0
-    some = last >= 0
-    hides[blind[some]] = latest[last[some]] < _keyed(put[blind[some]], invoked_at[blind[some]])
+    hides = np.zeros(need.size, dtype=np.uint8)
+    _hide(event_type, event_op, need, put, invoked_at, returned_at, part.values, hides)
     return hides
 
 
-def _by_value(values: Int64s, wanted: Bools) -> Int64s:
-    """The wanted rows, by value, then as they were."""
-    rows = np.flatnonzero(wanted)
-    few = values.size and values.max() < _FEW
-    return rows[np.argsort(values[rows].astype(np.uint16) if few else values[rows], kind="stable")]
+@jit
+def _hide(
+    event_type: UInt8s,
+    event_op: Int32s,
+    need: Int64s,
+    put: Int64s,
+    invoked_at: Int32s,
+    returned_at: Int32s,
+    values: int,
+    hides: UInt8s,
+) -> None:
+    """Fill the last one.
 
-
-def _keyed(values: Int64s, moments: Int32s | int) -> Int64s:
-    """Numbers that are ordered by value, then by moment."""
-    return values * _MOMENTS + moments
+    The first op that puts something, is invoked after a blind one returned, and has
+    returned itself, has replaced what that one put; those that returned earlier are
+    replaced no later, so they wait in a row.
+    """
+    needed_until = np.full(values + 1, -1, dtype=np.int32)
+    waiting = np.empty(need.size, dtype=np.int32)
+    first, count = 0, 0
+    for at in range(event_type.size):
+        op = np.int64(event_op[at])
+        if event_type[at] == INVOKE and need[op] != ANY:
+            needed_until[need[op]] = max(needed_until[need[op]], returned_at[op])
+        elif event_type[at] == RETURN and put[op] != ANY:
+            while first < count and returned_at[waiting[first]] < invoked_at[op]:
+                blind = np.int64(waiting[first])
+                hides[blind] = needed_until[put[blind]] < invoked_at[blind]
+                first += 1
+            if need[op] == ANY:
+                waiting[count] = op
+                count += 1
+    for at in range(first, count):
+        blind = np.int64(waiting[at])
+        hides[blind] = needed_until[put[blind]] < invoked_at[blind]

@@ -34,6 +34,10 @@ _BLOCKED: Final = -1
 _MISSING: Final = -2
 _GUARDS: Final = -0x7FFF_7FFF_7FFF_8000
 """The top bit of every lane, as a signed word."""
+_DE_BRUIJN: Final = np.uint64(0x03F79D71B4CB0A89)
+"""Any six bits in a row of it are different (Leiserson, Prokop & Randall 1998)."""
+_NUMBERS: Final = np.zeros(64, dtype=np.int64)
+_NUMBERS[[(1 << bit) * 0x03F79D71B4CB0A89 >> 58 & 63 for bit in range(64)]] = np.arange(64)
 
 
 @bare_inner_jit
@@ -50,21 +54,7 @@ def _mixed(word: int) -> int:
 @bare_inner_jit
 def lowest(word: int) -> int:
     """The number of the lowest bit set; the word is not zero."""
-    bits = np.uint64(word & -word)
-    number = 0
-    if bits & np.uint64(0xFFFFFFFF00000000):
-        number += 32
-    if bits & np.uint64(0xFFFF0000FFFF0000):
-        number += 16
-    if bits & np.uint64(0xFF00FF00FF00FF00):
-        number += 8
-    if bits & np.uint64(0xF0F0F0F0F0F0F0F0):
-        number += 4
-    if bits & np.uint64(0xCCCCCCCCCCCCCCCC):
-        number += 2
-    if bits & np.uint64(0xAAAAAAAAAAAAAAAA):
-        number += 1
-    return number
+    return _NUMBERS[np.uint64(word & -word) * _DE_BRUIJN >> np.uint64(58)]
 
 
 @bare_inner_jit
