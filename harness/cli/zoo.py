@@ -85,7 +85,10 @@ def run_zoo(chosen: Chosen, store: Path) -> ExitCode:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     bugs = chosen.bugs or (*CATALOGUE, CORRECT)
     if chosen.live:
-        return hunt_live(bugs, chosen.hunts, store, console)
+        live, code = hunt_live(bugs, chosen.hunts, store, console)
+        if chosen.json is not None:
+            _write(chosen.json, live)
+        return code
     items = [(bug, number) for bug in bugs for number in range(chosen.hunts)]
     jobs = min(chosen.jobs or len(os.sched_getaffinity(0)), len(items))
     budget = HuntBudget(runs_max=chosen.runs, seconds_max=chosen.seconds)
@@ -98,7 +101,7 @@ def run_zoo(chosen: Chosen, store: Path) -> ExitCode:
     console.print(_table(rows, read_steps(chosen.golden or GOLDEN), directed))
     _say_sum(console, rows, directed)
     if chosen.json is not None:
-        _write(chosen.json, rows, directed)
+        _write(chosen.json, [_plain(row, directed.get(row.bug)) for row in rows])
     disappointing = any(row.disappoints for row in rows) or not all(directed.values())
     return ExitCode.INVALID if disappointing else ExitCode.VALID
 
@@ -200,8 +203,7 @@ def _say_sum(console: Console, rows: Sequence[Row], directed: Mapping[str, bool]
             console.print(f"{row.bug} is known to be found and was missed", style="red")
 
 
-def _write(path: Path, rows: Sequence[Row], directed: Mapping[str, bool]) -> None:
-    plain = [_plain(row, directed.get(row.bug)) for row in rows]
+def _write(path: Path, plain: Sequence[object]) -> None:
     text = msgspec.json.format(msgspec.json.encode(plain), indent=1)
     try:
         path.write_bytes(text + b"\n")

@@ -14,6 +14,7 @@ from harness.analysis import analyze
 from harness.cli.run import run_one
 from harness.exit_codes import ExitCode
 from harness.planning import plan_faults
+from harness.report.wording import counted
 from harness.store import RunStore
 from harness.wall_clock import deadline_after
 from harness.zoo import CORRECT, anomalies
@@ -35,13 +36,15 @@ class LiveRow:
     why_not: str | None = None
 
 
-def hunt_live(bugs: Sequence[str], runs_max: int, store: Path, console: Console) -> ExitCode:
+def hunt_live(
+    bugs: Sequence[str], runs_max: int, store: Path, console: Console
+) -> tuple[list[LiveRow], ExitCode]:
     """Run each bug in at most ``runs_max`` campaigns; invalid if one that live clusters can show
     was missed, or correct nodes were accused.
 
     Raises what ``run_live`` does.
     """
-    rows = []
+    rows: list[LiveRow] = []
     for bug in bugs:
         rows.append(row := _hunted(bug, runs_max, store))
         console.print(f"{bug}: {_said(row)}", markup=False)
@@ -50,10 +53,11 @@ def hunt_live(bugs: Sequence[str], runs_max: int, store: Path, console: Console)
     missed = [r for r in rows if r.bug != CORRECT and r.why_not is None and not r.found]
     hunted = [r for r in rows if r.bug != CORRECT and r.why_not is None]
     console.print(
-        f"of {len(hunted)} bugs that live clusters can show {len(hunted) - len(missed)} caught",
+        f"of {counted(len(hunted), 'bug')} that live clusters can show"
+        f" {len(hunted) - len(missed)} caught",
         style="bold",
     )
-    return ExitCode.INVALID if correct or missed else ExitCode.VALID
+    return rows, ExitCode.INVALID if correct or missed else ExitCode.VALID
 
 
 def _hunted(bug: str, runs_max: int, store: Path) -> LiveRow:
@@ -81,7 +85,7 @@ def _said(row: LiveRow) -> str:
     if row.why_not is not None:
         return f"simulated only: {row.why_not}"
     if not row.found:
-        return f"not seen in {row.runs} runs"
+        return f"not seen in {counted(row.runs, 'run')}"
     return f"{'; '.join(row.found)} (run {row.runs})"
 
 

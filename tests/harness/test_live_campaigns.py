@@ -69,11 +69,16 @@ def only_run(store: Path) -> RunDirectory:
 
 def test_the_zoo_is_hunted_live_where_it_can_be(tmp_path: Path) -> None:
     bugs = ("crashes-without-leader", "field-merge")
-    done = hearsay("zoo", *bugs, "--live", "--hunts", "2", "--store", tmp_path)
+    table = tmp_path / "zoo.json"
+    done = hearsay("zoo", *bugs, "--live", "--hunts", "2", "--json", table, "--store", tmp_path)
     assert done.returncode == 0, done
     assert "crashes-without-leader: liveness: unexpected death" in done.stdout
     assert "field-merge: simulated only: needs messages as slow as elections are" in done.stdout
-    assert "of 1 bugs that live clusters can show 1 caught" in done.stdout
+    assert "of 1 bug that live clusters can show 1 caught" in done.stdout
+    caught, simulated = json.loads(table.read_text())
+    assert (caught["bug"], caught["why_not"]) == ("crashes-without-leader", None)
+    assert caught["found"][0] == "liveness: unexpected death"
+    assert (simulated["bug"], simulated["found"]) == ("field-merge", [])
 
 
 def test_a_campaign_on_the_correct_cluster_is_valid_and_judged_alike_again(tmp_path: Path) -> None:
