@@ -57,6 +57,10 @@ _NEARBY_WORK_MAX: Final = 200_000
 """Configurations made for each size: a tenth of a second."""
 _EVENTS_BETWEEN: Final = 256
 """Between two places to which it may go back."""
+_EVENTS_BETWEEN_MAX: Final = 1024
+"""As much where it is easy, as entering the kernel takes as long as ten events then."""
+_EASY_ROWS: Final = 4
+"""It is easy where no more configurations are kept."""
 _ROWS_AT_FIRST: Final = 1 << 12
 _TRAILS_AT_FIRST: Final = 1 << 18
 _STEPS_AT_FIRST: Final = 1 << 12
@@ -249,17 +253,21 @@ class _Run:
         Where few configurations do not suffice it goes back a little and keeps more;
         if that does not help, back to where it last kept all.
         """
-        width, attempts, farthest = _FIRST_WIDTH, 0, 0
+        width, attempts, farthest, apart = _FIRST_WIDTH, 0, 0, _EVENTS_BETWEEN
         while True:
-            status = self._advance(width, until=self._next_stop())
+            event = int(self._memory.scalars[EVENT])
+            status = self._advance(width, until=(event // apart + 1) * apart)
             event = int(self._memory.scalars[EVENT])
             if status == FINISHED or (status == STUCK and not self._memory.scalars[TRUNCATED]):
                 return status
             if status == PAUSED:
                 self._remember()
+                is_easy = self._memory.scalars[ROWS] <= _EASY_ROWS
+                apart = min(2 * apart, _EVENTS_BETWEEN_MAX) if is_easy else _EVENTS_BETWEEN
                 if event > farthest:
                     width, attempts = _FIRST_WIDTH, 0
                 continue
+            apart = _EVENTS_BETWEEN
             attempts = attempts + 1 if event <= farthest else 1
             farthest = max(farthest, event)
             if attempts == _ATTEMPTS_BEFORE_NEARBY and self.whole is not None:
@@ -313,9 +321,6 @@ class _Run:
             returned = _ended_before(whole, stuck)
             return replace(found, row=stuck, returned=returned, within=(rows, part))
         return None
-
-    def _next_stop(self) -> int:
-        return (int(self._memory.scalars[EVENT]) // _EVENTS_BETWEEN + 1) * _EVENTS_BETWEEN
 
     def _advance(self, width: int, until: int) -> int:
         while True:
