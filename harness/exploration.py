@@ -19,6 +19,7 @@ from harness.config import RunConfig
 from harness.errors import BadInput
 from harness.seeds import derive
 from harness.simulated import Plan
+from harness.swarm import refitted
 from nemesis.fault import BumpClock, DriftClock, Fault, SkewClock, StrobeClock
 from nemesis.mutation import mutate
 from nemesis.packages import DRIFT_PPM
@@ -42,6 +43,8 @@ STREAMS: Final = (
     "world/clocks",
 )
 """All streams of chance of a simulated run."""
+MACHINERY: Final = ("node", "network", "disk")
+"""Drawn for each other: time-outs for links and disks, links for the size of batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +215,13 @@ def _mutated(rng: random.Random, plan: Plan, other: Plan, fresh: Plan) -> Plan:
         case chance if chance < 0.8:
             return _reseeded(rng, plan, fresh)
         case chance if chance < 0.93:
-            part = rng.choice(("node", "network", "disk", "clock", "rare"))
-            drawn = {part: getattr(fresh.world, part)}
-            return replace(plan, world=replace(plan.world, **drawn))
+            parts = rng.choice((MACHINERY, MACHINERY, ("clock",), ("rare",)))
+            drawn = {part: getattr(fresh.world, part) for part in parts}
+            return refitted(replace(plan, world=replace(plan.world, **drawn)))
         case _:
             field = rng.choice(("concurrency", "rate_hz", "operation_timeout_ms"))
             config = structs.replace(plan.config, **{field: getattr(fresh.config, field)})
-            return replace(plan, config=config)
+            return refitted(replace(plan, config=config))
 
 
 def _reseeded(rng: random.Random, plan: Plan, fresh: Plan) -> Plan:

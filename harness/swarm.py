@@ -133,7 +133,7 @@ def draw_plan(seed: int, given: Given, needs: Collection[Need] = ()) -> Plan:
     plan = Plan(
         config=config,
         schedule=plan_faults(config, pace=draft.pace, leader_first=False),
-        world=_world(config, _roomy(config, draft)),
+        world=_roomy(config, _world(config, draft)),
     )
     is_free = given.time_s is None and given.schedule is None and not needs
     return _rich(plan, draft) if is_free else plan
@@ -151,12 +151,18 @@ def _world(config: RunConfig, draft: Draft) -> WorldOptions:
     )
 
 
-def _roomy(config: RunConfig, draft: Draft) -> Draft:
+def refitted(plan: Plan) -> Plan:
+    """The plan, of which a part was exchanged for another's, with what that asks of the rest."""
+    config, world = _fitted(plan.config, plan.world)
+    return replace(plan, config=config, world=_roomy(config, world))
+
+
+def _roomy(config: RunConfig, world: WorldOptions) -> WorldOptions:
     """A log is read whole at the end, or nobody can say whether something is missing."""
     if config.workload != RAW_LOG.name:
-        return draft
-    node = {name: value for name, value in draft.node.items() if name != "batch_bytes_max"}
-    return replace(draft, node=node, network=replace(draft.network, entries_bytes_max=None))
+        return world
+    node = {name: value for name, value in world.node.items() if name != "batch_bytes_max"}
+    return replace(world, node=node, network=replace(world.network, entries_bytes_max=None))
 
 
 def _safe_for_leases(config: RunConfig) -> RunConfig:
@@ -251,24 +257,30 @@ def _disk(rng: random.Random, election_ms: int, *, calm: bool) -> DiskOptions:
 
 
 def _fitting(draft: Draft) -> Draft:
+    config, world = _fitted(draft.config, _world(draft.config, draft))
+    return replace(draft, config=config, node=dict(world.node), network=world.network)
+
+
+def _fitted(config: RunConfig, world: WorldOptions) -> tuple[RunConfig, WorldOptions]:
     """Batches so large, and clients so patient, that a healthy cluster can do what it is asked.
 
     With one entry a pull over slow links a backlog grows all the time: nearly every call times
     out, so the run means nothing, and nobody can say how long the nodes need to agree.
     """
-    config, node, network = draft.config, draft.node, draft.network
-    pull_ns = 2 * _one_way_ns(network) + draft.disk.sync_max_ns
+    node, network, disk = world.node, world.network, world.disk
+    pull_ns = 2 * _one_way_ns(network) + disk.sync_max_ns
     entries_min = math.ceil(config.rate_hz * pull_ns / SECOND)
     entries_max = max(int(node["entries_max"] or 0), entries_min)
     # By half of a call's time.
-    timeout_ms = max(config.operation_timeout_ms, 2 * _answer_ns(network, draft.disk) // MS)
-    if "batch_bytes_max" in node:
-        network = replace(network, entries_bytes_max=3 * ENTRIES_BYTES_MAX // 2)
-    return replace(
-        draft,
-        config=structs.replace(config, operation_timeout_ms=timeout_ms),
-        node={**node, "entries_max": entries_max},
-        network=network,
+    timeout_ms = max(config.operation_timeout_ms, 2 * _answer_ns(network, disk) // MS)
+    limit = 3 * ENTRIES_BYTES_MAX // 2 if "batch_bytes_max" in node else None
+    return (
+        structs.replace(config, operation_timeout_ms=timeout_ms),
+        replace(
+            world,
+            node={**node, "entries_max": entries_max},
+            network=replace(network, entries_bytes_max=limit),
+        ),
     )
 
 

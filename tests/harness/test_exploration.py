@@ -69,6 +69,15 @@ def test_coverage_tries_near_what_was_new_and_never_just_the_same_again() -> Non
     assert len(distinct) > 0.97 * len(descend)
 
 
+def test_what_is_exchanged_fits_what_stays() -> None:
+    """Else correct nodes are accused of what nobody could do: of entries that no link carries."""
+    descend = chosen(CoverageSearch(FRESH), range(600), random.Random(0)).values()
+    for plan in descend:
+        limits = plan.world.network.entries_bytes_max, plan.world.node.get("batch_bytes_max")
+        assert limits.count(None) in {0, 2}
+    assert len({plan.world.network.entries_bytes_max for plan in descend}) == 2
+
+
 def test_what_follows_the_streams_of_another_run_is_that_run() -> None:
     plan = FRESH(3)
     config = structs.replace(
