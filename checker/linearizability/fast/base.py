@@ -189,6 +189,11 @@ def closed_evidence(evidence: set[int], core: Sequence[int], hint: str) -> Viola
     return Violation(evidence=tuple(sorted({*evidence, *core})), core=tuple(core), hint=hint)
 
 
+def each_once(numbers: Int64s) -> Int64s:
+    """Numbers of values, ascending; sorting them takes longer than counting."""
+    return np.flatnonzero(np.bincount(numbers))
+
+
 def shrunk(parts: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
     """Fewer of the parts that still fail, in order; without any one of them they do not.
 

@@ -16,6 +16,7 @@ from checker.linearizability.fast.base import (
     Rows,
     Violation,
     closed_evidence,
+    each_once,
     judge,
 )
 from checker.linearizability.jit import jit
@@ -78,7 +79,7 @@ def places(rows: Rows) -> Int64s:
     """
     place = np.full(rows.row.size, UNSEEN, dtype=np.int64)
     kind = rows.kinds(*_CALLS)
-    named = Numbers(rows.values, np.unique(rows.argument[kind == _APPEND]))
+    named = Numbers(rows.values, each_once(rows.argument[kind == _APPEND]))
     at_position = np.full(len(rows.values) + 1, UNSEEN, dtype=np.int64)
     for key in range(rows.keys):
         low, high = rows.span(key)
@@ -171,7 +172,7 @@ def _violation(rows: Rows, key: int, place: Int64s, code: int, core: list[int]) 
         enough = np.where(mine > furthest, mine, np.iinfo(np.int64).max)
         reads.append(low + int(np.argmin(enough)))
     shown = np.full(len(rows.values) + 1, False)
-    numbers = Numbers(rows.values, np.unique(rows.argument[kind == _APPEND]))
+    numbers = Numbers(rows.values, each_once(rows.argument[kind == _APPEND]))
     for at in reads:
         shown[numbers.of(tuple_of(rows.values[rows.result[at]]))] = True
     shown[-1] = False

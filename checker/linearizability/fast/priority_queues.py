@@ -17,6 +17,7 @@ from checker.linearizability.fast.base import (
     Rows,
     Violation,
     closed_evidence,
+    each_once,
     judge,
 )
 from checker.linearizability.fast.items import (
@@ -90,7 +91,7 @@ def decide_keys(rows: Rows) -> list[Answer]:
 
 def _ranks(rows: Rows) -> Int64s | None:
     """The position of each item among all that are put in; None if they have no order."""
-    named = np.unique(rows.argument[rows.argument >= 0])
+    named = each_once(rows.argument[rows.argument >= 0])
     values = [rows.values[number] for number in named.tolist()]
     kinds = {type(value) for value in values}
     if kinds - {int} and kinds - {str}:

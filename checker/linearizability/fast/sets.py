@@ -15,6 +15,7 @@ from checker.linearizability.fast.base import (
     Rows,
     Violation,
     closed_evidence,
+    each_once,
     judge,
 )
 from checker.linearizability.fast.lists import Numbers, is_plain, tuple_of
@@ -88,7 +89,7 @@ def places(rows: Rows) -> tuple[Int64s, Int64s]:
     """
     place, fresh = np.full((2, rows.row.size), UNSEEN, dtype=np.int64)
     kind = rows.kinds(*_CALLS)
-    named = Numbers(rows.values, np.unique(rows.argument[kind == _ADD]))
+    named = Numbers(rows.values, each_once(rows.argument[kind == _ADD]))
     first_in = np.full(len(rows.values) + 1, UNSEEN, dtype=np.int64)
     for key in range(rows.keys):
         low, high = rows.span(key)
@@ -207,7 +208,7 @@ def _violation(rows: Rows, key: int, place: Int64s, code: int, core: list[int]) 
     elements = {int(rows.argument[at]) for at in named if kind[at] != _READ}
     shown = np.full(len(rows.values) + 1, False)
     shown[list(elements)] = True
-    numbers = Numbers(rows.values, np.unique(rows.argument[kind == _ADD]))
+    numbers = Numbers(rows.values, each_once(rows.argument[kind == _ADD]))
     for at in reads:
         shown[numbers.of(tuple_of(rows.values[rows.result[at]]))] = True
     shown[-1] = False
