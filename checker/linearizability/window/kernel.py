@@ -269,28 +269,11 @@ def _linearize(
 
 
 @bare_inner_jit
-def _return(
-    mode: int,
-    problem: Problem,
-    window: Window,
-    memory: Memory,
-    op: int,
-    width: int,
-    limit: int,
-    traced: bool,
-) -> int:
-    scalars = memory.scalars
-    if scalars[IN_WAVE] or not _is_done(problem, window, memory, op):
-        status = _linearize(mode, problem, window, memory, op, width, limit, traced)
-        if status != FINISHED:
-            return status
-    else:  # Rows that differ still do without its bit.
-        place, keep = 1 + (problem.slot[op] >> 6), ~bit_of(problem.slot[op])
-        for at in range(scalars[ROWS]):
-            memory.frontier[at, place] &= keep
-    scalars[RETURNED] += 1
-    _close(problem, window, op)
-    return FINISHED
+def _strike_out(problem: Problem, memory: Memory, op: int) -> None:
+    """Of an op that is linearized in all that is kept; rows that differ still do."""
+    place, keep = 1 + (problem.slot[op] >> 6), ~bit_of(problem.slot[op])
+    for at in range(memory.scalars[ROWS]):
+        memory.frontier[at, place] &= keep
 
 
 @bare_jit
@@ -325,7 +308,13 @@ def advance(
         elif problem.event_type[scalars[EVENT]] == EXPIRE:
             _expire(window, memory, op)
         else:
-            status = _return(mode, problem, window, memory, op, width, limit, traced)
+            if scalars[IN_WAVE] or not _is_done(problem, window, memory, op):
+                status = _linearize(mode, problem, window, memory, op, width, limit, traced)
+            else:
+                _strike_out(problem, memory, op)
+            if status == FINISHED:
+                scalars[RETURNED] += 1
+                _close(problem, window, op)
         if status != FINISHED:
             return status
         scalars[EVENT] += 1
